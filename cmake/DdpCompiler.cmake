@@ -1,0 +1,24 @@
+# One interface target with the warnings, the sanitizers and the settings every target of ours is
+# compiled with. Asserts stay on in every build type: they guard what tests cannot reach.
+add_library(ddp_compiler INTERFACE)
+target_compile_options(ddp_compiler INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion
+  -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-qual -Wformat=2 -Wimplicit-fallthrough
+  -Wno-missing-field-initializers>)  # designated initializers leave fields at their defaults on purpose
+if(DDP_SANITIZE)
+  target_compile_options(ddp_compiler INTERFACE
+    $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${DDP_SANITIZE} -fno-omit-frame-pointer
+    -fno-sanitize-recover=undefined>)
+  target_link_options(ddp_compiler INTERFACE -fsanitize=${DDP_SANITIZE})
+endif()
+foreach(config RELEASE RELWITHDEBINFO MINSIZEREL)
+  string(REPLACE "-DNDEBUG" "" CMAKE_CXX_FLAGS_${config} "${CMAKE_CXX_FLAGS_${config}}")
+endforeach()
+
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # The two settings let ccache serve files that use a precompiled header.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
+endif()

@@ -1,0 +1,19 @@
+# Third-party libraries as targets. Their headers are system headers: our warnings are for our code.
+find_package(Threads REQUIRED)
+# 1.81 by number: the default of Debian 12 is 1.74, which has no Process v2.
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
+find_package(CLI11 REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(tomlplusplus REQUIRED)
+
+# Debian ships fmt and spdlog as shared libraries only; ddp-launch is linked statically, so both are
+# used header-only.
+add_library(ddp_fmt INTERFACE)
+target_link_libraries(ddp_fmt INTERFACE fmt::fmt-header-only)
+add_library(ddp_spdlog INTERFACE)
+target_link_libraries(ddp_spdlog INTERFACE spdlog::spdlog_header_only ddp_fmt)
+
+add_library(ddp_asio INTERFACE)
+target_link_libraries(ddp_asio INTERFACE Boost::headers Threads::Threads)
+target_compile_definitions(ddp_asio INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_THREADS)

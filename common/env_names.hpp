@@ -1,0 +1,50 @@
+// The one place that spells the environment variables ddp-launch sets, reads or passes on.
+#pragma once
+
+namespace ddp::env {
+
+// What a worker is given (docs/design.md, "Environment"): torchrun's names.
+inline constexpr const char* kRank = "RANK";
+inline constexpr const char* kLocalRank = "LOCAL_RANK";
+inline constexpr const char* kWorldSize = "WORLD_SIZE";
+inline constexpr const char* kLocalWorldSize = "LOCAL_WORLD_SIZE";
+inline constexpr const char* kGroupRank = "GROUP_RANK";
+inline constexpr const char* kGroupWorldSize = "GROUP_WORLD_SIZE";
+inline constexpr const char* kRoleName = "ROLE_NAME";
+inline constexpr const char* kRoleRank = "ROLE_RANK";
+inline constexpr const char* kRoleWorldSize = "ROLE_WORLD_SIZE";
+inline constexpr const char* kMasterAddr = "MASTER_ADDR";
+inline constexpr const char* kMasterPort = "MASTER_PORT";
+inline constexpr const char* kRunId = "TORCHELASTIC_RUN_ID";
+inline constexpr const char* kRestartCount = "TORCHELASTIC_RESTART_COUNT";
+inline constexpr const char* kMaxRestarts = "TORCHELASTIC_MAX_RESTARTS";
+inline constexpr const char* kUseAgentStore = "TORCHELASTIC_USE_AGENT_STORE";
+inline constexpr const char* kErrorFile = "TORCHELASTIC_ERROR_FILE";
+inline constexpr const char* kNcclAsyncErrorHandling = "TORCH_NCCL_ASYNC_ERROR_HANDLING";
+inline constexpr const char* kOmpNumThreads = "OMP_NUM_THREADS";
+
+// ddp-launch's own.
+inline constexpr const char* kDdpRunDir = "DDP_RUN_DIR";
+inline constexpr const char* kDdpRunId = "DDP_RUN_ID";
+
+// systemd's sd_notify protocol.
+inline constexpr const char* kNotifySocket = "NOTIFY_SOCKET";
+inline constexpr const char* kWatchdogUsec = "WATCHDOG_USEC";
+inline constexpr const char* kWatchdogPid = "WATCHDOG_PID";
+
+// Which devices a process may see, by kind of device.
+inline constexpr const char* kCudaVisibleDevices = "CUDA_VISIBLE_DEVICES";
+inline constexpr const char* kAscendVisibleDevices = "ASCEND_RT_VISIBLE_DEVICES";
+inline constexpr const char* kHipVisibleDevices = "HIP_VISIBLE_DEVICES";
+inline constexpr const char* kZeAffinityMask = "ZE_AFFINITY_MASK";
+
+// Several ranks on one GPU.
+inline constexpr const char* kNcclHostId = "NCCL_HOSTID";
+
+// What the launcher itself reads.
+inline constexpr const char* kLaunchLog = "DDP_LAUNCH_LOG";
+inline constexpr const char* kNoColor = "NO_COLOR";
+inline constexpr const char* kXdgRuntimeDir = "XDG_RUNTIME_DIR";
+inline constexpr const char* kTmpDir = "TMPDIR";
+
+}  // namespace ddp::env

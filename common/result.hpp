@@ -1,0 +1,40 @@
+// A value or one line that says why there is none: how an expected failure travels.
+#pragma once
+
+#include <cassert>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace ddp {
+
+// One clear line for the user: what was wrong, where, what is allowed.
+struct Error {
+  std::string message;
+};
+
+template <class T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : value_(std::move(value)) {}              // NOLINT: implicit by intent
+  Result(Error error) : error_(std::move(error.message)) {}  // NOLINT: implicit by intent
+
+  explicit operator bool() const { return value_.has_value(); }
+  T& operator*() {
+    assert(value_);
+    return *value_;
+  }
+  const T& operator*() const {
+    assert(value_);
+    return *value_;
+  }
+  T* operator->() { return &**this; }
+  const T* operator->() const { return &**this; }
+  const std::string& error() const { return error_; }
+
+ private:
+  std::optional<T> value_;
+  std::string error_;
+};
+
+}  // namespace ddp

@@ -1,0 +1,63 @@
+// What the core asks for. The supervisor carries these out in order; what comes of them comes back
+// as events.
+#pragma once
+
+#include "launcher/core/restart_policy.hpp"
+#include "launcher/core/types.hpp"
+#include "launcher/core/verdict.hpp"
+
+#include <variant>
+#include <vector>
+
+namespace ddp::core {
+
+// A generation begins: take a fresh port, open its files. Its workers follow one by one.
+struct BeginGeneration {
+  Generation generation = 0;
+};
+
+// Answered by WorkerStarted or SpawnFailed. Workers are started one at a time, so that a stop
+// request is heard between any two.
+struct SpawnWorker {
+  Generation generation = 0;
+  LocalRank local_rank = 0;
+};
+
+// To the worker's whole process group.
+struct SignalWorker {
+  LocalRank local_rank = 0;
+  int signal = 0;
+};
+
+// Kill every descendant that is left, drain the pipes, release what the generation held; all within
+// bounds. Answered by GenerationEnded.
+struct EndGeneration {
+  Generation generation = 0;
+};
+
+// The rest is news for the user, the log and the event file.
+struct GroupRunning {
+  Generation generation = 0;  // every worker is started
+};
+struct TeardownBegan {
+  Cause cause;
+  std::vector<LocalRank> waiting_for;
+  TimePoint kill_at;
+};
+struct TeardownEscalated {  // SIGKILL goes to those named
+  std::vector<LocalRank> waiting_for;
+  bool by_request = false;  // a second stop request; otherwise the grace period is over
+};
+struct GenerationOver {
+  Verdict verdict;
+  std::optional<RestartDecision> decision;  // none: the run succeeded
+};
+struct Finish {
+  int exit_code = 0;
+};
+
+using Action = std::variant<BeginGeneration, SpawnWorker, SignalWorker, EndGeneration, GroupRunning,
+                            TeardownBegan, TeardownEscalated, GenerationOver, Finish>;
+using Actions = std::vector<Action>;
+
+}  // namespace ddp::core

@@ -1,0 +1,50 @@
+// The values the core speaks in. Workers of this machine are numbered by local rank, 0 … nproc-1;
+// what a user reads is the global rank.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <variant>
+
+namespace ddp::core {
+
+using Nanoseconds = std::chrono::nanoseconds;
+// Of the monotonic clock. The core never reads a clock: every time comes in from outside.
+using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Nanoseconds>;
+
+using LocalRank = int;
+using Generation = int;  // 0 for the first attempt of the group
+
+// How a process ended, decoded once from what waitid says.
+struct Exited {
+  int code = 0;
+  friend bool operator==(const Exited&, const Exited&) = default;
+};
+struct Signaled {
+  int signal = 0;
+  bool core_dumped = false;
+  friend bool operator==(const Signaled&, const Signaled&) = default;
+};
+using ExitStatus = std::variant<Exited, Signaled>;
+
+inline bool succeeded(const ExitStatus& status) { return status == ExitStatus(Exited{0}); }
+
+// Where starting a worker failed, and the system's reason.
+enum class SpawnStage { fork, setup, exec };
+struct SpawnError {
+  SpawnStage stage = SpawnStage::exec;
+  int error_number = 0;
+  friend bool operator==(const SpawnError&, const SpawnError&) = default;
+};
+
+// A process that SIGKILL did not end within the final wait.
+struct Survivor {
+  int pid = 0;
+  LocalRank local_rank = -1;  // -1: a descendant that is no worker
+  char state = '?';           // as /proc/<pid>/stat: D is uninterruptible sleep
+  std::string wait_channel;   // kernel function it sleeps in, may be empty
+  std::string command;
+};
+
+}  // namespace ddp::core

@@ -1,0 +1,53 @@
+// The command line and the configuration file of ddp-launch, as one checked value.
+#pragma once
+
+#include "common/log.hpp"
+#include "launcher/core/group.hpp"
+#include "launcher/output/router.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace ddp {
+
+enum class DeviceType { cpu, cuda, ascend, hip, ze };
+
+struct Options {
+  int nproc = 1;
+  int nnodes = 1;
+  int node_rank = 0;
+  std::string master_addr = "127.0.0.1";
+  std::optional<std::uint16_t> master_port;  // none: a fresh reserved one each generation
+  DeviceType device_type = DeviceType::cuda;
+  std::vector<std::string>
+      devices;  // indices or UUIDs as given; empty: leave the environment's choice
+  bool virtual_local_rank = false;
+  core::GroupConfig group;  // nproc, shutdown_timeout, restart policy
+  std::string run_id;       // never empty after parsing
+  std::string log_dir;      // as given; empty: none
+  out::Style output = out::Style::prefix;
+  std::vector<out::StreamSet> redirect;  // by local rank, nproc entries
+  std::vector<out::StreamSet> tee;
+  std::vector<bool> shown;
+  std::optional<int> stdin_rank;  // local rank that gets the launcher's stdin
+  log::Level log_level = log::Level::warn;
+  bool dry_run = false;
+  std::vector<std::string> command;  // program and its arguments
+
+  int world_size() const { return nproc * nnodes; }
+  int first_rank() const { return node_rank * nproc; }
+};
+
+// --help, --version, or a refusal: print `text` to stdout (code 0) or stderr, and leave with
+// `code`.
+struct ExitNow {
+  int code = 0;
+  std::string text;
+};
+
+std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv);
+
+}  // namespace ddp

@@ -1,0 +1,101 @@
+// Workers' output on its way to the user: from two pipes per worker to the launcher's own stdout
+// and stderr, to files in torchrun's layout, or both.
+//
+// Promises. Console lines are whole: never torn, lost, doubled or out of order within one rank and
+// stream; their bytes are unchanged behind the prefix "[rank] ". '\r' (progress bars) ends a
+// segment that is shown as it is; a last line without newline is completed with one when the stream
+// ends. Memory is bounded whatever a worker writes. The launcher's stdout and stderr are never
+// waited for: when their reader stops, the router stops reading the workers' pipes (which slows the
+// workers) and supervision goes on. A sink that fails (EPIPE, full disk) is reported once by name
+// and then dropped; the others go on.
+#pragma once
+
+#include "common/result.hpp"
+#include "launcher/os/fd.hpp"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace ddp::out {
+
+enum class Stream { out, err };
+enum class Style {
+  prefix,  // "[rank] line"
+  raw,     // the line alone
+  none,    // nothing on the console
+};
+
+// Which of a worker's two streams go somewhere: torchrun's 0, 1, 2, 3.
+struct StreamSet {
+  bool out = false;
+  bool err = false;
+};
+
+struct RouterConfig {
+  Style style = Style::prefix;
+  bool colour_out = false;  // the prefix on stdout in the rank's colour
+  bool colour_err = false;
+  int nproc = 1;
+  int first_rank = 0;               // the global rank of local rank 0
+  int world_size = 1;               // prefixes are padded to its width
+  std::vector<StreamSet> redirect;  // by local rank: to its file instead of the console
+  std::vector<StreamSet> tee;       // by local rank: to its file and the console
+  std::vector<bool> shown;          // by local rank: false hides it on the console
+  std::string
+      log_dir;  // D/<run_id>; empty: no files. Holds attempt_<k>/<local_rank>/{stdout,stderr}.log
+};
+
+// What a worker gets as its stdout and stderr; the caller closes them after the spawn.
+struct ChildStreams {
+  os::ScopedFd out;
+  os::ScopedFd err;
+};
+
+class Router {
+ public:
+  // Takes over `stdout_fd` and `stderr_fd` for console output without changing their open file
+  // description (a terminal's O_NONBLOCK is shared with the shell). `report` gets one line per sink
+  // that is lost.
+  Router(boost::asio::io_context& io, RouterConfig config, int stdout_fd, int stderr_fd,
+         std::function<void(std::string)> report);
+  ~Router();
+
+  // Opens the pipes and files of one worker of one generation. The error names the path and the
+  // reason.
+  Result<ChildStreams> open(int generation, int local_rank);
+
+  // Calls `done` once every pipe of the generation is at its end and everything read has been
+  // written (or its sink was lost), or when `deadline` comes; then closes the generation's pipes
+  // and files. What a pipe still held at the deadline is read as far as memory bounds allow, then
+  // dropped with a report.
+  void end_generation(std::chrono::steady_clock::time_point deadline, std::function<void()> done);
+
+  // The last `count` lines of a worker, both streams in the order they were read; from its files
+  // where it writes to them directly. Each line is cut at 4 KiB.
+  std::vector<std::string> tail(int local_rank, int count) const;
+
+  // When the worker last wrote something, if it did.
+  std::optional<std::chrono::steady_clock::time_point> last_output(int local_rank) const;
+
+  // Called with each whole line read (without its newline), before it is shown. Off when empty.
+  void on_line(std::function<void(int local_rank, Stream, std::string_view line)> observer);
+
+  // A message of the launcher itself on stderr, in order with the workers' lines and never inside
+  // one.
+  void notice(std::string_view text);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ddp::out
