@@ -58,7 +58,9 @@ class Group {
   void tick(TimePoint now, Actions& actions);
   void tear_down(Cause cause, TimePoint now, Actions& actions);
   void escalate(bool by_request, Actions& actions);
-  void close_if_all_gone(TimePoint now, Actions& actions);
+  void close_if_all_gone(Actions& actions);
+  void close(Actions& actions);
+  void signal(LocalRank local_rank, int signal, Actions& actions);
   void finish(int exit_code, Actions& actions);
   bool alive(LocalRank local_rank) const;
   std::vector<LocalRank> alive_workers() const;

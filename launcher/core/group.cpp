@@ -1,0 +1,252 @@
+#include "launcher/core/group.hpp"
+
+#include <cassert>
+#include <csignal>
+
+namespace ddp::core {
+
+const char* name_of(Phase phase) {
+  switch (phase) {
+    case Phase::idle:
+      return "idle";
+    case Phase::launching:
+      return "launching";
+    case Phase::running:
+      return "running";
+    case Phase::tearing_down:
+      return "tearing down";
+    case Phase::closing:
+      return "closing";
+    case Phase::backing_off:
+      return "backing off";
+    case Phase::finished:
+      return "finished";
+  }
+  return "?";
+}
+
+Group::Group(GroupConfig config) : config_(std::move(config)), history_(config_.restart) {
+  assert(config_.nproc > 0);
+}
+
+Actions Group::step(const Event& event, TimePoint now) {
+  Actions actions;
+  if (phase_ == Phase::finished) return actions;
+
+  if (std::holds_alternative<StartRequested>(event)) {
+    if (phase_ == Phase::idle) begin_generation(0, now, actions);
+  } else if (const auto* started = std::get_if<WorkerStarted>(&event)) {
+    spawn_in_flight_ = false;
+    auto& outcome = worker(started->local_rank);
+    outcome.pid = started->pid;
+    outcome.started = now;
+    if (phase_ == Phase::launching) {
+      spawn_next(actions);
+    } else if (phase_ == Phase::tearing_down) {
+      // It was being started while the group already had to go.
+      outcome.stopped_by_launcher = true;
+      signal(started->local_rank, escalated_ ? SIGKILL : SIGTERM, actions);
+      if (escalated_) close(actions);
+    }
+  } else if (const auto* failed = std::get_if<SpawnFailed>(&event)) {
+    spawn_in_flight_ = false;
+    if (phase_ == Phase::launching)
+      tear_down(WorkerNotStarted{failed->local_rank, failed->error}, now, actions);
+    if (escalated_) close(actions);
+    close_if_all_gone(actions);
+  } else if (const auto* ready = std::get_if<WorkerReady>(&event)) {
+    auto& outcome = worker(ready->local_rank);
+    if (!outcome.ready) outcome.ready = now;
+  } else if (const auto* step = std::get_if<WorkerStep>(&event)) {
+    worker(step->local_rank).last_step = step->step;
+  } else if (const auto* exited = std::get_if<WorkerExited>(&event)) {
+    worker_exited(*exited, now, actions);
+  } else if (const auto* stop = std::get_if<StopRequested>(&event)) {
+    stop_requested(*stop, now, actions);
+  } else if (const auto* suspended = std::get_if<Suspended>(&event)) {
+    if (deadline_) *deadline_ += suspended->duration;
+  } else if (const auto* over = std::get_if<GenerationEnded>(&event)) {
+    if (phase_ == Phase::closing) generation_ended(*over, now, actions);
+  } else if (std::holds_alternative<Tick>(event)) {
+    tick(now, actions);
+  }
+  return actions;
+}
+
+std::optional<TimePoint> Group::next_deadline() const { return deadline_; }
+
+void Group::begin_generation(Generation generation, TimePoint now, Actions& actions) {
+  phase_ = Phase::launching;
+  verdict_ = Verdict{};
+  verdict_.generation = generation;
+  verdict_.began = now;
+  verdict_.workers.resize(static_cast<std::size_t>(config_.nproc));
+  for (LocalRank rank = 0; rank < config_.nproc; ++rank) worker(rank).local_rank = rank;
+  next_to_spawn_ = 0;
+  spawn_in_flight_ = false;
+  escalated_ = false;
+  deadline_.reset();
+  actions.push_back(BeginGeneration{generation});
+  spawn_next(actions);
+}
+
+void Group::spawn_next(Actions& actions) {
+  if (next_to_spawn_ == config_.nproc) {
+    phase_ = Phase::running;
+    actions.push_back(GroupRunning{verdict_.generation});
+    close_if_all_gone(actions);
+    return;
+  }
+  spawn_in_flight_ = true;
+  actions.push_back(SpawnWorker{verdict_.generation, next_to_spawn_++});
+}
+
+void Group::worker_exited(const WorkerExited& event, TimePoint now, Actions& actions) {
+  auto& outcome = worker(event.local_rank);
+  if (outcome.status) return;  // one terminal event per worker
+  outcome.status = event.status;
+  outcome.ended = now;
+  outcome.oom_killed = event.oom_killed;
+
+  if (phase_ == Phase::launching || phase_ == Phase::running) {
+    const bool others_remain = phase_ == Phase::launching || !alive_workers().empty();
+    if (!succeeded(event.status)) {
+      tear_down(WorkerFailed{event.local_rank, event.status, event.oom_killed}, now, actions);
+    } else if (config_.early_exit_fails && others_remain) {
+      tear_down(ExitedEarly{event.local_rank}, now, actions);
+    }
+  }
+  close_if_all_gone(actions);
+}
+
+void Group::stop_requested(const StopRequested& event, TimePoint now, Actions& actions) {
+  // A second request means now, whatever the group was doing at the first one.
+  const bool again = stop_signal_.has_value();
+  if (!again) stop_signal_ = event.signal;
+  switch (phase_) {
+    case Phase::launching:
+    case Phase::running:
+      tear_down(StoppedBySignal{event.signal}, now, actions);
+      close_if_all_gone(actions);
+      break;
+    case Phase::tearing_down:
+      if ((again || event.signal == SIGINT) && !escalated_) escalate(/*by_request=*/true, actions);
+      break;
+    case Phase::backing_off:
+    case Phase::idle:
+      // The last failure has been reported; what ends the run is the request.
+      finish(128 + *stop_signal_, actions);
+      break;
+    case Phase::closing:  // heard when the generation has ended
+    case Phase::finished:
+      break;
+  }
+}
+
+void Group::generation_ended(const GenerationEnded& event, TimePoint now, Actions& actions) {
+  verdict_.ended = now;
+  verdict_.survivors = event.survivors;
+  if (!verdict_.cause && verdict_.survivors.empty()) {
+    actions.push_back(GenerationOver{verdict_, std::nullopt});
+    finish(exit_code_of(verdict_), actions);
+    return;
+  }
+  RestartDecision decision = GiveUp{GiveUp::Reason::unkillable, history_.restarts()};
+  if (stop_signal_) {
+    decision = GiveUp{GiveUp::Reason::stop_requested, history_.restarts()};
+  } else if (verdict_.cause) {
+    decision = history_.decide(verdict_, now);
+  }
+  actions.push_back(GenerationOver{verdict_, decision});
+  if (const auto* again = std::get_if<RestartIn>(&decision)) {
+    if (again->delay <= Nanoseconds::zero()) {
+      begin_generation(verdict_.generation + 1, now, actions);
+    } else {
+      phase_ = Phase::backing_off;
+      deadline_ = now + again->delay;
+    }
+    return;
+  }
+  finish(exit_code_of(verdict_), actions);
+}
+
+void Group::tick(TimePoint now, Actions& actions) {
+  if (!deadline_ || now < *deadline_) return;
+  if (phase_ == Phase::tearing_down) {
+    escalate(/*by_request=*/false, actions);
+  } else if (phase_ == Phase::backing_off) {
+    begin_generation(verdict_.generation + 1, now, actions);
+  }
+}
+
+void Group::tear_down(Cause cause, TimePoint now, Actions& actions) {
+  phase_ = Phase::tearing_down;
+  verdict_.cause = cause;
+  verdict_.failed = now;
+  deadline_ = now + config_.shutdown_timeout;
+  const auto waiting_for = alive_workers();
+  // The signals go first: what a survivor waits for is a signal, not our telling of it.
+  for (const LocalRank rank : waiting_for) {
+    worker(rank).stopped_by_launcher = true;
+    signal(rank, SIGTERM, actions);
+  }
+  // A stopped process hears SIGTERM only when it is continued.
+  for (const LocalRank rank : waiting_for) actions.push_back(SignalWorker{rank, SIGCONT});
+  actions.push_back(TeardownBegan{std::move(cause), waiting_for, *deadline_});
+  if (config_.shutdown_timeout <= Nanoseconds::zero() && !waiting_for.empty())
+    escalate(/*by_request=*/false, actions);
+}
+
+void Group::escalate(bool by_request, Actions& actions) {
+  escalated_ = true;
+  deadline_.reset();  // what SIGKILL does not end, EndGeneration's own bound names
+  const auto waiting_for = alive_workers();
+  for (const LocalRank rank : waiting_for) signal(rank, SIGKILL, actions);
+  actions.push_back(TeardownEscalated{waiting_for, by_request});
+  if (!spawn_in_flight_) close(actions);
+}
+
+void Group::close_if_all_gone(Actions& actions) {
+  const bool spawning = spawn_in_flight_ || phase_ == Phase::launching;
+  if ((phase_ == Phase::running || phase_ == Phase::tearing_down) && !spawning &&
+      alive_workers().empty())
+    close(actions);
+}
+
+void Group::close(Actions& actions) {
+  if (phase_ == Phase::closing) return;
+  phase_ = Phase::closing;
+  deadline_.reset();
+  actions.push_back(EndGeneration{verdict_.generation});
+}
+
+void Group::finish(int exit_code, Actions& actions) {
+  phase_ = Phase::finished;
+  deadline_.reset();
+  actions.push_back(Finish{exit_code});
+}
+
+void Group::signal(LocalRank local_rank, int signal, Actions& actions) {
+  worker(local_rank).last_signal_sent = signal;
+  actions.push_back(SignalWorker{local_rank, signal});
+}
+
+bool Group::alive(LocalRank local_rank) const {
+  const auto& outcome = verdict_.workers[static_cast<std::size_t>(local_rank)];
+  return outcome.pid > 0 && !outcome.status;
+}
+
+std::vector<LocalRank> Group::alive_workers() const {
+  std::vector<LocalRank> ranks;
+  for (LocalRank rank = 0; rank < config_.nproc; ++rank) {
+    if (alive(rank)) ranks.push_back(rank);
+  }
+  return ranks;
+}
+
+WorkerOutcome& Group::worker(LocalRank local_rank) {
+  assert(local_rank >= 0 && local_rank < static_cast<int>(verdict_.workers.size()));
+  return verdict_.workers[static_cast<std::size_t>(local_rank)];
+}
+
+}  // namespace ddp::core

@@ -1,0 +1,40 @@
+#include "launcher/core/verdict.hpp"
+
+#include "launcher/core/exit_code.hpp"
+
+namespace ddp::core {
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+}  // namespace
+
+int exit_code_of(const Verdict& verdict) {
+  if (!verdict.survivors.empty()) return kUnkillable;
+  if (!verdict.cause) return kSuccess;
+  return std::visit(Overloaded{
+                        [](const WorkerFailed& failed) { return exit_code_of(failed.status); },
+                        [](const WorkerNotStarted& failed) { return exit_code_of(failed.error); },
+                        [](const StoppedBySignal& stopped) { return kSignalBase + stopped.signal; },
+                        // The worker itself succeeded; it is the group that did not. 1 is what a
+                        // shell's `false` says.
+                        [](const ExitedEarly&) { return 1; },
+                    },
+                    *verdict.cause);
+}
+
+std::optional<LocalRank> blamed_rank(const Cause& cause) {
+  return std::visit(
+      Overloaded{
+          [](const StoppedBySignal&) -> std::optional<LocalRank> { return std::nullopt; },
+          [](const auto& with_rank) -> std::optional<LocalRank> { return with_rank.local_rank; },
+      },
+      cause);
+}
+
+}  // namespace ddp::core
