@@ -16,4 +16,5 @@ target_link_libraries(ddp_spdlog INTERFACE spdlog::spdlog_header_only ddp_fmt)
 
 add_library(ddp_asio INTERFACE)
 target_link_libraries(ddp_asio INTERFACE Boost::headers Threads::Threads)
-target_compile_definitions(ddp_asio INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_THREADS)
+target_compile_definitions(ddp_asio INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_THREADS
+  BOOST_PROCESS_V2_HEADER_ONLY)

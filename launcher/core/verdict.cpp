@@ -1,18 +1,9 @@
 #include "launcher/core/verdict.hpp"
 
+#include "common/overloaded.hpp"
 #include "launcher/core/exit_code.hpp"
 
 namespace ddp::core {
-namespace {
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
-
-}  // namespace
 
 int exit_code_of(const Verdict& verdict) {
   if (!verdict.survivors.empty()) return kUnkillable;

@@ -1,0 +1,76 @@
+#include "launcher/event_log.hpp"
+
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+
+namespace ddp {
+namespace {
+
+constexpr int kVersion = 1;
+
+}  // namespace
+
+std::string wall_time(core::TimePoint time) {
+  // Both clocks are read now: a wall clock that was set meanwhile shows its present idea of that
+  // moment.
+  const auto age = std::chrono::steady_clock::now() - time;
+  const auto wall = std::chrono::time_point_cast<std::chrono::microseconds>(
+      std::chrono::system_clock::now() - age);
+  const auto micros = wall.time_since_epoch().count();
+  const std::time_t seconds = micros / 1'000'000;
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  char text[40];
+  const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+  std::snprintf(text + size, sizeof text - size, ".%06dZ", static_cast<int>(micros % 1'000'000));
+  return text;
+}
+
+EventLog::EventLog(std::string path, std::function<void(std::string)> report)
+    : path_(std::move(path)),
+      report_(std::move(report)),
+      file_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) {
+  if (!file_.valid()) lost();
+}
+
+void EventLog::write(core::TimePoint now, std::string_view event,
+                     std::initializer_list<Field> fields) {
+  if (!file_.valid()) return;
+  boost::json::object line;
+  line["v"] = kVersion;
+  line["t_ns"] = now.time_since_epoch().count();
+  line["wall"] = wall_time(now);
+  line["event"] = boost::json::string_view(event.data(), event.size());
+  for (const auto& field : fields) {
+    auto& value = line[boost::json::string_view(field.name.data(), field.name.size())];
+    std::visit([&](const auto& v) { value = v; }, field.value);
+  }
+  std::string text = boost::json::serialize(line);
+  text += '\n';
+  // One write a line: O_APPEND keeps it whole beside another writer's.
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t count = ::write(file_.get(), text.data() + done, text.size() - done);
+    if (count == -1 && errno == EINTR) continue;
+    if (count <= 0) {
+      lost();
+      return;
+    }
+    done += static_cast<std::size_t>(count);
+  }
+}
+
+void EventLog::lost() {
+  const std::string why = std::strerror(errno);
+  file_.reset();
+  if (report_) report_(path_ + ": " + why + "; events are no longer recorded");
+}
+
+}  // namespace ddp

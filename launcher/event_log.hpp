@@ -1,0 +1,46 @@
+// events.jsonl: one JSON object a line, the one source from which reports, traces and verdicts are
+// made.
+//
+//   {"v":1,"t_ns":<monotonic>,"wall":"2026-01-31T12:00:00.123456Z","event":"worker_exited","gen":0,"rank":3,…}
+// Each line is written before the action that it announces. A disk that fails is reported once and
+// ends the log, never the run.
+#pragma once
+
+#include "launcher/core/types.hpp"
+#include "launcher/os/fd.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace ddp {
+
+class EventLog {
+ public:
+  using Value = std::variant<std::int64_t, double, bool, std::string>;
+  struct Field {
+    std::string_view name;
+    Value value;
+  };
+
+  EventLog() = default;  // writes nothing
+  // Creates or appends to `path`. `report` gets one line if it cannot be written, now or later.
+  EventLog(std::string path, std::function<void(std::string)> report);
+
+  bool enabled() const { return file_.valid(); }
+  void write(core::TimePoint now, std::string_view event, std::initializer_list<Field> fields);
+
+ private:
+  void lost();
+  std::string path_;
+  std::function<void(std::string)> report_;
+  os::ScopedFd file_;
+};
+
+// "2026-01-31T12:00:00.123456Z" for a point of the monotonic clock.
+std::string wall_time(core::TimePoint time);
+
+}  // namespace ddp

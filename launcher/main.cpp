@@ -1,0 +1,64 @@
+// ddp-launch: reads the command line, then becomes the keeper of a supervisor
+// (launcher/os/keeper.hpp).
+
+#include "common/log.hpp"
+#include "launcher/core/exit_code.hpp"
+#include "launcher/options.hpp"
+#include "launcher/os/keeper.hpp"
+#include "launcher/os/run_dir.hpp"
+#include "launcher/os/signals.hpp"
+#include "launcher/supervisor.hpp"
+#include "launcher/worker_environment.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+
+namespace {
+
+// A launcher started with a closed stdin, stdout or stderr must not get a pipe in its place.
+void open_standard_descriptors() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (::fcntl(fd, F_GETFD) == -1 && errno == EBADF) ::open("/dev/null", O_RDWR);
+  }
+}
+
+bool write_all(int fd, const std::string& text) {
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t count = ::write(fd, text.data() + done, text.size() - done);
+    if (count == -1 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    done += static_cast<std::size_t>(count);
+  }
+  return true;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace ddp;
+  open_standard_descriptors();
+  os::take_over_signals();
+
+  auto parsed = parse_options(argc, argv);
+  if (const auto* leave = std::get_if<ExitNow>(&parsed)) {
+    const bool written = write_all(leave->code == 0 ? STDOUT_FILENO : STDERR_FILENO, leave->text);
+    return written || leave->code != 0 ? leave->code : core::kSystemRefused;
+  }
+  const Options& options = std::get<Options>(parsed);
+  if (options.dry_run)
+    return write_all(STDOUT_FILENO, dry_run_table(options, environ)) ? 0 : core::kSystemRefused;
+
+  log::start("ddp-launch", options.log_level, ::isatty(STDERR_FILENO) == 1);
+  const auto run_dir = os::make_run_dir();
+  if (!run_dir) {
+    write_all(STDERR_FILENO, "ddp-launch: " + run_dir.error() + "\n");
+    return core::kSystemRefused;
+  }
+  return os::keep(*run_dir, [&](os::ScopedFd from_keeper) {
+    return supervise(options, *run_dir, std::move(from_keeper));
+  });
+}

@@ -1,0 +1,187 @@
+#include "launcher/os/keeper.hpp"
+
+#include "launcher/core/exit_code.hpp"
+#include "launcher/os/descendants.hpp"
+#include "launcher/os/run_dir.hpp"
+#include "launcher/os/signals.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <optional>
+
+namespace ddp::os {
+namespace {
+
+// SIGKILL takes a moment for a process with much memory; what is longer in dying is named.
+constexpr auto kFinalWait = std::chrono::seconds(5);
+
+void complain(const std::string& what) {
+  const std::string line = "ddp-launch: " + what + "\n";
+  // Nobody is left to tell if this fails.
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+std::string reason() { return std::strerror(errno); }
+
+// Invalid where the launcher is meant to outlive its parent.
+ScopedFd watch_parent() {
+  struct sigaction hangup {};
+  const bool nohup = ::sigaction(SIGHUP, nullptr, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
+  const pid_t parent = ::getppid();
+  if (nohup || ::getsid(0) == ::getpid() || parent <= 1) return {};
+  return ScopedFd(static_cast<int>(::syscall(SYS_pidfd_open, parent, 0)));
+}
+
+class Keeper {
+ public:
+  Keeper(pid_t supervisor, ScopedFd supervisor_fd, ScopedFd to_supervisor, ScopedFd signals)
+      : supervisor_(supervisor),
+        supervisor_fd_(std::move(supervisor_fd)),
+        to_supervisor_(std::move(to_supervisor)),
+        signals_(std::move(signals)),
+        parent_(watch_parent()) {}
+
+  // Until the supervisor has ended; returns its raw status as waitid tells it.
+  siginfo_t watch() {
+    while (true) {
+      // No deadline: the launch lasts as long as its workers do.
+      pollfd fds[] = {{supervisor_fd_.get(), POLLIN, 0},
+                      {signals_.get(), POLLIN, 0},
+                      {parent_.get(), POLLIN, 0}};
+      if (::poll(fds, 3, -1) == -1 && errno != EINTR) {
+        complain("cannot wait for the supervisor: " + reason());
+        ::kill(supervisor_, SIGKILL);
+      }
+      if ((fds[1].revents & POLLIN) != 0) read_signals();
+      if ((fds[2].revents & POLLIN) != 0) {
+        parent_.reset();
+        pass_on(SIGHUP);
+      }
+      siginfo_t info{};
+      if (::waitid(P_PID, static_cast<id_t>(supervisor_), &info, WEXITED | WNOHANG) == 0 &&
+          info.si_pid == supervisor_)
+        return info;
+    }
+  }
+
+ private:
+  void read_signals() {
+    signalfd_siginfo info{};
+    while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+      const int signal = static_cast<int>(info.ssi_signo);
+      switch (signal) {
+        case SIGCHLD:
+          // As PID 1 of a container others' orphans come to us as well.
+          reap_orphans([this](int pid) { return pid == supervisor_; });
+          break;
+        case SIGTSTP:
+          suspend();
+          break;
+        case SIGCONT:
+          ::kill(supervisor_, SIGCONT);
+          break;
+        default:
+          pass_on(signal);
+      }
+    }
+  }
+
+  void pass_on(int signal) {
+    const auto byte = static_cast<unsigned char>(signal);
+    // The pipe is non-blocking: a supervisor that has not read 64 Ki signals does not need one
+    // more.
+    [[maybe_unused]] const ssize_t written = ::write(to_supervisor_.get(), &byte, 1);
+    ::kill(supervisor_, SIGCONT);  // a stopped one could not hear
+  }
+
+  void suspend() {
+    pass_on(SIGTSTP);
+    siginfo_t info{};
+    // The supervisor stops itself once its workers are; bounded, because it may be ending instead.
+    for (int i = 0; i < 100; ++i) {
+      if (::waitid(P_PID, static_cast<id_t>(supervisor_), &info,
+                   WSTOPPED | WEXITED | WNOHANG | WNOWAIT) == -1)
+        return;
+      if (info.si_pid == supervisor_) break;
+      pollfd ended{supervisor_fd_.get(), POLLIN, 0};
+      ::poll(&ended, 1, 10);
+    }
+    if (info.si_code != CLD_STOPPED) return;
+    ::kill(::getpid(), SIGSTOP);
+    ::kill(supervisor_, SIGCONT);
+  }
+
+  pid_t supervisor_;
+  ScopedFd supervisor_fd_;
+  ScopedFd to_supervisor_;
+  ScopedFd signals_;
+  ScopedFd parent_;
+};
+
+int exit_code_after(const siginfo_t& end) {
+  if (end.si_code == CLD_EXITED) return end.si_status;
+  complain("its supervisor was killed by " + signal_name(end.si_status) +
+           "; every process of the group was killed with it");
+  return core::kLauncherFault;
+}
+
+}  // namespace
+
+int keep(const std::string& run_dir, const std::function<int(ScopedFd signals)>& supervise) {
+  int ends[2];
+  if (!become_subreaper() || ::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1) {
+    complain("cannot set up the supervisor: " + reason());
+    remove_run_dir(run_dir);
+    return core::kSystemRefused;
+  }
+  ScopedFd read_end(ends[0]);
+  ScopedFd write_end(ends[1]);
+  ScopedFd signals = open_signal_fd();
+  const pid_t pid = signals.valid() ? ::fork() : -1;
+  if (pid == -1) {
+    complain("cannot start the supervisor: " + reason());
+    remove_run_dir(run_dir);
+    return core::kSystemRefused;
+  }
+  if (pid == 0) {
+    write_end.reset();
+    signals.reset();
+    ::prctl(PR_SET_NAME, "ddp-super");
+    int code = core::kLauncherFault;
+    try {
+      code = supervise(std::move(read_end));
+    } catch (const std::exception& error) {
+      complain(std::string("internal error: ") + error.what());
+    }
+    // No static destructors: the keeper has the same ones.
+    ::_exit(code);
+  }
+  read_end.reset();
+  ScopedFd supervisor_fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  Keeper keeper(pid, std::move(supervisor_fd), std::move(write_end), std::move(signals));
+  const siginfo_t end = keeper.watch();
+
+  const auto survivors = kill_and_reap_all(kFinalWait);
+  remove_run_dir(run_dir);
+  int code = exit_code_after(end);
+  for (const auto& survivor : survivors) {
+    complain("pid " + std::to_string(survivor.pid) + " (" + survivor.command +
+             ") could not be killed: state " + survivor.state +
+             (survivor.wait_channel.empty() ? "" : ", in " + survivor.wait_channel));
+    code = core::kUnkillable;
+  }
+  return code;
+}
+
+}  // namespace ddp::os

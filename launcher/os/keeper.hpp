@@ -1,0 +1,30 @@
+// The keeper: the process the user sees. It forks the supervisor, passes signals on, and cleans up
+// after it.
+//
+//   - Each signal it reads goes to the supervisor as one byte over a pipe. The pipe's end tells the
+//   supervisor that the
+//     keeper is gone.
+//   - Ctrl-Z: the supervisor stops the workers and itself; then the keeper stops itself, so that
+//   the shell sees the job
+//     stop. When continued, it continues the supervisor.
+//   - It watches its own parent: a launcher whose parent died stops its group as after SIGHUP,
+//   unless it was told to
+//     outlive it (nohup, or a session of its own as setsid makes).
+//   - When the supervisor has ended, for whatever reason, every process below is killed and reaped
+//   and the run
+//     directory removed. A supervisor that was killed makes exit code 70.
+#pragma once
+
+#include "launcher/os/fd.hpp"
+
+#include <functional>
+#include <string>
+
+namespace ddp::os {
+
+// Runs `supervise` in a forked child and returns, in the keeper, the exit code of the launch; in
+// the child it does not return. `supervise` gets the read end of the signal pipe. Call before any
+// thread exists, after take_over_signals().
+int keep(const std::string& run_dir, const std::function<int(ScopedFd signals)>& supervise);
+
+}  // namespace ddp::os

@@ -1,0 +1,95 @@
+#include "launcher/os/proc.hpp"
+
+#include "launcher/os/fd.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <memory>
+#include <string_view>
+
+namespace ddp::os {
+namespace {
+
+// Nothing when the file is not there or cannot be read.
+std::optional<std::string> read_file(const std::string& path) {
+  const ScopedFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return std::nullopt;
+  std::string text;
+  char buffer[4096];
+  while (true) {
+    const ssize_t count = ::read(fd.get(), buffer, sizeof buffer);
+    if (count == -1 && errno == EINTR) continue;
+    if (count < 0) return std::nullopt;
+    if (count == 0) return text;
+    text.append(buffer, static_cast<std::size_t>(count));
+  }
+}
+
+std::vector<int> integers(std::string_view text) {
+  std::vector<int> values;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at < end) {
+    int value = 0;
+    const auto [stop, error] = std::from_chars(at, end, value);
+    if (error == std::errc{}) values.push_back(value);
+    at = stop == at ? at + 1 : stop;
+  }
+  return values;
+}
+
+std::vector<int> scan_for_children_of(int parent) {
+  std::vector<int> children;
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir("/proc"), &::closedir);
+  if (!directory) return children;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    int pid = 0;
+    const std::string_view name = entry->d_name;
+    const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (error != std::errc{} || stop != name.data() + name.size()) continue;
+    const auto info = read_process(pid);
+    if (info && info->parent == parent) children.push_back(pid);
+  }
+  return children;
+}
+
+}  // namespace
+
+std::optional<ProcessInfo> read_process(int pid) {
+  const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat");
+  if (!stat) return std::nullopt;
+  // "pid (command) state parent …": the command may hold blanks and parentheses, so the last ')'
+  // ends it.
+  const auto open = stat->find('(');
+  const auto close = stat->rfind(')');
+  if (open == std::string::npos || close == std::string::npos || close + 4 > stat->size())
+    return std::nullopt;
+  ProcessInfo info;
+  info.pid = pid;
+  info.command = stat->substr(open + 1, close - open - 1);
+  info.state = (*stat)[close + 2];
+  const char* const parent = stat->data() + close + 4;
+  std::from_chars(parent, stat->data() + stat->size(), info.parent);
+  return info;
+}
+
+std::string wait_channel(int pid) {
+  auto name = read_file("/proc/" + std::to_string(pid) + "/wchan").value_or("");
+  return name == "0" ? std::string() : name;
+}
+
+std::vector<int> own_children() {
+  // One thread makes every child of ours, so its task is the only one to look at.
+  const auto list =
+      read_file("/proc/self/task/" + std::to_string(::syscall(SYS_gettid)) + "/children");
+  if (list) return integers(*list);
+  return scan_for_children_of(::getpid());
+}
+
+}  // namespace ddp::os

@@ -1,0 +1,26 @@
+// What /proc tells of processes. Everything may be gone the moment it is read: absence is never an
+// error.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ddp::os {
+
+struct ProcessInfo {
+  int pid = 0;
+  int parent = 0;
+  char state = '?';  // R running, S sleeping, D uninterruptible, T stopped, t traced, Z zombie
+  std::string command;
+};
+std::optional<ProcessInfo> read_process(int pid);
+
+// The kernel function the process sleeps in; empty when it runs or the kernel does not tell.
+std::string wait_channel(int pid);
+
+// Direct children of the calling process, zombies included. From /proc/self/task/*/children where
+// the kernel has it, else from a scan of /proc.
+std::vector<int> own_children();
+
+}  // namespace ddp::os

@@ -1,0 +1,64 @@
+#include "launcher/os/signals.hpp"
+
+#include <sys/signalfd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace ddp::os {
+namespace {
+
+constexpr int kRead[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGCHLD,
+                         SIGTSTP, SIGCONT, SIGUSR1, SIGUSR2};
+
+std::vector<int>& ignored() {
+  static std::vector<int> signals;
+  return signals;
+}
+
+sigset_t read_set() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : kRead) sigaddset(&set, signal);
+  return set;
+}
+
+}  // namespace
+
+void take_over_signals() {
+  for (int signal = 1; signal <= SIGRTMAX; ++signal) {
+    struct sigaction action {};
+    if (signal == SIGHUP || ::sigaction(signal, nullptr, &action) == -1) continue;
+    if (action.sa_handler == SIG_IGN) ignored().push_back(signal);
+  }
+  ::signal(SIGCHLD, SIG_DFL);
+  ::signal(SIGPIPE, SIG_IGN);
+  ignored().push_back(SIGPIPE);
+  const sigset_t set = read_set();
+  ::sigprocmask(SIG_SETMASK, &set, nullptr);
+}
+
+const std::vector<int>& signals_ignored_at_start() { return ignored(); }
+
+ScopedFd open_signal_fd() {
+  const sigset_t set = read_set();
+  return ScopedFd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+std::string signal_name(int signal) {
+  const char* const name = ::sigabbrev_np(signal);
+  if (name != nullptr) return std::string("SIG") + name;
+  if (signal >= SIGRTMIN && signal <= SIGRTMAX)
+    return "SIGRTMIN+" + std::to_string(signal - SIGRTMIN);
+  return "signal " + std::to_string(signal);
+}
+
+bool signal_group(int pid, int signal) {
+  if (pid <= 1) {
+    errno = EINVAL;
+    return false;
+  }
+  return ::kill(-pid, signal) == 0;
+}
+
+}  // namespace ddp::os

@@ -1,0 +1,31 @@
+// The launcher's signals: blocked everywhere, read from descriptors, never handled in a handler.
+#pragma once
+
+#include "launcher/os/fd.hpp"
+
+#include <csignal>
+#include <string>
+#include <vector>
+
+namespace ddp::os {
+
+// To be called once, first thing: remembers what the parent had ignored, blocks every signal the
+// launcher reads, sets SIGCHLD to default (an inherited SIG_IGN would reap behind our back) and
+// ignores SIGPIPE.
+void take_over_signals();
+
+// Ignored when the process started, but for SIGHUP; workers get the default back. Plus SIGPIPE,
+// which is ignored by the launcher itself.
+const std::vector<int>& signals_ignored_at_start();
+
+// A non-blocking signalfd for the signals that take_over_signals() blocked.
+ScopedFd open_signal_fd();
+
+// SIGTERM, SIGSEGV …; "signal 99" for what has no name.
+std::string signal_name(int signal);
+
+// Sends to a process group. Refuses pid <= 1, which would mean everyone. False with errno set on
+// failure.
+bool signal_group(int pid, int signal);
+
+}  // namespace ddp::os

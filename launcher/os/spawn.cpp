@@ -1,0 +1,123 @@
+#include "launcher/os/spawn.hpp"
+
+#include "launcher/os/clone_launcher.hpp"
+#include "launcher/os/signals.hpp"
+
+#include <boost/process/v2/stdio.hpp>
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace ddp::os {
+namespace {
+
+namespace process = boost::process::v2;
+using process::error_code;
+
+error_code last_error() noexcept { return {errno, process::system_category()}; }
+
+// Before the clone: the environment. In the child, between clone and exec: the rest;
+// async-signal-safe, no allocation, no exception.
+struct WorkerSetup {
+  int launcher_pid;
+  const std::vector<int>& ignored_signals;
+  std::vector<const char*> environment;
+
+  // Process v2's own environment initializer is declared but not defined in 1.81's header-only
+  // form.
+  template <class... Rest>
+  error_code on_setup(process::posix::default_launcher& launcher, const Rest&...) const {
+    launcher.env = environment.data();
+    return {};
+  }
+
+  template <class Launcher, class... Rest>
+  error_code on_exec_setup(Launcher&, const Rest&...) const noexcept {
+    if (::setsid() == -1) return last_error();
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL) == -1) return last_error();
+    // The parent may have died before the line above: then nobody would ever send the signal.
+    if (::getppid() != launcher_pid) return {ESRCH, process::system_category()};
+    // exec resets handlers by itself; what is ignored would stay ignored.
+    for (const int signal : ignored_signals) {
+      if (::signal(signal, SIG_DFL) == SIG_ERR) return last_error();
+    }
+    if (!close_above_stderr()) return last_error();
+    sigset_t none;
+    sigemptyset(&none);
+    if (::sigprocmask(SIG_SETMASK, &none, nullptr) == -1) return last_error();
+    return {};
+  }
+
+  static bool close_above_stderr() noexcept {
+    if (::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return true;
+    if (errno != ENOSYS && errno != EINVAL) return false;
+    // A kernel before 5.11. Ours are close-on-exec already; this is for those we inherited.
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) == -1) return false;
+    const int end = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, 65536));
+    for (int fd = 3; fd < end; ++fd) {
+      const int flags = ::fcntl(fd, F_GETFD);
+      if (flags != -1) ::fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+    }
+    return true;
+  }
+};
+
+// As execvp: the first entry of PATH that can be executed; where one is there but cannot, its
+// reason wins over "not found". `program` itself when it names a path.
+std::variant<std::string, core::SpawnError> find_program(const SpawnRequest& request) {
+  const std::string& program = request.program;
+  if (program.empty()) return core::SpawnError{core::SpawnStage::exec, ENOENT};
+  if (program.find('/') != std::string::npos) return program;
+  std::string_view path = "/usr/local/bin:/bin:/usr/bin";
+  for (const auto& variable : request.environment) {
+    if (variable.rfind("PATH=", 0) == 0) path = std::string_view(variable).substr(5);
+  }
+  int reason = ENOENT;
+  while (true) {
+    const auto colon = path.find(':');
+    const std::string_view directory = path.substr(0, colon);
+    const std::string candidate =
+        (directory.empty() ? std::string(".") : std::string(directory)) + "/" + program;
+    struct stat info {};
+    if (::stat(candidate.c_str(), &info) == 0) {
+      if (S_ISREG(info.st_mode) && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+      reason = EACCES;
+    }
+    if (colon == std::string_view::npos) break;
+    path.remove_prefix(colon + 1);
+  }
+  return core::SpawnError{core::SpawnStage::exec, reason};
+}
+
+}  // namespace
+
+std::variant<Child, core::SpawnError> spawn(const SpawnRequest& request) {
+  const auto program = find_program(request);
+  if (const auto* error = std::get_if<core::SpawnError>(&program)) return *error;
+
+  process::process_stdio stdio;
+  stdio.in.fd = request.stdin_fd;
+  stdio.out.fd = request.stdout_fd;
+  stdio.err.fd = request.stderr_fd;
+  // The launcher passes the path as argv[0]; a worker found through PATH sees that path, as under a
+  // shell's `exec`.
+  CloneLauncher launcher;
+  WorkerSetup setup{::getpid(), signals_ignored_at_start(), {}};
+  for (const auto& variable : request.environment) setup.environment.push_back(variable.c_str());
+  setup.environment.push_back(nullptr);
+  auto launched =
+      launcher(std::get<std::string>(program), request.arguments, std::move(stdio), setup);
+  if (launched.pid == -1) return launched.error;
+  return Child{launched.pid, std::move(launched.pidfd)};
+}
+
+}  // namespace ddp::os

@@ -1,0 +1,34 @@
+// Starts one worker process.
+//
+// The child gets a session of its own, SIGKILL when its parent dies, default dispositions (but
+// SIGHUP stays ignored where it was ignored when the launcher started: nohup), an empty signal
+// mask, and descriptors 0-2 only.
+#pragma once
+
+#include "launcher/core/types.hpp"
+#include "launcher/os/fd.hpp"
+
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace ddp::os {
+
+struct SpawnRequest {
+  std::string program;                   // a path, or a name that is looked up in PATH
+  std::vector<std::string> arguments;    // without the program itself
+  std::vector<std::string> environment;  // "NAME=value"
+  int stdin_fd = -1;
+  int stdout_fd = -1;
+  int stderr_fd = -1;
+};
+
+struct Child {
+  int pid = -1;
+  ScopedFd pidfd;
+};
+
+// Returns when the child's exec has succeeded or failed. After a failure no process is left of it.
+std::variant<Child, core::SpawnError> spawn(const SpawnRequest& request);
+
+}  // namespace ddp::os

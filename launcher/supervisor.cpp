@@ -1,0 +1,370 @@
+#include "launcher/supervisor.hpp"
+
+#include "common/env_names.hpp"
+#include "common/log.hpp"
+#include "launcher/core/exit_code.hpp"
+#include "launcher/event_log.hpp"
+#include "launcher/os/descendants.hpp"
+#include "launcher/os/notify_socket.hpp"
+#include "launcher/os/oom.hpp"
+#include "launcher/os/port.hpp"
+#include "launcher/os/signal_inbox.hpp"
+#include "launcher/os/signals.hpp"
+#include "launcher/output/router.hpp"
+#include "launcher/verdict_text.hpp"
+#include "launcher/worker_environment.hpp"
+#include "launcher/worker_set.hpp"
+
+#include <fmt/core.h>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <filesystem>
+#include <optional>
+
+namespace ddp {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// What SIGKILL does not end within this is named and given up.
+constexpr auto kFinalWait = std::chrono::seconds(5);
+// After the last process of a generation has gone its output is at hand in the pipes; only a
+// console that nobody reads makes this wait.
+constexpr auto kDrainWait = std::chrono::seconds(5);
+constexpr int kTailLines = 20;
+// A teardown that is over sooner needs no explanation.
+constexpr auto kTellWaitingAfter = std::chrono::seconds(1);
+
+bool console_colour(int fd) { return ::isatty(fd) == 1 && std::getenv(env::kNoColor) == nullptr; }
+
+out::RouterConfig router_config(const Options& options, const std::string& log_dir) {
+  out::RouterConfig config;
+  config.style = options.output;
+  config.colour_out = console_colour(STDOUT_FILENO);
+  config.colour_err = console_colour(STDERR_FILENO);
+  config.nproc = options.nproc;
+  config.first_rank = options.first_rank();
+  config.world_size = options.world_size();
+  config.redirect = options.redirect;
+  config.tee = options.tee;
+  config.shown = options.shown;
+  config.log_dir = log_dir;
+  return config;
+}
+
+class Supervisor {
+ public:
+  Supervisor(const Options& options, std::string private_dir, os::ScopedFd from_keeper)
+      : options_(options),
+        private_dir_(std::move(private_dir)),
+        log_dir_(options.log_dir.empty() ? "" : options.log_dir + "/" + options.run_id),
+        group_(options.group),
+        deadline_timer_(io_),
+        waiting_timer_(io_),
+        router_(io_, router_config(options, log_dir_), STDOUT_FILENO, STDERR_FILENO,
+                [this](const std::string& loss) { warn(loss); }),
+        workers_(io_, options.nproc,
+                 [this](core::LocalRank rank, core::ExitStatus status) { exited(rank, status); }),
+        signals_(io_, std::move(from_keeper), os::open_signal_fd(),
+                 {.stop = [this](int signal) { feed(core::StopRequested{signal}); },
+                  .forward = [this](int signal) { workers_.signal_all(signal); },
+                  .child = [this] { workers_.child_changed(); },
+                  .suspend = [this] { suspend(); }}),
+        dev_null_(::open("/dev/null", O_RDWR | O_CLOEXEC)) {}
+
+  int run() {
+    if (const int refused = set_up(); refused != 0) return refused;
+    feed(core::StartRequested{});
+    while (!exit_code_) io_.run_one();
+    return *exit_code_;
+  }
+
+ private:
+  // Everything a launch needs once; an exit code if the system refuses.
+  int set_up() {
+    if (!dev_null_.valid() || !os::become_subreaper()) {
+      error(std::string("the system refused what a launch needs: ") + std::strerror(errno));
+      return core::kSystemRefused;
+    }
+    if (!log_dir_.empty()) {
+      std::error_code failed;
+      std::filesystem::create_directories(log_dir_, failed);
+      if (failed) {
+        warn(log_dir_ + ": " + failed.message() + "; no logs are kept");
+      } else {
+        events_ =
+            EventLog(log_dir_ + "/events.jsonl", [this](const std::string& loss) { warn(loss); });
+      }
+    }
+    for (int rank = 0; rank < options_.nproc; ++rank) {
+      auto socket = os::NotifySocket::open(
+          io_, notify_path(rank),
+          [this, rank](const NotifyMessage& message) { notified(rank, message); });
+      if (!socket) {
+        error(socket.error());
+        return core::kSystemRefused;
+      }
+      notify_.push_back(std::move(*socket));
+    }
+    events_.write(Clock::now(), "run_started",
+                  {{"run_id", options_.run_id},
+                   {"nproc", std::int64_t{options_.nproc}},
+                   {"nnodes", std::int64_t{options_.nnodes}},
+                   {"first_rank", std::int64_t{options_.first_rank()}}});
+    return 0;
+  }
+
+  // --- events in, actions out
+
+  void feed(const core::Event& event) {
+    queue_.push_back(event);
+    if (feeding_) return;  // an action brought news: after the actions before it
+    feeding_ = true;
+    while (!queue_.empty()) {
+      const core::Event next = std::move(queue_.front());
+      queue_.pop_front();
+      for (const auto& action : group_.step(next, Clock::now()))
+        std::visit([this](const auto& one) { carry_out(one); }, action);
+    }
+    feeding_ = false;
+    arm_deadline();
+  }
+
+  void arm_deadline() {
+    const auto deadline = group_.next_deadline();
+    if (deadline == armed_) return;
+    armed_ = deadline;
+    deadline_timer_.cancel();
+    if (!deadline) return;
+    deadline_timer_.expires_at(*deadline);
+    deadline_timer_.async_wait([this](boost::system::error_code ec) {
+      if (ec) return;
+      armed_.reset();
+      feed(core::Tick{});
+    });
+  }
+
+  void carry_out(const core::BeginGeneration& begin) {
+    events_.write(Clock::now(), "generation_began", {{"gen", std::int64_t{begin.generation}}});
+    if (begin.generation > 0) {
+      for (const auto& socket : notify_) socket->discard_queued();
+    }
+    oom_before_ = os::oom_kills();
+    port_ = options_.master_port.value_or(0);
+    reservation_.reset();
+    if (port_ != 0) return;
+    auto reserved = os::PortReservation::any();
+    if (reserved) {
+      port_ = reserved->port();
+      reservation_ = std::move(*reserved);
+    } else {
+      error(reserved.error());
+    }
+  }
+
+  void carry_out(const core::SpawnWorker& spawn) {
+    const auto outcome = start(spawn);
+    // Through the loop, so that a signal is heard between any two workers.
+    boost::asio::post(io_, [this, outcome, rank = spawn.local_rank, gen = spawn.generation] {
+      if (const auto* pid = std::get_if<int>(&outcome)) {
+        events_.write(Clock::now(), "worker_started",
+                      {{"gen", std::int64_t{gen}},
+                       {"rank", std::int64_t{options_.first_rank() + rank}},
+                       {"pid", std::int64_t{*pid}}});
+        feed(core::WorkerStarted{rank, *pid});
+      } else {
+        const auto& failed = std::get<core::SpawnError>(outcome);
+        events_.write(Clock::now(), "spawn_failed",
+                      {{"gen", std::int64_t{gen}},
+                       {"rank", std::int64_t{options_.first_rank() + rank}},
+                       {"errno", std::int64_t{failed.error_number}}});
+        feed(core::SpawnFailed{rank, failed});
+      }
+    });
+  }
+
+  std::variant<int, core::SpawnError> start(const core::SpawnWorker& spawn) {
+    if (port_ == 0) return core::SpawnError{core::SpawnStage::setup, EADDRNOTAVAIL};
+    errno = 0;
+    auto streams = router_.open(spawn.generation, spawn.local_rank);
+    if (!streams) {
+      error(streams.error());
+      return core::SpawnError{core::SpawnStage::setup, errno != 0 ? errno : EMFILE};
+    }
+    const std::string rank_dir =
+        run_dir() + fmt::format("/attempt_{}/{}", spawn.generation, spawn.local_rank);
+    os::SpawnRequest request;
+    request.program = options_.command.front();
+    request.arguments.assign(options_.command.begin() + 1, options_.command.end());
+    request.environment = worker_environment(options_,
+                                             {.local_rank = spawn.local_rank,
+                                              .generation = spawn.generation,
+                                              .master_port = port_,
+                                              .run_dir = run_dir(),
+                                              .notify_socket = notify_path(spawn.local_rank),
+                                              .error_file = rank_dir + "/error.json"},
+                                             environ);
+    request.stdin_fd = options_.stdin_rank == spawn.local_rank ? STDIN_FILENO : dev_null_.get();
+    request.stdout_fd = streams->out.get();
+    request.stderr_fd = streams->err.get();
+    return workers_.spawn(spawn.local_rank, request);
+  }
+
+  void carry_out(const core::SignalWorker& signal) {
+    workers_.signal(signal.local_rank, signal.signal);
+  }
+
+  void carry_out(const core::EndGeneration& end) {
+    waiting_timer_.cancel();
+    workers_.end(Clock::now() + kFinalWait, [this, end](std::vector<core::Survivor> survivors) {
+      events_.write(Clock::now(), "processes_gone",
+                    {{"gen", std::int64_t{end.generation}},
+                     {"survivors", static_cast<std::int64_t>(survivors.size())}});
+      router_.end_generation(Clock::now() + kDrainWait,
+                             [this, survivors = std::move(survivors)]() mutable {
+                               reservation_.reset();
+                               feed(core::GenerationEnded{std::move(survivors)});
+                             });
+    });
+  }
+
+  void carry_out(const core::GroupRunning& running) {
+    events_.write(Clock::now(), "group_running", {{"gen", std::int64_t{running.generation}}});
+  }
+
+  void carry_out(const core::TeardownBegan& teardown) {
+    cause_wall_time_ = wall_time(Clock::now());
+    events_.write(Clock::now(), "teardown_began",
+                  {{"gen", std::int64_t{group_.generation()}},
+                   {"rank", rank_field(core::blamed_rank(teardown.cause))},
+                   {"waiting_for", static_cast<std::int64_t>(teardown.waiting_for.size())}});
+    if (teardown.waiting_for.empty()) return;
+    waiting_timer_.expires_after(kTellWaitingAfter);
+    waiting_timer_.async_wait([this, kill_at = teardown.kill_at](boost::system::error_code ec) {
+      if (ec || group_.phase() != core::Phase::tearing_down) return;
+      std::vector<core::LocalRank> waiting_for;
+      for (const auto& worker : group_.verdict().workers) {
+        if (worker.pid > 0 && !worker.status) waiting_for.push_back(worker.local_rank);
+      }
+      router_.notice(waiting_text(waiting_for, options_.first_rank(), kill_at - Clock::now()));
+    });
+  }
+
+  void carry_out(const core::TeardownEscalated& escalated) {
+    waiting_timer_.cancel();
+    events_.write(Clock::now(), "killed",
+                  {{"gen", std::int64_t{group_.generation()}},
+                   {"count", static_cast<std::int64_t>(escalated.waiting_for.size())},
+                   {"by_request", escalated.by_request}});
+  }
+
+  void carry_out(const core::GenerationOver& over) {
+    const auto rank = over.verdict.cause ? core::blamed_rank(*over.verdict.cause) : std::nullopt;
+    events_.write(Clock::now(), "generation_ended",
+                  {{"gen", std::int64_t{over.verdict.generation}},
+                   {"exit_code", std::int64_t{core::exit_code_of(over.verdict)}},
+                   {"rank", rank_field(rank)}});
+    VerdictContext context;
+    context.first_rank = options_.first_rank();
+    context.max_restarts = options_.group.restart.max_restarts;
+    context.program = options_.command.front();
+    context.wall_time = cause_wall_time_;
+    context.colour = console_colour(STDERR_FILENO);
+    if (rank) context.tail = router_.tail(*rank, kTailLines);
+    std::string text = verdict_text(over.verdict, context);
+    if (over.decision) text += decision_text(*over.decision, context);
+    if (!text.empty()) router_.notice(text);
+  }
+
+  void carry_out(const core::Finish& finish) {
+    events_.write(Clock::now(), "run_finished", {{"exit_code", std::int64_t{finish.exit_code}}});
+    // The verdict may still be on its way to a slow console.
+    router_.end_generation(Clock::now() + kDrainWait,
+                           [this, finish] { exit_code_ = finish.exit_code; });
+  }
+
+  // --- the system's news
+
+  void exited(core::LocalRank rank, core::ExitStatus status) {
+    bool oom_killed = false;
+    if (const auto* signaled = std::get_if<core::Signaled>(&status); signaled != nullptr) {
+      const auto oom_now = signaled->signal == SIGKILL ? os::oom_kills() : oom_before_;
+      oom_killed = oom_now && oom_before_ && *oom_now > *oom_before_;
+    }
+    const auto* code = std::get_if<core::Exited>(&status);
+    const auto* signaled = std::get_if<core::Signaled>(&status);
+    events_.write(Clock::now(), "worker_exited",
+                  {{"gen", std::int64_t{group_.generation()}},
+                   {"rank", std::int64_t{options_.first_rank() + rank}},
+                   {code != nullptr ? "code" : "signal",
+                    std::int64_t{code != nullptr ? code->code : signaled->signal}},
+                   {"oom_killed", oom_killed}});
+    feed(core::WorkerExited{rank, status, oom_killed});
+  }
+
+  void notified(core::LocalRank rank, const NotifyMessage& message) {
+    if (message.ready) feed(core::WorkerReady{rank});
+    if (message.step) feed(core::WorkerStep{rank, *message.step});
+  }
+
+  // Ctrl-Z: the workers stop, then this process; back when `fg` has continued it.
+  void suspend() {
+    const auto began = Clock::now();
+    workers_.signal_all(SIGSTOP);
+    ::kill(::getpid(), SIGSTOP);
+    workers_.signal_all(SIGCONT);
+    feed(core::Suspended{Clock::now() - began});
+  }
+
+  // --- names and words
+
+  std::string notify_path(int rank) const {
+    return fmt::format("{}/notify.{}", private_dir_, rank);
+  }
+  const std::string& run_dir() const { return log_dir_.empty() ? private_dir_ : log_dir_; }
+  std::int64_t rank_field(std::optional<core::LocalRank> rank) const {
+    return rank ? options_.first_rank() + *rank : -1;
+  }
+  void warn(const std::string& text) { router_.notice("ddp-launch: warning: " + text + "\n"); }
+  void error(const std::string& text) { router_.notice("ddp-launch: " + text + "\n"); }
+
+  const Options& options_;
+  const std::string private_dir_;
+  const std::string log_dir_;  // D/<run_id>, or empty
+  boost::asio::io_context io_{1};
+  core::Group group_;
+  std::deque<core::Event> queue_;
+  bool feeding_ = false;
+  boost::asio::steady_timer deadline_timer_;
+  std::optional<core::TimePoint> armed_;
+  boost::asio::steady_timer waiting_timer_;
+  EventLog events_;
+  out::Router router_;
+  WorkerSet workers_;
+  os::SignalInbox signals_;
+  std::vector<std::unique_ptr<os::NotifySocket>> notify_;
+  std::optional<os::PortReservation> reservation_;
+  std::uint16_t port_ = 0;
+  os::ScopedFd dev_null_;
+  std::optional<std::uint64_t> oom_before_;
+  std::string cause_wall_time_;
+  std::optional<int> exit_code_;
+};
+
+}  // namespace
+
+int supervise(const Options& options, const std::string& private_dir, os::ScopedFd from_keeper) {
+  return Supervisor(options, private_dir, std::move(from_keeper)).run();
+}
+
+}  // namespace ddp

@@ -1,0 +1,16 @@
+// The supervisor: the one place that joins the core's decisions with the system's news. One thread,
+// one event loop.
+#pragma once
+
+#include "launcher/options.hpp"
+#include "launcher/os/fd.hpp"
+
+#include <string>
+
+namespace ddp {
+
+// Runs the launch to its end and returns its exit code. `private_dir` is the run's private
+// directory; `from_keeper` is the keeper's signal pipe.
+int supervise(const Options& options, const std::string& private_dir, os::ScopedFd from_keeper);
+
+}  // namespace ddp

@@ -1,0 +1,203 @@
+#include "launcher/verdict_text.hpp"
+
+#include "common/overloaded.hpp"
+#include "launcher/os/signals.hpp"
+
+#include <fmt/core.h>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <map>
+
+namespace ddp {
+namespace {
+
+std::string ranks_text(const std::vector<core::LocalRank>& ranks, int first_rank) {
+  return (ranks.size() == 1 ? "rank " : "ranks ") + rank_list(ranks, first_rank);
+}
+
+std::string spawn_error_text(const core::SpawnError& error, const std::string& program) {
+  const std::string why = std::strerror(error.error_number);
+  switch (error.stage) {
+    case core::SpawnStage::fork:
+      return "could not be started: no process could be made: " + why;
+    case core::SpawnStage::setup:
+      return "could not be started: its process could not be set up: " + why;
+    case core::SpawnStage::exec:
+      break;
+  }
+  std::string text = "could not be started: " + program + ": " + why;
+  // ENOENT for a file that is there means its interpreter is not.
+  if (error.error_number == ENOENT && program.find('/') != std::string::npos &&
+      ::access(program.c_str(), F_OK) == 0)
+    text += " (the file is there: is the interpreter of its first line?)";
+  if (error.error_number == ENOEXEC) text += " (a script needs a first line such as #!/bin/sh)";
+  return text;
+}
+
+std::string cause_text(const core::Cause& cause, const core::Verdict& verdict,
+                       const VerdictContext& context) {
+  const auto rank_of = [&](int local_rank) {
+    return fmt::format("rank {}", context.first_rank + local_rank);
+  };
+  // "(pid 12, step 40), 1.2 s after its start, at 12:00:00"
+  const auto where = [&](int local_rank) {
+    const auto& worker = verdict.workers[static_cast<std::size_t>(local_rank)];
+    std::string text = fmt::format(" (pid {}", worker.pid);
+    if (worker.last_step) text += fmt::format(", step {}", *worker.last_step);
+    text += ")";
+    if (worker.started && worker.ended)
+      text += " " + duration_text(*worker.ended - *worker.started) + " after its start";
+    return text + ", at " + context.wall_time;
+  };
+  return std::visit(
+      Overloaded{
+          [&](const core::WorkerFailed& failed) {
+            std::string text = rank_of(failed.local_rank) + " " + status_text(failed.status) +
+                               where(failed.local_rank);
+            if (failed.oom_killed) {
+              text +=
+                  "; the kernel's out-of-memory killer struck: it needs more memory than there is";
+            } else if (failed.status == core::ExitStatus(core::Signaled{SIGKILL, false})) {
+              text += "; not by ddp-launch, and no out-of-memory kill was seen";
+            }
+            return text;
+          },
+          [&](const core::WorkerNotStarted& failed) {
+            return rank_of(failed.local_rank) + " " +
+                   spawn_error_text(failed.error, context.program);
+          },
+          [&](const core::StoppedBySignal& stopped) {
+            return "stopped by " + os::signal_name(stopped.signal) + ", at " + context.wall_time;
+          },
+          [&](const core::ExitedEarly& early) {
+            return rank_of(early.local_rank) + " exited with code 0 while others still ran" +
+                   where(early.local_rank);
+          },
+      },
+      cause);
+}
+
+// Those that were told to go, grouped by how they went.
+std::string stopped_text(const core::Verdict& verdict, const VerdictContext& context) {
+  std::map<std::string, std::vector<core::LocalRank>> groups;
+  for (const auto& worker : verdict.workers) {
+    if (!worker.stopped_by_launcher || !worker.status) continue;
+    std::string how;
+    if (const auto* exited = std::get_if<core::Exited>(&*worker.status)) {
+      how = fmt::format("exit code {}", exited->code);
+    } else {
+      how = os::signal_name(std::get<core::Signaled>(*worker.status).signal);
+    }
+    groups[how].push_back(worker.local_rank);
+  }
+  if (groups.empty()) return {};
+  std::string text;
+  for (const auto& [how, ranks] : groups) {
+    if (!text.empty()) text += ", ";
+    text += ranks_text(ranks, context.first_rank) + " (" + how + ")";
+  }
+  return "stopped by ddp-launch: " + text;
+}
+
+std::string line(const std::string& text) { return "ddp-launch: " + text + "\n"; }
+
+}  // namespace
+
+std::string rank_list(const std::vector<core::LocalRank>& local_ranks, int first_rank) {
+  std::string text;
+  for (std::size_t i = 0; i < local_ranks.size();) {
+    std::size_t end = i + 1;
+    while (end < local_ranks.size() && local_ranks[end] == local_ranks[end - 1] + 1) ++end;
+    if (!text.empty()) text += ", ";
+    text += std::to_string(first_rank + local_ranks[i]);
+    if (end - i == 2) text += ", " + std::to_string(first_rank + local_ranks[end - 1]);
+    if (end - i > 2) text += "-" + std::to_string(first_rank + local_ranks[end - 1]);
+    i = end;
+  }
+  return text;
+}
+
+std::string status_text(const core::ExitStatus& status) {
+  if (const auto* exited = std::get_if<core::Exited>(&status))
+    return fmt::format("exited with code {}", exited->code);
+  const auto& signaled = std::get<core::Signaled>(status);
+  return "was killed by " + os::signal_name(signaled.signal) +
+         (signaled.core_dumped ? " (core dumped)" : "");
+}
+
+std::string duration_text(core::Nanoseconds duration) {
+  const double seconds = static_cast<double>(duration.count()) / 1e9;
+  if (seconds < 1) return fmt::format("{:.0f} ms", seconds * 1e3);
+  if (seconds < 60) return fmt::format("{:.3f} s", seconds);
+  const auto whole = static_cast<long>(seconds);
+  if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
+  return fmt::format("{} h {} min", whole / 3600, whole / 60 % 60);
+}
+
+std::string waiting_text(const std::vector<core::LocalRank>& local_ranks, int first_rank,
+                         core::Nanoseconds left) {
+  return line(fmt::format("waiting up to {:.0f} s for {} to end; another Ctrl-C kills at once",
+                          static_cast<double>(left.count()) / 1e9,
+                          ranks_text(local_ranks, first_rank)));
+}
+
+std::string verdict_text(const core::Verdict& verdict, const VerdictContext& context) {
+  std::string text;
+  if (verdict.cause) {
+    const bool failure = core::blamed_rank(*verdict.cause).has_value();
+    const std::string cause = cause_text(*verdict.cause, verdict, context);
+    text +=
+        context.colour && failure ? "ddp-launch: \x1b[1;31m" + cause + "\x1b[0m\n" : line(cause);
+    for (const auto& tail_line : context.tail) text += "  | " + tail_line + "\n";
+    if (failure) {
+      if (const auto stopped = stopped_text(verdict, context); !stopped.empty())
+        text += line(stopped);
+    }
+  }
+  for (const auto& survivor : verdict.survivors) {
+    const std::string who =
+        survivor.local_rank >= 0
+            ? fmt::format("rank {} (pid {})", context.first_rank + survivor.local_rank,
+                          survivor.pid)
+            : fmt::format("pid {} ({})", survivor.pid, survivor.command);
+    text += line(who + " could not be killed: state " + survivor.state +
+                 (survivor.wait_channel.empty() ? "" : ", waiting in " + survivor.wait_channel));
+  }
+  return text;
+}
+
+std::string decision_text(const core::RestartDecision& decision, const VerdictContext& context) {
+  using Reason = core::GiveUp::Reason;
+  return std::visit(
+      Overloaded{
+          [&](const core::RestartIn& restart) {
+            return line("restarting the group" +
+                        (restart.delay.count() > 0 ? " in " + duration_text(restart.delay) : ""));
+          },
+          [&](const core::GiveUp& give_up) -> std::string {
+            switch (give_up.reason) {
+              case Reason::no_restarts_left:
+                if (context.max_restarts == 0) return {};
+                return line(fmt::format("no restart left of {}", context.max_restarts));
+              case Reason::not_retryable:
+                return line("not restarted: trying again cannot mend this");
+              case Reason::crash_loop:
+                return line(
+                    fmt::format("not restarted: a crash loop, the same failure {} times in a row "
+                                "without progress",
+                                give_up.count));
+              case Reason::stop_requested:
+              case Reason::unkillable:
+                return {};
+            }
+            return {};
+          },
+      },
+      decision);
+}
+
+}  // namespace ddp

@@ -1,0 +1,43 @@
+// The end of a generation in a few lines for a reader in a hurry: root cause first, then that
+// rank's last lines, then those that ddp-launch itself stopped. Pure: everything comes in as
+// values.
+#pragma once
+
+#include "launcher/core/restart_policy.hpp"
+#include "launcher/core/verdict.hpp"
+
+#include <string>
+#include <vector>
+
+namespace ddp {
+
+struct VerdictContext {
+  int first_rank = 0;  // the global rank of local rank 0
+  int max_restarts = 0;
+  std::string program;            // as the user gave it
+  std::string wall_time;          // when the cause was seen, for the reader's clock
+  std::vector<std::string> tail;  // the blamed rank's last lines
+  bool colour = false;
+};
+
+// Lines, each ending in a newline; empty for a run that succeeded.
+std::string verdict_text(const core::Verdict& verdict, const VerdictContext& context);
+
+// What comes next after a failure: "restarting the group (restart 1 of 3)…"; empty when no restart
+// was asked for.
+std::string decision_text(const core::RestartDecision& decision, const VerdictContext& context);
+
+// "0-3, 7" of local ranks, as global ranks.
+std::string rank_list(const std::vector<core::LocalRank>& local_ranks, int first_rank);
+
+// "exited with code 3", "was killed by SIGSEGV (core dumped)".
+std::string status_text(const core::ExitStatus& status);
+
+// "1.204 s", "35 ms", "2 min 5 s".
+std::string duration_text(core::Nanoseconds duration);
+
+// The line that tells who is waited for during a teardown.
+std::string waiting_text(const std::vector<core::LocalRank>& local_ranks, int first_rank,
+                         core::Nanoseconds left);
+
+}  // namespace ddp

@@ -1,0 +1,119 @@
+#include "launcher/worker_set.hpp"
+
+#include "launcher/os/descendants.hpp"
+#include "launcher/os/signals.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <csignal>
+#include <utility>
+
+namespace ddp {
+
+class WorkerSet::Impl {
+ public:
+  Impl(boost::asio::io_context& io, int nproc, Exited exited)
+      : io_(io),
+        timer_(io),
+        exited_(std::move(exited)),
+        workers_(static_cast<std::size_t>(nproc)) {}
+
+  std::variant<int, core::SpawnError> spawn(core::LocalRank rank, const os::SpawnRequest& request) {
+    auto spawned = os::spawn(request);
+    if (const auto* error = std::get_if<core::SpawnError>(&spawned)) return *error;
+    auto& child = std::get<os::Child>(spawned);
+    worker(rank) = std::make_unique<os::ExitWatcher>(io_, child.pid, std::move(child.pidfd),
+                                                     [this, rank](core::ExitStatus status) {
+                                                       exited_(rank, status);
+                                                       child_changed();
+                                                     });
+    return child.pid;
+  }
+
+  void signal(core::LocalRank rank, int signal) {
+    const auto& watcher = worker(rank);
+    // Only while its leader is unreaped does the group's number belong to it.
+    if (watcher && !watcher->reaped()) os::signal_group(watcher->pid(), signal);
+  }
+
+  void signal_all(int number) {
+    for (std::size_t rank = 0; rank < workers_.size(); ++rank)
+      signal(static_cast<core::LocalRank>(rank), number);
+  }
+
+  void child_changed() {
+    const bool any_left = os::reap_orphans([this](int pid) { return rank_of(pid) >= 0; });
+    if (ended_) sweep(any_left);
+  }
+
+  void end(std::chrono::steady_clock::time_point deadline, Ended ended) {
+    ended_ = std::move(ended);
+    timer_.expires_at(deadline);
+    timer_.async_wait([this](boost::system::error_code ec) {
+      if (!ec && ended_) finish(os::living_children());
+    });
+    // Not from within the caller's own action.
+    boost::asio::post(io_, [this] { child_changed(); });
+  }
+
+ private:
+  // One round. Killed processes tell us by SIGCHLD, and that is when the next round comes.
+  void sweep(bool any_left) {
+    if (any_left) {
+      os::kill_children();
+      return;
+    }
+    for (const auto& watcher : workers_) {
+      if (watcher && !watcher->reaped()) return;  // dead, but its own watcher has not told yet
+    }
+    finish({});
+  }
+
+  void finish(std::vector<core::Survivor> survivors) {
+    timer_.cancel();
+    for (auto& survivor : survivors) survivor.local_rank = rank_of(survivor.pid);
+    for (auto& watcher : workers_) watcher.reset();
+    auto ended = std::exchange(ended_, nullptr);
+    ended(std::move(survivors));
+  }
+
+  core::LocalRank rank_of(int pid) const {
+    for (std::size_t rank = 0; rank < workers_.size(); ++rank) {
+      const auto& watcher = workers_[rank];
+      if (watcher && !watcher->reaped() && watcher->pid() == pid)
+        return static_cast<core::LocalRank>(rank);
+    }
+    return -1;
+  }
+
+  std::unique_ptr<os::ExitWatcher>& worker(core::LocalRank rank) {
+    return workers_.at(static_cast<std::size_t>(rank));
+  }
+
+  boost::asio::io_context& io_;
+  boost::asio::steady_timer timer_;
+  Exited exited_;
+  Ended ended_;
+  std::vector<std::unique_ptr<os::ExitWatcher>> workers_;
+};
+
+WorkerSet::WorkerSet(boost::asio::io_context& io, int nproc, Exited exited)
+    : impl_(std::make_unique<Impl>(io, nproc, std::move(exited))) {}
+WorkerSet::~WorkerSet() = default;
+
+std::variant<int, core::SpawnError> WorkerSet::spawn(core::LocalRank local_rank,
+                                                     const os::SpawnRequest& request) {
+  return impl_->spawn(local_rank, request);
+}
+void WorkerSet::signal(core::LocalRank local_rank, int signal) {
+  impl_->signal(local_rank, signal);
+}
+void WorkerSet::signal_all(int signal) { impl_->signal_all(signal); }
+void WorkerSet::child_changed() { impl_->child_changed(); }
+void WorkerSet::end(std::chrono::steady_clock::time_point deadline, Ended ended) {
+  impl_->end(deadline, std::move(ended));
+}
+
+}  // namespace ddp

@@ -1,0 +1,45 @@
+// The processes of one generation: started, watched, signalled, and cleared away to the last
+// descendant.
+#pragma once
+
+#include "launcher/core/types.hpp"
+#include "launcher/os/exit_watcher.hpp"
+#include "launcher/os/spawn.hpp"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <variant>
+#include <vector>
+
+namespace ddp {
+
+class WorkerSet {
+ public:
+  using Exited = std::function<void(core::LocalRank, core::ExitStatus)>;
+  using Ended = std::function<void(std::vector<core::Survivor>)>;
+
+  WorkerSet(boost::asio::io_context& io, int nproc, Exited exited);
+  ~WorkerSet();
+
+  // The pid of the started worker, or why there is none.
+  std::variant<int, core::SpawnError> spawn(core::LocalRank local_rank,
+                                            const os::SpawnRequest& request);
+
+  // To the worker's whole process group; nothing when it has ended.
+  void signal(core::LocalRank local_rank, int signal);
+  void signal_all(int signal);
+
+  // A child changed state: reaps what is no worker. Call on every SIGCHLD.
+  void child_changed();
+
+  // Kills and reaps every descendant that is left; calls `ended` when none is, or at the deadline
+  // with those that would not die. Workers that end meanwhile are told through `exited` first.
+  void end(std::chrono::steady_clock::time_point deadline, Ended ended);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ddp
