@@ -4,7 +4,9 @@ add_library(ddp_compiler INTERFACE)
 target_compile_options(ddp_compiler INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion
   -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-qual -Wformat=2 -Wimplicit-fallthrough
-  -Wno-missing-field-initializers>)  # designated initializers leave fields at their defaults on purpose
+  # Designated initializers leave fields at their defaults on purpose; gcc 12's -Wrestrict is wrong about
+  # operator+(const char*, std::string&&) (gcc PR 105651).
+  -Wno-missing-field-initializers -Wno-restrict>)
 if(DDP_SANITIZE)
   target_compile_options(ddp_compiler INTERFACE
     $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${DDP_SANITIZE} -fno-omit-frame-pointer

@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,6 +30,9 @@ std::string spawn_error_text(const core::SpawnError& error, const std::string& p
     case core::SpawnStage::exec:
       break;
   }
+  if (struct stat info{};
+      error.error_number == EACCES && ::stat(program.c_str(), &info) == 0 && S_ISDIR(info.st_mode))
+    return "could not be started: " + program + ": it is a directory";
   std::string text = "could not be started: " + program + ": " + why;
   // ENOENT for a file that is there means its interpreter is not.
   if (error.error_number == ENOENT && program.find('/') != std::string::npos &&

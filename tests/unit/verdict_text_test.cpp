@@ -1,0 +1,105 @@
+#include "launcher/verdict_text.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cerrno>
+#include <csignal>
+
+namespace {
+
+using namespace ddp;
+using namespace ddp::core;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+const TimePoint kStart{};
+
+// Four workers of node 1 (ranks 4 to 7) that ran for 1.5 s; rank 6 failed and the others were
+// stopped.
+Verdict failed_with(ExitStatus status, bool oom_killed = false) {
+  Verdict verdict;
+  verdict.cause = WorkerFailed{2, status, oom_killed};
+  for (int rank = 0; rank < 4; ++rank) {
+    WorkerOutcome worker;
+    worker.local_rank = rank;
+    worker.pid = 100 + rank;
+    worker.started = kStart;
+    worker.ended = kStart + milliseconds(1500);
+    worker.stopped_by_launcher = rank != 2;
+    worker.status = rank == 2 ? status : ExitStatus(Signaled{SIGTERM, false});
+    verdict.workers.push_back(worker);
+  }
+  return verdict;
+}
+
+VerdictContext context() {
+  VerdictContext c;
+  c.first_rank = 4;
+  c.program = "/nowhere/worker";
+  c.wall_time = "12:00:00";
+  return c;
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("root cause first, its last lines, then those that were stopped") {
+  auto verdict = failed_with(Exited{3});
+  verdict.workers[2].last_step = 57;
+  verdict.workers[0].status = Exited{0};
+  auto c = context();
+  c.tail = {"one", "two"};
+  CHECK(verdict_text(verdict, c) ==
+        "ddp-launch: rank 6 exited with code 3 (pid 102, step 57) 1.500 s after its start, at "
+        "12:00:00\n"
+        "  | one\n"
+        "  | two\n"
+        "ddp-launch: stopped by ddp-launch: ranks 5, 7 (SIGTERM), rank 4 (exit code 0)\n");
+}
+
+TEST_CASE("a signal is told by name, with what is known of its origin") {
+  CHECK(has(verdict_text(failed_with(Signaled{SIGSEGV, true}), context()),
+            "was killed by SIGSEGV (core dumped)"));
+  CHECK(has(verdict_text(failed_with(Signaled{SIGKILL, false}), context()), "not by ddp-launch"));
+  const auto oom = verdict_text(failed_with(Signaled{SIGKILL, false}, true), context());
+  CHECK(has(oom, "out-of-memory killer struck"));
+  CHECK_FALSE(has(oom, "not by ddp-launch"));
+}
+
+TEST_CASE("what could not be started says what was tried and why") {
+  Verdict verdict;
+  verdict.workers.resize(1);
+  verdict.cause = WorkerNotStarted{0, {SpawnStage::exec, ENOENT}};
+  CHECK(verdict_text(verdict, context()) ==
+        "ddp-launch: rank 4 could not be started: /nowhere/worker: No such file or directory\n");
+  verdict.cause = WorkerNotStarted{0, {SpawnStage::fork, EAGAIN}};
+  CHECK(has(verdict_text(verdict, context()), "no process could be made: Resource temporarily"));
+}
+
+TEST_CASE("what would not die is named with its state and wait channel") {
+  Verdict verdict;
+  verdict.survivors.push_back({100, 1, 'D', "nfs_wait", "worker"});
+  verdict.survivors.push_back({200, -1, 'D', "", "loader"});
+  const auto text = verdict_text(verdict, context());
+  CHECK(has(text, "rank 5 (pid 100) could not be killed: state D, waiting in nfs_wait\n"));
+  CHECK(has(text, "pid 200 (loader) could not be killed: state D\n"));
+}
+
+TEST_CASE("success has nothing to say") { CHECK(verdict_text(Verdict{}, context()).empty()); }
+
+TEST_CASE("ranks are listed as ranges") {
+  CHECK(rank_list({0}, 0) == "0");
+  CHECK(rank_list({0, 1}, 0) == "0, 1");
+  CHECK(rank_list({0, 1, 2, 3, 7, 9, 10, 11}, 0) == "0-3, 7, 9-11");
+  CHECK(rank_list({0, 1, 2}, 8) == "8-10");
+}
+
+TEST_CASE("durations in the unit a reader wants") {
+  CHECK(duration_text(milliseconds(35)) == "35 ms");
+  CHECK(duration_text(milliseconds(1204)) == "1.204 s");
+  CHECK(duration_text(seconds(125)) == "2 min 5 s");
+  CHECK(duration_text(seconds(7260)) == "2 h 1 min");
+}
