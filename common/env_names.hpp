@@ -26,6 +26,7 @@ inline constexpr const char* kOmpNumThreads = "OMP_NUM_THREADS";
 // ddp-launch's own.
 inline constexpr const char* kDdpRunDir = "DDP_RUN_DIR";
 inline constexpr const char* kDdpRunId = "DDP_RUN_ID";
+inline constexpr const char* kDdpFaults = "DDP_FAULTS";  // common/worker_faults.hpp
 
 // systemd's sd_notify protocol.
 inline constexpr const char* kNotifySocket = "NOTIFY_SOCKET";
