@@ -35,6 +35,7 @@ Schedule::Schedule(const Spec& spec, std::uint64_t seed, int fault, int slot, in
       mtbf_(spec.mtbf),
       times_(spec.times.value_or(spec.periodic() ? kForEver : 1)),
       seed_(spec.seed.value_or(seed)),
+      choice_(spec.choice),
       fault_(fault),
       slot_(slot),
       world_size_(std::max(world_size, 1)) {}
@@ -56,7 +57,7 @@ int Schedule::rank(std::int64_t occurrence) const {
 }
 
 std::uint64_t Schedule::choice(std::int64_t occurrence) const {
-  return bits(occurrence, kChoiceOf);
+  return choice_.value_or(bits(occurrence, kChoiceOf));
 }
 
 std::int64_t Schedule::cumulative(std::int64_t occurrence) const {

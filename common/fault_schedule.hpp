@@ -46,6 +46,7 @@ class Schedule {
   std::optional<Interval> mtbf_;
   std::int64_t times_;
   std::uint64_t seed_;
+  std::optional<std::uint64_t> choice_;
   int fault_;
   int slot_;
   int world_size_;

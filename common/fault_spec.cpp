@@ -26,6 +26,7 @@ constexpr unsigned kLauncher =
     set(Word::step, Word::phase, Word::after, Word::line, Word::gen, Word::seed);
 constexpr unsigned kInside =
     set(Word::rank, Word::step, Word::gen, Word::every, Word::mtbf, Word::times, Word::seed);
+constexpr unsigned kChoosing = kInside | set(Word::choice);
 
 // clang-format off
 constexpr KindInfo kKinds[] = {
@@ -52,16 +53,16 @@ constexpr KindInfo kKinds[] = {
     {Kind::delay, "delay", Side::worker, ValueType::duration, true, kInside, "sleeps before the step"},
     {Kind::skip_allreduce, "skip-allreduce", Side::worker, ValueType::none, false, kInside, "leaves out one all-reduce: a true deadlock"},
     {Kind::die_in_allreduce, "die-in-allreduce", Side::worker, ValueType::none, false, kInside, "dies after the all-reduce was enqueued, before it completed"},
-    {Kind::nan, "nan", Side::worker, ValueType::none, false, kInside, "one element of its gradient becomes NaN"},
-    {Kind::bitflip, "bitflip", Side::worker, ValueType::bit, false, kInside, "one bit of one element of its gradient flips"},
-    {Kind::corrupt_checkpoint, "corrupt-checkpoint", Side::worker, ValueType::none, false, kInside, "one byte of the checkpoint changes while it is written"},
+    {Kind::nan, "nan", Side::worker, ValueType::none, false, kChoosing, "one element of its gradient becomes NaN"},
+    {Kind::bitflip, "bitflip", Side::worker, ValueType::bit, false, kChoosing, "one bit of one element of its gradient flips"},
+    {Kind::corrupt_checkpoint, "corrupt-checkpoint", Side::worker, ValueType::none, false, kChoosing, "one byte of the checkpoint changes while it is written"},
     {Kind::cut_checkpoint, "cut-checkpoint", Side::worker, ValueType::none, false, kInside, "dies half-way through writing the checkpoint"},
 };
 // clang-format on
 
-constexpr std::array<const char*, kWords> kWordNames = {"rank",  "step",  "phase", "after",
-                                                        "ready", "line",  "gen",   "every",
-                                                        "mtbf",  "times", "for",   "seed"};
+constexpr std::array<const char*, kWords> kWordNames = {"rank", "step", "phase", "after", "ready",
+                                                        "line", "gen",  "every", "mtbf",  "times",
+                                                        "for",  "seed", "choice"};
 
 std::string text_of(double value) {
   char buffer[32];
@@ -162,6 +163,8 @@ const KindInfo& info(Kind kind) {
 
 const char* name_of(Word word) { return kWordNames[static_cast<std::size_t>(word)]; }
 
+bool takes(Kind kind, Word word) { return (info(kind).words & set(word)) != 0; }
+
 bool Spec::in_generation(std::int64_t generation) const {
   return generations.empty() ||
          std::any_of(generations.begin(), generations.end(), [&](const Range& range) {
@@ -204,6 +207,7 @@ std::string format(const Spec& spec) {
   if (spec.times) add(Word::times, std::to_string(*spec.times));
   if (spec.lasts) add(Word::lasts, text_of(*spec.lasts));
   if (spec.seed) add(Word::seed, std::to_string(*spec.seed));
+  if (spec.choice) add(Word::choice, std::to_string(*spec.choice));
   return text;
 }
 

@@ -120,6 +120,9 @@ struct Spec {
   std::optional<std::int64_t> times;  // none: once, or without end with every or mtbf
   std::optional<Nanoseconds> lasts;   // "for": how long until it is undone; none: never
   std::optional<std::uint64_t> seed;  // none: the plan's
+  // Which element, bit or byte, as a number that the worker reduces to what it has; none: drawn by
+  // the seed. A replay names what was drawn.
+  std::optional<std::uint64_t> choice;
   friend bool operator==(const Spec&, const Spec&) = default;
 
   bool periodic() const { return every.has_value() || mtbf.has_value(); }
@@ -141,9 +144,24 @@ struct KindInfo {
 std::span<const KindInfo> kinds();
 const KindInfo& info(Kind kind);
 
-enum class Word { rank, step, phase, after, ready, line, gen, every, mtbf, times, lasts, seed };
-inline constexpr int kWords = 12;
+enum class Word {
+  rank,
+  step,
+  phase,
+  after,
+  ready,
+  line,
+  gen,
+  every,
+  mtbf,
+  times,
+  lasts,
+  seed,
+  choice
+};
+inline constexpr int kWords = 13;
 const char* name_of(Word word);
+bool takes(Kind kind, Word word);
 
 // One word of a spec with its value, before it is understood.
 struct RawWord {

@@ -1,10 +1,9 @@
 // What may stand behind each '=' of a spec.
 #include "common/fault_values.hpp"
 
+#include "common/line_pattern.hpp"
 #include "common/parse.hpp"
 #include "common/signal_name.hpp"
-
-#include <regex.h>
 
 #include <algorithm>
 #include <charconv>
@@ -90,6 +89,15 @@ Refusal read_duration(const std::string& text, std::optional<Nanoseconds>& into)
   const auto duration = parse_duration("", text);
   if (!duration) return "expected a duration such as 30, 1.5s, 250ms, 10m or 2h";
   into = *duration;
+  return {};
+}
+
+Refusal read_unsigned(const std::string& text, std::optional<std::uint64_t>& into) {
+  std::uint64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc{} || stop != end) return "expected a number from 0 to 2^64-1";
+  into = number;
   return {};
 }
 
@@ -199,14 +207,8 @@ Refusal read_word(Word word, const std::string& text, int world_size, Spec& spec
       return read_duration(text, spec.ready);
     case Word::line: {
       if (auto refusal = read_text(text, spec.line); !refusal.empty()) return refusal;
-      regex_t pattern;
-      const int error = ::regcomp(&pattern, text.c_str(), REG_EXTENDED | REG_NOSUB);
-      if (error != 0) {
-        char why[128];
-        ::regerror(error, &pattern, why, sizeof why);
-        return std::string("expected an extended regular expression (") + why + ")";
-      }
-      ::regfree(&pattern);
+      const auto pattern = LinePattern::compile(text);
+      if (!pattern) return "expected an extended regular expression (" + pattern.error() + ")";
       return {};
     }
     case Word::gen: {
@@ -229,14 +231,10 @@ Refusal read_word(Word word, const std::string& text, int world_size, Spec& spec
       if (auto refusal = read_duration(text, spec.lasts); !refusal.empty()) return refusal;
       if (*spec.lasts < std::chrono::milliseconds(1)) return "expected 1ms or longer";
       return {};
-    case Word::seed: {
-      std::uint64_t seed = 0;
-      const char* const end = text.data() + text.size();
-      const auto [stop, error] = std::from_chars(text.data(), end, seed);
-      if (error != std::errc{} || stop != end) return "expected a seed from 0 to 2^64-1";
-      spec.seed = seed;
-      return {};
-    }
+    case Word::seed:
+      return read_unsigned(text, spec.seed);
+    case Word::choice:
+      return read_unsigned(text, spec.choice);
   }
   return "?";
 }

@@ -119,7 +119,7 @@ TEST_CASE("what is wrong is told with its column") {
   CHECK(refusal("port-taken@rank=2") ==
         "column 12: 'rank': expected gen, times, which is what port-taken takes");
   CHECK(starts(refusal("exit=3@every=2s"), "column 14: '2s': expected steps"));
-  CHECK(starts(refusal("kill@seed=-1"), "column 11: '-1': expected a seed"));
+  CHECK(starts(refusal("kill@seed=-1"), "column 11: '-1': expected a number"));
   CHECK(starts(refusal("kill@after=forever"), "column 12: 'forever': expected a duration"));
   CHECK(starts(refusal("stop@for=0"), "column 10: '0': expected 1ms or longer"));
   CHECK(starts(refusal("kill@times=0"), "column 12: '0': expected a number of times"));
@@ -205,6 +205,7 @@ TEST_CASE("what is formatted is parsed to the same spec") {
     if (with(Word::times)) spec.times = dice(9) + 1;
     if (with(Word::lasts)) spec.lasts = duration();
     if (with(Word::seed)) spec.seed = random();
+    if (with(Word::choice)) spec.choice = random();
     const std::string text = format(spec);
     CAPTURE(text);
     const auto back = parse(text);

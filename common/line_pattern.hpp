@@ -1,0 +1,28 @@
+// An extended regular expression, as grep -E, over one line of output.
+#pragma once
+
+#include "common/result.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace ddp {
+
+class LinePattern {
+ public:
+  // The error is the reason alone.
+  static Result<LinePattern> compile(const std::string& expression);
+  // Whether it is found in the line's first 4 KiB: matching takes bounded time whatever a worker
+  // writes.
+  bool found_in(std::string_view line) const;
+  // What its first group matched, or all it matched where it has no group; empty where not found.
+  std::string extract(std::string_view line) const;
+
+ private:
+  struct Compiled;
+  explicit LinePattern(std::shared_ptr<const Compiled> compiled) : compiled_(std::move(compiled)) {}
+  std::shared_ptr<const Compiled> compiled_;
+};
+
+}  // namespace ddp

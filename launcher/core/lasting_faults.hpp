@@ -1,0 +1,43 @@
+// Faults that last: until their time is over, their worker has gone or the group is torn down. Also
+// keeps the duty cycle of `slow`.
+#pragma once
+
+#include "launcher/core/fault_event.hpp"
+
+#include <optional>
+#include <vector>
+
+namespace ddp::core {
+
+class LastingFaults {
+ public:
+  // One period of the duty cycle: long against a scheduler's slice, short against a step.
+  static constexpr Nanoseconds kPeriod = std::chrono::milliseconds(50);
+
+  // A fault that struck; those that need no care later are ignored.
+  void add(const Strike& strike, std::optional<Nanoseconds> lasts, TimePoint now,
+           FaultActions& actions);
+  void worker_exited(LocalRank local_rank);
+  // Output must flow again so that the pipes can be drained; the rest ends with its worker. No
+  // worker is stopped or slowed any more, or it could not hear that it is to go.
+  void teardown_began(FaultActions& actions);
+  void tick(TimePoint now, FaultActions& actions);
+  std::optional<TimePoint> next_deadline() const;
+
+ private:
+  struct Effect {
+    int fault = 0;
+    fault::Kind kind = fault::Kind::stop;
+    LocalRank local_rank = 0;
+    std::optional<TimePoint> until;
+    double fraction = 1;  // of slow
+    TimePoint toggle_at;
+    bool running = true;
+  };
+  bool stopped(LocalRank local_rank) const;
+  static Nanoseconds share(const Effect& effect);
+
+  std::vector<Effect> effects_;
+};
+
+}  // namespace ddp::core
