@@ -1,0 +1,112 @@
+#include "launcher/worker_environment.hpp"
+
+#include "common/env_names.hpp"
+
+#include <cassert>
+#include <cstring>
+#include <string_view>
+#include <unordered_set>
+
+namespace ddp {
+namespace {
+
+// The value of `name` in an environment block, or nullptr.
+const char* look_up(const char* const* environment, std::string_view name) {
+  for (; *environment != nullptr; ++environment) {
+    const std::string_view entry = *environment;
+    if (entry.size() > name.size() && entry[name.size()] == '=' &&
+        entry.substr(0, name.size()) == name)
+      return *environment + name.size() + 1;
+  }
+  return nullptr;
+}
+
+const char* visible_devices_name(DeviceType type) {
+  switch (type) {
+    case DeviceType::cpu:
+      return nullptr;
+    case DeviceType::cuda:
+      return env::kCudaVisibleDevices;
+    case DeviceType::ascend:
+      return env::kAscendVisibleDevices;
+    case DeviceType::hip:
+      return env::kHipVisibleDevices;
+    case DeviceType::ze:
+      return env::kZeAffinityMask;
+  }
+  return nullptr;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "" : ",") + word;
+  return text;
+}
+
+}  // namespace
+
+Variables launcher_variables(const Options& options, const WorkerSlot& slot,
+                             const char* const* parent) {
+  const int rank = options.first_rank() + slot.local_rank;
+  const std::string world = std::to_string(options.world_size());
+  const bool own_device = options.virtual_local_rank;
+  Variables set{
+      {env::kRank, std::to_string(rank)},
+      {env::kLocalRank, std::to_string(own_device ? 0 : slot.local_rank)},
+      {env::kWorldSize, world},
+      {env::kLocalWorldSize, std::to_string(options.nproc)},
+      {env::kGroupRank, std::to_string(options.node_rank)},
+      {env::kGroupWorldSize, std::to_string(options.nnodes)},
+      {env::kRoleName, "default"},
+      {env::kRoleRank, std::to_string(rank)},
+      {env::kRoleWorldSize, world},
+      {env::kMasterAddr, options.master_addr},
+      {env::kMasterPort, std::to_string(slot.master_port)},
+      {env::kRunId, options.run_id},
+      {env::kRestartCount, std::to_string(slot.generation)},
+      {env::kMaxRestarts, std::to_string(options.group.restart.max_restarts)},
+      {env::kUseAgentStore, "False"},
+      {env::kErrorFile, slot.error_file},
+  };
+  if (look_up(parent, env::kNcclAsyncErrorHandling) == nullptr)
+    set.emplace_back(env::kNcclAsyncErrorHandling, "1");
+  // One thread each, or N workers would each start a thread per core.
+  if (options.nproc > 1 && look_up(parent, env::kOmpNumThreads) == nullptr)
+    set.emplace_back(env::kOmpNumThreads, "1");
+  set.emplace_back(env::kDdpRunDir, slot.run_dir);
+  set.emplace_back(env::kDdpRunId, options.run_id);
+  if (!slot.notify_socket.empty()) set.emplace_back(env::kNotifySocket, slot.notify_socket);
+
+  const char* const visible = visible_devices_name(options.device_type);
+  if (visible != nullptr && !options.devices.empty()) {
+    if (own_device) {
+      assert(static_cast<std::size_t>(slot.local_rank) < options.devices.size());
+      set.emplace_back(visible, options.devices[static_cast<std::size_t>(slot.local_rank)]);
+    } else {
+      set.emplace_back(visible, joined(options.devices));
+    }
+  }
+  return set;
+}
+
+std::vector<std::string> worker_environment(const Options& options, const WorkerSlot& slot,
+                                            const char* const* parent) {
+  const Variables set = launcher_variables(options, slot, parent);
+  std::unordered_set<std::string_view> names;
+  for (const auto& [name, value] : set) names.insert(name);
+  // A launcher started by a service manager or another launcher does not pass on what was addressed
+  // to itself.
+  names.insert(env::kNotifySocket);
+  names.insert(env::kWatchdogUsec);
+  names.insert(env::kWatchdogPid);
+
+  std::vector<std::string> environment;
+  for (; *parent != nullptr; ++parent) {
+    const std::string_view entry = *parent;
+    if (names.count(entry.substr(0, entry.find('='))) == 0) environment.emplace_back(entry);
+  }
+  for (const auto& [name, value] : set) environment.push_back(name + "=" + value);
+  return environment;
+}
+
+}  // namespace ddp

@@ -1,0 +1,45 @@
+// The floor: the least a program can do to start N processes and see them end. fork, exec, a pidfd each, one poll loop;
+// no environment, no output, no containment, no restart. What a launcher costs is told as a ratio to this.
+// Usage: floor N program [argument…]
+
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+int main(int argc, char** argv) {
+  if (argc < 3) {
+    std::fprintf(stderr, "usage: floor N program [argument...]\n");
+    return 2;
+  }
+  const int count = std::atoi(argv[1]);
+  std::vector<pollfd> pidfds;
+  for (int i = 0; i < count; ++i) {
+    const pid_t pid = ::fork();
+    if (pid == -1) return 71;
+    if (pid == 0) {
+      ::execv(argv[2], argv + 2);
+      ::_exit(127);
+    }
+    pidfds.push_back({static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)), POLLIN, 0});
+  }
+  int failed = 0;
+  for (int left = count; left > 0;) {
+    if (::poll(pidfds.data(), pidfds.size(), -1) == -1) return 71;
+    for (auto& pidfd : pidfds) {
+      if ((pidfd.revents & POLLIN) == 0) continue;
+      siginfo_t info{};
+      ::waitid(P_PIDFD, static_cast<id_t>(pidfd.fd), &info, WEXITED);
+      if (info.si_code != CLD_EXITED || info.si_status != 0) failed = 1;
+      ::close(pidfd.fd);
+      pidfd.fd = -1;
+      pidfd.revents = 0;
+      --left;
+    }
+  }
+  return failed;
+}
