@@ -5,6 +5,10 @@
 // BARRIER=1 mean what they mean there; X_DDP_STEP=<n>, X_DDP_PHASE=<name> and
 // X_DDP_METRIC=<name>=<value> are ours. A program that knows sd_notify in any language can be a
 // worker.
+//
+// Limits: a step is 0 … 2^63-1; names of phases and metrics are 1 … 64 bytes of UTF-8 without
+// control characters, a metric's without '='; a metric's value is a decimal number, inf or nan (a
+// loss that became nan is news).
 #pragma once
 
 #include "common/result.hpp"
@@ -21,26 +25,33 @@ namespace ddp {
 
 // Messages longer than this are dropped whole by the launcher.
 inline constexpr std::size_t kNotifyMessageLimit = 4096;
+inline constexpr std::size_t kNotifyNameLimit = 64;
 
 struct NotifyMessage {
   bool ready = false;
   bool watchdog = false;
   bool barrier = false;
-  std::optional<std::string> status;
+  std::optional<std::string> status;  // control characters replaced by blanks
   std::optional<std::string> phase;
   std::optional<std::int64_t> step;
+  // In the order sent, a name perhaps more than once: the last one counts.
   std::vector<std::pair<std::string, double>> metrics;
 };
 
 // Reads one datagram. Lines that are unknown, malformed or out of range are skipped, as systemd
-// does: a worker of tomorrow must not be refused by a launcher of today. Never throws on any input.
+// does: a worker of tomorrow must not be refused by a launcher of today. A datagram that is too
+// long or holds a NUL before its end says nothing. Never throws on any input.
 NotifyMessage parse_notify(std::string_view datagram);
 
 // The worker's end. Without NOTIFY_SOCKET every call does nothing. Sending never blocks and never
-// fails the caller: a launcher that is gone or busy must not stop training.
+// fails the caller: a launcher that is gone or busy must not stop training. A unix socket queues
+// few datagrams (net.unix.max_dgram_qlen, 10 by default), so what a full queue refused goes with
+// the next message; past kNotifyMessageLimit only READY=1 of it is kept. One thread at a time.
 class Notifier {
  public:
   static Notifier from_environment();
+  // `address` as NOTIFY_SOCKET spells it; not connected where nobody listens there.
+  static Notifier connect_to(std::string_view address);
   Notifier() = default;
   Notifier(Notifier&& other) noexcept;
   Notifier& operator=(Notifier&& other) noexcept;
@@ -59,8 +70,13 @@ class Notifier {
   bool barrier(std::chrono::milliseconds timeout);
 
  private:
+  explicit Notifier(int fd) : fd_(fd) {}
   void send(std::string_view message);
+  // Puts what is still unsent before `message`.
+  std::string with_unsent(std::string_view message) const;
+
   int fd_ = -1;
+  std::string unsent_;
 };
 
 }  // namespace ddp
