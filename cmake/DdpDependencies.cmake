@@ -14,6 +14,12 @@ target_link_libraries(ddp_fmt INTERFACE fmt::fmt-header-only)
 add_library(ddp_spdlog INTERFACE)
 target_link_libraries(ddp_spdlog INTERFACE spdlog::spdlog_header_only ddp_fmt)
 
+# toml++ likewise; its parse() returns errors instead of throwing them.
+add_library(ddp_toml INTERFACE)
+target_include_directories(ddp_toml SYSTEM INTERFACE
+  $<TARGET_PROPERTY:tomlplusplus::tomlplusplus,INTERFACE_INCLUDE_DIRECTORIES>)
+target_compile_definitions(ddp_toml INTERFACE TOML_HEADER_ONLY=1 TOML_EXCEPTIONS=0)
+
 add_library(ddp_asio INTERFACE)
 target_link_libraries(ddp_asio INTERFACE Boost::headers Threads::Threads)
 target_compile_definitions(ddp_asio INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_THREADS

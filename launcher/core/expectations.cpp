@@ -1,0 +1,133 @@
+#include "launcher/core/expectations.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace ddp::core {
+namespace {
+
+// The worst of what was measured; none where a failure has no such measure.
+template <class T>
+struct Worst {
+  std::optional<T> value;
+  bool complete = true;
+  void add(const std::optional<T>& one) {
+    if (!one) {
+      complete = false;
+    } else {
+      value = std::max(value.value_or(*one), *one);
+    }
+  }
+};
+
+template <class T, class Text>
+Check at_most(const char* name, T limit, const std::vector<Incident>& all,
+              std::optional<T> Incident::*measure, const char* missing, Text text) {
+  Worst<T> worst;
+  for (const auto& incident : all) worst.add(incident.*measure);
+  Check check{name, "at most " + text(limit), {}, false};
+  if (all.empty()) {
+    check.measured = "no failure";
+  } else if (!worst.complete) {
+    check.measured = missing;
+  } else {
+    check.measured = text(*worst.value);
+    check.met = *worst.value <= limit;
+  }
+  return check;
+}
+
+std::string text_of(const RootCause& cause) {
+  std::string text = cause.rank ? "rank " + std::to_string(*cause.rank) : "any rank";
+  return cause.by.empty() ? text : text + " by " + cause.by;
+}
+
+Check root_cause(std::size_t index, const RootCause& expected, const std::vector<Incident>& all) {
+  Check check{"root_cause", text_of(expected), "no failure", false};
+  if (index > 0) check.name += " " + std::to_string(index + 1);
+  if (index >= all.size()) return check;
+  const RootCause seen{all[index].rank, cause_name(all[index].cause)};
+  check.measured = text_of(seen);
+  check.met = (!expected.rank || expected.rank == seen.rank) &&
+              (expected.by.empty() || expected.by == seen.by);
+  return check;
+}
+
+std::string plural(std::int64_t count, const char* what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+}  // namespace
+
+std::string short_duration(Nanoseconds duration) {
+  const double ns = static_cast<double>(duration.count());
+  struct Unit {
+    double ns;
+    const char* name;
+  };
+  constexpr Unit kUnits[] = {{1e3, "us"}, {1e6, "ms"}, {1e9, "s"}, {60e9, "min"}};
+  std::size_t unit = 0;
+  while (unit + 1 < std::size(kUnits) && ns >= (unit == 2 ? 100e9 : kUnits[unit + 1].ns)) ++unit;
+  const double value = ns / kUnits[unit].ns;
+  char text[40];
+  std::snprintf(text, sizeof text, "%.*f %s",
+                value < 10    ? 2
+                : value < 100 ? 1
+                              : 0,
+                value, kUnits[unit].name);
+  return text;
+}
+
+std::vector<Check> evaluate(const Expectations& expect, const RunRecord& record) {
+  std::vector<Check> checks;
+  const auto all = incidents(record);
+  const auto count = [](const char* name, const std::string& expected, int measured, bool met) {
+    return Check{name, expected, std::to_string(measured), met};
+  };
+  const auto steps = [](std::int64_t number) { return plural(number, "step"); };
+
+  checks.push_back(count("exit", std::to_string(expect.exit), record.exit_code,
+                         record.exit_code == expect.exit));
+  if (expect.restarts) {
+    checks.push_back(count("restarts", std::to_string(*expect.restarts), record.restarts(),
+                           record.restarts() == *expect.restarts));
+  }
+  if (expect.restarts_at_most) {
+    checks.push_back(count("restarts_at_most",
+                           "at most " + std::to_string(*expect.restarts_at_most), record.restarts(),
+                           record.restarts() <= *expect.restarts_at_most));
+  }
+  if (expect.detected_within) {
+    checks.push_back(at_most("detected_within", *expect.detected_within, all, &Incident::detected,
+                             "a failure that was not injected", short_duration));
+  }
+  if (expect.torn_down_within) {
+    checks.push_back(at_most("torn_down_within", *expect.torn_down_within, all, &Incident::down,
+                             "never torn down", short_duration));
+  }
+  if (expect.recovered_within) {
+    checks.push_back(at_most("recovered_within", *expect.recovered_within, all,
+                             &Incident::first_step, "no step after the failure", short_duration));
+  }
+  if (expect.lost_steps_at_most) {
+    checks.push_back(at_most("lost_steps_at_most", *expect.lost_steps_at_most, all,
+                             &Incident::repeated, "no steps to compare", steps));
+  }
+  for (std::size_t i = 0; i < expect.root_causes.size(); ++i)
+    checks.push_back(root_cause(i, expect.root_causes[i], all));
+  if (expect.no_process_left) {
+    std::int64_t left = 0;
+    for (const auto& generation : record.generations)
+      left += static_cast<std::int64_t>(generation.verdict.survivors.size());
+    checks.push_back(
+        {"no_process_left", "none", left == 0 ? "none" : plural(left, "process"), left == 0});
+  }
+  if (!expect.checkpoint_digest.empty()) {
+    checks.push_back({"checkpoint_digest", expect.checkpoint_digest,
+                      record.digest.empty() ? "the workers told none" : record.digest,
+                      record.digest == expect.checkpoint_digest});
+  }
+  return checks;
+}
+
+}  // namespace ddp::core

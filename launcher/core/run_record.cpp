@@ -1,0 +1,108 @@
+#include "launcher/core/run_record.hpp"
+
+#include "common/overloaded.hpp"
+#include "common/signal_name.hpp"
+
+#include <algorithm>
+
+namespace ddp::core {
+namespace {
+
+using fault::Kind;
+
+// Whether a fault to one rank can make the group fail by another: a group that waits for the struck
+// one, or a rank that notices first. What only slows or limits its own rank cannot.
+bool reaches_others(Kind kind) {
+  switch (kind) {
+    case Kind::slow:
+    case Kind::memory:
+    case Kind::file_size:
+    case Kind::open_files:
+    case Kind::cpu_time:
+    case Kind::pin:
+    case Kind::hide_device:
+    case Kind::spawn_delay:
+    case Kind::delay:
+      return false;
+    default:
+      return true;
+  }
+}
+
+std::optional<std::size_t> fault_behind(const RunRecord& record, const Verdict& verdict,
+                                        std::optional<LocalRank> blamed) {
+  std::optional<std::size_t> own;
+  std::optional<std::size_t> other;
+  for (std::size_t i = 0; i < record.faults.size(); ++i) {
+    const auto& fault = record.faults[i];
+    if (fault.strike.generation != verdict.generation || !fault.refused.empty() ||
+        (verdict.failed && fault.at > *verdict.failed))
+      continue;
+    if (blamed && fault.strike.local_rank == blamed) own = i;
+    if (reaches_others(fault.strike.kind)) other = i;
+  }
+  return own ? own : other;
+}
+
+}  // namespace
+
+void RunRecord::stepped(std::int64_t step, TimePoint now) {
+  if (generations.empty()) return;
+  auto& generation = generations.back();
+  if (!generation.first_step) {
+    generation.first_step = step;
+    generation.first_step_at = now;
+  }
+  generation.last_step = std::max(generation.last_step.value_or(step), step);
+}
+
+std::vector<Incident> incidents(const RunRecord& record) {
+  std::vector<Incident> all;
+  for (std::size_t i = 0; i < record.generations.size(); ++i) {
+    const auto& generation = record.generations[i];
+    const Verdict& verdict = generation.verdict;
+    if (!verdict.cause || !verdict.failed ||
+        std::holds_alternative<StoppedBySignal>(*verdict.cause))
+      continue;
+    Incident incident{.generation = verdict.generation, .cause = *verdict.cause};
+    const auto blamed = blamed_rank(*verdict.cause);
+    incident.fault = fault_behind(record, verdict, blamed);
+    if (blamed) {
+      incident.rank = record.first_rank + *blamed;
+      incident.step = verdict.workers[static_cast<std::size_t>(*blamed)].last_step;
+    }
+    if (incident.fault) incident.detected = *verdict.failed - record.faults[*incident.fault].at;
+    if (verdict.ended) incident.down = *verdict.ended - *verdict.failed;
+    if (i + 1 < record.generations.size()) {
+      const auto& next = record.generations[i + 1];
+      for (const auto& worker : next.verdict.workers) {
+        if (!worker.started) continue;
+        const auto after = *worker.started - *verdict.failed;
+        incident.next_exec = std::min(incident.next_exec.value_or(after), after);
+      }
+      if (next.first_step_at) incident.first_step = *next.first_step_at - *verdict.failed;
+      if (next.first_step && generation.last_step) {
+        incident.repeated = std::max<std::int64_t>(0, *generation.last_step - *next.first_step + 1);
+      }
+    }
+    all.push_back(std::move(incident));
+  }
+  return all;
+}
+
+std::string cause_name(const Cause& cause) {
+  return std::visit(Overloaded{
+                        [](const WorkerFailed& failed) -> std::string {
+                          if (failed.oom_killed) return "out of memory";
+                          if (const auto* exited = std::get_if<ddp::core::Exited>(&failed.status))
+                            return "exit " + std::to_string(exited->code);
+                          return signal_name(std::get<Signaled>(failed.status).signal);
+                        },
+                        [](const WorkerNotStarted&) -> std::string { return "not started"; },
+                        [](const StoppedBySignal& stopped) { return signal_name(stopped.signal); },
+                        [](const ExitedEarly&) -> std::string { return "early exit"; },
+                    },
+                    cause);
+}
+
+}  // namespace ddp::core

@@ -1,0 +1,64 @@
+// What happened in a run, as far as failures and faults are concerned, and what is measured from
+// it.
+#pragma once
+
+#include "launcher/core/fault_event.hpp"
+#include "launcher/core/verdict.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ddp::core {
+
+struct InjectedFault {
+  Strike strike;
+  TimePoint at;
+  std::string refused;  // why the system did not let it be applied; empty: it was
+};
+
+struct GenerationRecord {
+  Verdict verdict;
+  std::optional<std::int64_t> first_step;  // the first one any worker reported
+  std::optional<TimePoint> first_step_at;
+  std::optional<std::int64_t> last_step;  // the highest one
+};
+
+struct RunRecord {
+  std::vector<GenerationRecord> generations;
+  std::vector<InjectedFault> faults;
+  int first_rank = 0;  // the global rank of local rank 0
+  int exit_code = 0;
+  std::string digest;  // X_DDP_DIGEST, the last one; empty: none was told
+
+  int restarts() const {
+    return generations.empty() ? 0 : static_cast<int>(generations.size()) - 1;
+  }
+  // A step was reported; the record's last generation is the one running.
+  void stepped(std::int64_t step, TimePoint now);
+};
+
+// One failure of the group and what became of it. Durations count from the moment the failure was
+// seen, but `detected`, which counts from the fault to that moment.
+struct Incident {
+  Generation generation = 0;
+  Cause cause;
+  std::optional<std::size_t> fault;  // into RunRecord::faults; none: it was real
+  std::optional<int> rank;           // global
+  std::optional<std::int64_t> step;  // of the blamed worker
+  std::optional<Nanoseconds> detected;
+  std::optional<Nanoseconds> down;        // nothing of the group left
+  std::optional<Nanoseconds> next_exec;   // the next generation's first worker started
+  std::optional<Nanoseconds> first_step;  // the next generation's first step
+  std::optional<std::int64_t> repeated;   // steps done again
+};
+
+// In order. A stop request is no failure.
+std::vector<Incident> incidents(const RunRecord& record);
+
+// "SIGKILL", "exit 3", "out of memory", "not started", "early exit", "hang": the words in which a
+// plan names a root cause.
+std::string cause_name(const Cause& cause);
+
+}  // namespace ddp::core

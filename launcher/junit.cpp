@@ -1,0 +1,138 @@
+#include "launcher/junit.hpp"
+
+#include "launcher/os/fd.hpp"
+
+#include <fmt/core.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <string_view>
+
+namespace ddp {
+namespace {
+
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+
+// The length of the well-formed UTF-8 sequence at the head of `text` that XML 1.0 allows (section
+// 2.2 of the recommendation); 0 if there is none.
+std::size_t allowed_sequence(std::string_view text) {
+  const auto byte = [&](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
+  };
+  const unsigned first = byte(0);
+  if (first < 0x80) return first >= 0x20 || first == '\t' || first == '\n' ? 1 : 0;
+  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  if (first < 0xC2 || first > 0xF4) return 0;
+  std::uint32_t code = first & (0x7Fu >> length);
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+    code = code << 6 | (byte(i) & 0x3F);
+  }
+  const bool overlong = (length == 3 && code < 0x800) || (length == 4 && code < 0x10000);
+  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
+  if (overlong || surrogate || code > 0x10FFFF || code == 0xFFFE || code == 0xFFFF) return 0;
+  return length;
+}
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t length = allowed_sequence(text);
+    if (length == 0) {
+      out += kReplacement;
+      text.remove_prefix(1);
+      continue;
+    }
+    switch (text[0]) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\n':
+        out += "&#10;";
+        break;
+      default:
+        out += text.substr(0, length);
+    }
+    text.remove_prefix(length);
+  }
+  return out;
+}
+
+std::string seconds(std::chrono::nanoseconds duration) {
+  return fmt::format("{:.3f}", static_cast<double>(duration.count()) / 1e9);
+}
+
+}  // namespace
+
+std::string junit_xml(const std::vector<JUnitSuite>& suites) {
+  std::size_t all = 0;
+  std::size_t all_failed = 0;
+  std::chrono::nanoseconds all_time{};
+  std::string body;
+  for (const auto& suite : suites) {
+    std::size_t failed = 0;
+    std::string cases;
+    for (const auto& one : suite.cases) {
+      cases += fmt::format(R"(    <testcase classname="{}" name="{}")", escaped(suite.name),
+                           escaped(one.name));
+      if (one.failure) {
+        ++failed;
+        cases += fmt::format(">\n      <failure message=\"{}\"/>\n    </testcase>\n",
+                             escaped(*one.failure));
+      } else {
+        cases += "/>\n";
+      }
+    }
+    body += fmt::format(
+        "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"0\" "
+        "time=\"{}\">\n{}",
+        escaped(suite.name), suite.cases.size(), failed, seconds(suite.duration), cases);
+    if (!suite.output.empty())
+      body += "    <system-out>" + escaped(suite.output) + "</system-out>\n";
+    body += "  </testsuite>\n";
+    all += suite.cases.size();
+    all_failed += failed;
+    all_time += suite.duration;
+  }
+  return fmt::format(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"ddp-launch\" tests=\"{}\" "
+      "failures=\"{}\" errors=\"0\" time=\"{}\">\n{}</testsuites>\n",
+      all, all_failed, seconds(all_time), body);
+}
+
+std::string write_whole_file(const std::string& path, const std::string& text) {
+  const std::string beside = path + "." + std::to_string(::getpid()) + ".tmp";
+  const auto failed = [&](const std::string& where) {
+    const std::string why = std::strerror(errno);
+    ::unlink(beside.c_str());
+    return where + ": " + why;
+  };
+  os::ScopedFd file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!file.valid()) return failed(path);
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t count = ::write(file.get(), text.data() + done, text.size() - done);
+    if (count == -1 && errno == EINTR) continue;
+    if (count <= 0) return failed(path);
+    done += static_cast<std::size_t>(count);
+  }
+  file.reset();
+  if (std::rename(beside.c_str(), path.c_str()) != 0) return failed(path);
+  return {};
+}
+
+}  // namespace ddp

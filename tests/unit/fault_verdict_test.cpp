@@ -1,0 +1,208 @@
+#include "launcher/core/expectations.hpp"
+#include "launcher/failure_table.hpp"
+
+#include <doctest/doctest.h>
+
+#include <csignal>
+
+namespace {
+
+using namespace ddp::core;
+using ddp::fault::Kind;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+TimePoint at(Nanoseconds since) { return TimePoint{} + since; }
+
+GenerationRecord generation(int number, milliseconds began) {
+  GenerationRecord record;
+  record.verdict.generation = number;
+  record.verdict.began = at(began);
+  record.verdict.workers.resize(4);
+  for (int rank = 0; rank < 4; ++rank) {
+    auto& worker = record.verdict.workers[static_cast<std::size_t>(rank)];
+    worker.local_rank = rank;
+    worker.started = at(began + milliseconds(rank));
+  }
+  return record;
+}
+
+// Rank 2 is killed at step 50, 1 s after the start; the next generation begins at step 41.
+RunRecord recovered() {
+  RunRecord record;
+  record.generations.push_back(generation(0, milliseconds(0)));
+  record.stepped(1, at(milliseconds(100)));
+  record.stepped(50, at(milliseconds(990)));
+  record.stepped(49, at(milliseconds(991)));
+  auto& first = record.generations[0].verdict;
+  first.workers[2].last_step = 50;
+  first.cause = WorkerFailed{2, Signaled{SIGKILL}, false};
+  first.failed = at(microseconds(1'000'400));
+  first.ended = at(microseconds(1'004'400));
+  InjectedFault fault;
+  fault.strike = {.kind = Kind::kill, .generation = 0, .local_rank = 2, .step = 50};
+  fault.at = at(seconds(1));
+  record.faults.push_back(fault);
+  record.generations.push_back(generation(1, milliseconds(1010)));
+  record.stepped(41, at(milliseconds(1500)));
+  record.stepped(100, at(seconds(3)));
+  return record;
+}
+
+const Check& named(const std::vector<Check>& checks, const std::string& name) {
+  for (const auto& check : checks) {
+    if (check.name == name) return check;
+  }
+  FAIL("no check " << name);
+  return checks.front();
+}
+
+}  // namespace
+
+TEST_CASE("what a failure cost is measured") {
+  const auto all = incidents(recovered());
+  REQUIRE(all.size() == 1);
+  const auto& incident = all[0];
+  CHECK(incident.fault == 0u);
+  CHECK(incident.rank == 2);
+  CHECK(incident.step == 50);
+  CHECK(incident.detected == microseconds(400));
+  CHECK(incident.down == milliseconds(4));
+  CHECK(incident.next_exec == microseconds(9600));
+  CHECK(incident.first_step == microseconds(499'600));
+  CHECK(incident.repeated == 10);
+  CHECK(cause_name(incident.cause) == "SIGKILL");
+}
+
+TEST_CASE("each expectation is met or not, with what was measured") {
+  Expectations expect;
+  expect.exit = 0;
+  expect.restarts = 1;
+  expect.restarts_at_most = 1;
+  expect.detected_within = milliseconds(1);
+  expect.torn_down_within = milliseconds(4);
+  expect.recovered_within = seconds(1);
+  expect.lost_steps_at_most = 10;
+  expect.root_causes = {{2, "SIGKILL"}};
+  expect.no_process_left = true;
+  expect.checkpoint_digest = "abc";
+  RunRecord record = recovered();
+  record.digest = "abc";
+  const auto met = evaluate(expect, record);
+  CHECK(met.size() == 10);
+  for (const auto& check : met) {
+    CAPTURE(check.name);
+    CHECK(check.met);
+  }
+  CHECK(named(met, "recovered_within").measured == "500 ms");
+  CHECK(named(met, "recovered_within").expected == "at most 1.00 s");
+  CHECK(named(met, "lost_steps_at_most").measured == "10 steps");
+
+  expect.exit = 3;
+  expect.restarts = 0;
+  expect.restarts_at_most = 0;
+  expect.detected_within = microseconds(399);
+  expect.torn_down_within = milliseconds(3);
+  expect.recovered_within = milliseconds(499);
+  expect.lost_steps_at_most = 9;
+  expect.root_causes = {{1, "SIGKILL"}, {2, ""}};
+  expect.checkpoint_digest = "abd";
+  record.generations[0].verdict.survivors.push_back({});
+  const auto unmet = evaluate(expect, record);
+  CHECK(unmet.size() == 11);
+  for (const auto& check : unmet) {
+    CAPTURE(check.name);
+    CHECK_FALSE(check.met);
+  }
+  CHECK(named(unmet, "root_cause").measured == "rank 2 by SIGKILL");
+  CHECK(named(unmet, "root_cause 2").measured == "no failure");
+  CHECK(named(unmet, "checkpoint_digest").measured == "abc");
+}
+
+TEST_CASE("without a failure nothing is detected or recovered from") {
+  RunRecord record;
+  record.generations.push_back(generation(0, milliseconds(0)));
+  Expectations expect;
+  expect.detected_within = seconds(9);
+  expect.recovered_within = seconds(9);
+  expect.checkpoint_digest = "x";
+  const auto checks = evaluate(expect, record);
+  CHECK(named(checks, "exit").met);
+  CHECK_FALSE(named(checks, "detected_within").met);
+  CHECK(named(checks, "detected_within").measured == "no failure");
+  CHECK_FALSE(named(checks, "recovered_within").met);
+  CHECK(named(checks, "checkpoint_digest").measured == "the workers told none");
+}
+
+TEST_CASE("a failure that was not injected is real, and has no moment to detect it from") {
+  RunRecord record = recovered();
+  record.faults.clear();
+  Expectations expect;
+  expect.detected_within = seconds(9);
+  CHECK(named(evaluate(expect, record), "detected_within").measured ==
+        "a failure that was not injected");
+  // A fault that only slows another rank is not behind this one's death.
+  InjectedFault slow;
+  slow.strike = {.kind = Kind::slow, .generation = 0, .local_rank = 1};
+  slow.at = at(milliseconds(500));
+  record.faults.push_back(slow);
+  CHECK_FALSE(incidents(record)[0].fault);
+  record.faults[0].strike.local_rank = 2;
+  CHECK(incidents(record)[0].fault == 0u);
+  record.faults[0].at = at(seconds(2));  // after the failure
+  CHECK_FALSE(incidents(record)[0].fault);
+}
+
+TEST_CASE("a stop request is no failure") {
+  RunRecord record = recovered();
+  record.generations[0].verdict.cause = StoppedBySignal{SIGTERM};
+  CHECK(incidents(record).empty());
+}
+
+TEST_CASE("a group that never came back has not recovered") {
+  RunRecord record = recovered();
+  record.generations.pop_back();
+  Expectations expect;
+  expect.recovered_within = seconds(60);
+  expect.lost_steps_at_most = 1000;
+  const auto checks = evaluate(expect, record);
+  CHECK_FALSE(named(checks, "recovered_within").met);
+  CHECK_FALSE(named(checks, "lost_steps_at_most").met);
+  CHECK(named(checks, "lost_steps_at_most").measured == "no steps to compare");
+}
+
+TEST_CASE("the table says what was injected and what was real") {
+  RunRecord record = recovered();
+  InjectedFault harmless;
+  harmless.strike = {
+      .kind = Kind::slow, .value = 0.5, .generation = 1, .local_rank = 1, .step = 60};
+  harmless.at = at(seconds(2));
+  record.faults.push_back(harmless);
+  harmless.strike.kind = Kind::pin;
+  harmless.strike.value = std::int64_t{9};
+  harmless.refused = "Invalid argument";
+  record.faults.push_back(harmless);
+  CHECK(ddp::failure_table(record) ==
+        "ddp-launch: failures, each time counted from when it was seen\n"
+        "  gen  failure        rank  step  detected     down  next exec  first step  repeated\n"
+        "    0  injected kill     2    50    400 us  4.00 ms    9.60 ms      500 ms        10\n"
+        "ddp-launch: injected slow=0.5 (generation 1, rank 1, step 60); nothing failed by it\n"
+        "ddp-launch: could not inject pin=9 (generation 1, rank 1, step 60): Invalid argument\n");
+  record.faults.clear();
+  record.generations.pop_back();
+  CHECK(ddp::failure_table(record) ==
+        "ddp-launch: failures, each time counted from when it was seen\n"
+        "  gen  failure        rank  step  detected     down  next exec  first step  repeated\n"
+        "    0  real: SIGKILL     2    50         -  4.00 ms          -           -         -\n");
+  CHECK(ddp::failure_table({}).empty());
+}
+
+TEST_CASE("durations in three digits") {
+  CHECK(short_duration(Nanoseconds(400)) == "0.40 us");
+  CHECK(short_duration(microseconds(412)) == "412 us");
+  CHECK(short_duration(microseconds(1204)) == "1.20 ms");
+  CHECK(short_duration(milliseconds(35100)) == "35.1 s");
+  CHECK(short_duration(seconds(99)) == "99.0 s");
+  CHECK(short_duration(seconds(300)) == "5.00 min");
+}
