@@ -126,6 +126,12 @@ void Notifier::status(std::string_view text) { send(line("STATUS", text)); }
 void Notifier::phase(std::string_view name) {
   send(line("X_DDP_PHASE", utf8_prefix(name, kNotifyNameLimit)));
 }
+void Notifier::digest(std::string_view text) {
+  send(line("X_DDP_DIGEST", utf8_prefix(text, kNotifyNameLimit)));
+}
+void Notifier::fault(std::string_view id) {
+  send(line("X_DDP_FAULT", utf8_prefix(id, kNotifyNameLimit)));
+}
 void Notifier::step(std::int64_t step) { send("X_DDP_STEP=" + std::to_string(step)); }
 
 void Notifier::step(std::int64_t step, const std::vector<std::pair<std::string, double>>& metrics) {

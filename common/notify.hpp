@@ -2,13 +2,14 @@
 //
 // A message is one datagram of lines NAME=VALUE on the unix socket that NOTIFY_SOCKET names (a
 // path, or an abstract name written with a leading '@'). systemd's READY=1, WATCHDOG=1, STATUS= and
-// BARRIER=1 mean what they mean there; X_DDP_STEP=<n>, X_DDP_PHASE=<name> and
-// X_DDP_METRIC=<name>=<value> are ours. A program that knows sd_notify in any language can be a
-// worker.
+// BARRIER=1 mean what they mean there; X_DDP_STEP=<n>, X_DDP_PHASE=<name>,
+// X_DDP_METRIC=<name>=<value>, X_DDP_DIGEST=<text> (what the run computed, to be compared with
+// another run's) and X_DDP_FAULT=<id> (common/worker_faults.hpp) are ours. A program that knows
+// sd_notify in any language can be a worker.
 //
-// Limits: a step is 0 … 2^63-1; names of phases and metrics are 1 … 64 bytes of UTF-8 without
-// control characters, a metric's without '='; a metric's value is a decimal number, inf or nan (a
-// loss that became nan is news).
+// Limits: a step is 0 … 2^63-1; digests, names of phases and metrics are 1 … 64 bytes of UTF-8
+// without control characters, a metric's without '='; a metric's value is a decimal number, inf or
+// nan (a loss that became nan is news).
 #pragma once
 
 #include "common/result.hpp"
@@ -34,6 +35,8 @@ struct NotifyMessage {
   std::optional<std::string> status;  // control characters replaced by blanks
   std::optional<std::string> phase;
   std::optional<std::int64_t> step;
+  std::optional<std::string> digest;
+  std::optional<std::string> fault;  // an id, to be read with fault::parse_strike_id
   // In the order sent, a name perhaps more than once: the last one counts.
   std::vector<std::pair<std::string, double>> metrics;
 };
@@ -65,6 +68,10 @@ class Notifier {
   void step(std::int64_t step);
   // The step and its metrics in one message, so that the launcher sees them together.
   void step(std::int64_t step, const std::vector<std::pair<std::string, double>>& metrics);
+  // What the run computed, in as few characters as tell two results apart.
+  void digest(std::string_view text);
+  // This worker is about to strike itself.
+  void fault(std::string_view id);
   // Sends BARRIER=1 and waits until the launcher has handled everything sent before it. False when
   // the deadline passes first or there is no launcher.
   bool barrier(std::chrono::milliseconds timeout);

@@ -47,6 +47,10 @@ void read_line(std::string_view line, NotifyMessage& message) {
     if (step && *step >= 0) message.step = *step;
   } else if (name == "X_DDP_PHASE") {
     if (is_name(value)) message.phase = value;
+  } else if (name == "X_DDP_DIGEST") {
+    if (is_name(value)) message.digest = value;
+  } else if (name == "X_DDP_FAULT") {
+    if (is_name(value)) message.fault = value;
   } else if (name == "X_DDP_METRIC") {
     read_metric(value, message);
   }

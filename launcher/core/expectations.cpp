@@ -117,8 +117,7 @@ std::vector<Check> evaluate(const Expectations& expect, const RunRecord& record)
     checks.push_back(root_cause(i, expect.root_causes[i], all));
   if (expect.no_process_left) {
     std::int64_t left = 0;
-    for (const auto& generation : record.generations)
-      left += static_cast<std::int64_t>(generation.verdict.survivors.size());
+    for (const auto& generation : record.generations) left += generation.survivors;
     checks.push_back(
         {"no_process_left", "none", left == 0 ? "none" : plural(left, "process"), left == 0});
   }

@@ -29,14 +29,14 @@ bool reaches_others(Kind kind) {
   }
 }
 
-std::optional<std::size_t> fault_behind(const RunRecord& record, const Verdict& verdict,
+std::optional<std::size_t> fault_behind(const RunRecord& record, const GenerationRecord& generation,
                                         std::optional<LocalRank> blamed) {
   std::optional<std::size_t> own;
   std::optional<std::size_t> other;
   for (std::size_t i = 0; i < record.faults.size(); ++i) {
     const auto& fault = record.faults[i];
-    if (fault.strike.generation != verdict.generation || !fault.refused.empty() ||
-        (verdict.failed && fault.at > *verdict.failed))
+    if (fault.strike.generation != generation.generation || !fault.refused.empty() ||
+        fault.at > *generation.failed)
       continue;
     if (blamed && fault.strike.local_rank == blamed) own = i;
     if (reaches_others(fault.strike.kind)) other = i;
@@ -45,6 +45,13 @@ std::optional<std::size_t> fault_behind(const RunRecord& record, const Verdict& 
 }
 
 }  // namespace
+
+void RunRecord::began(Generation generation) { generations.push_back({.generation = generation}); }
+
+void RunRecord::started(TimePoint now) {
+  if (!generations.empty() && !generations.back().first_started)
+    generations.back().first_started = now;
+}
 
 void RunRecord::stepped(std::int64_t step, TimePoint now) {
   if (generations.empty()) return;
@@ -56,34 +63,38 @@ void RunRecord::stepped(std::int64_t step, TimePoint now) {
   generation.last_step = std::max(generation.last_step.value_or(step), step);
 }
 
+void RunRecord::ended(const Verdict& verdict) {
+  if (generations.empty()) return;
+  auto& generation = generations.back();
+  generation.cause = verdict.cause;
+  generation.failed = verdict.failed;
+  generation.ended = verdict.ended;
+  generation.survivors = static_cast<std::int64_t>(verdict.survivors.size());
+  const auto blamed = verdict.cause ? blamed_rank(*verdict.cause) : std::nullopt;
+  if (blamed) generation.blamed_step = verdict.workers[static_cast<std::size_t>(*blamed)].last_step;
+}
+
 std::vector<Incident> incidents(const RunRecord& record) {
   std::vector<Incident> all;
   for (std::size_t i = 0; i < record.generations.size(); ++i) {
     const auto& generation = record.generations[i];
-    const Verdict& verdict = generation.verdict;
-    if (!verdict.cause || !verdict.failed ||
-        std::holds_alternative<StoppedBySignal>(*verdict.cause))
+    if (!generation.cause || !generation.failed ||
+        std::holds_alternative<StoppedBySignal>(*generation.cause))
       continue;
-    Incident incident{.generation = verdict.generation, .cause = *verdict.cause};
-    const auto blamed = blamed_rank(*verdict.cause);
-    incident.fault = fault_behind(record, verdict, blamed);
-    if (blamed) {
-      incident.rank = record.first_rank + *blamed;
-      incident.step = verdict.workers[static_cast<std::size_t>(*blamed)].last_step;
-    }
-    if (incident.fault) incident.detected = *verdict.failed - record.faults[*incident.fault].at;
-    if (verdict.ended) incident.down = *verdict.ended - *verdict.failed;
+    const TimePoint failed = *generation.failed;
+    Incident incident{.generation = generation.generation, .cause = *generation.cause};
+    const auto blamed = blamed_rank(*generation.cause);
+    incident.fault = fault_behind(record, generation, blamed);
+    if (blamed) incident.rank = record.first_rank + *blamed;
+    incident.step = generation.blamed_step;
+    if (incident.fault) incident.detected = failed - record.faults[*incident.fault].at;
+    if (generation.ended) incident.down = *generation.ended - failed;
     if (i + 1 < record.generations.size()) {
       const auto& next = record.generations[i + 1];
-      for (const auto& worker : next.verdict.workers) {
-        if (!worker.started) continue;
-        const auto after = *worker.started - *verdict.failed;
-        incident.next_exec = std::min(incident.next_exec.value_or(after), after);
-      }
-      if (next.first_step_at) incident.first_step = *next.first_step_at - *verdict.failed;
-      if (next.first_step && generation.last_step) {
+      if (next.first_started) incident.next_exec = *next.first_started - failed;
+      if (next.first_step_at) incident.first_step = *next.first_step_at - failed;
+      if (next.first_step && generation.last_step)
         incident.repeated = std::max<std::int64_t>(0, *generation.last_step - *next.first_step + 1);
-      }
     }
     all.push_back(std::move(incident));
   }

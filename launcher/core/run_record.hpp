@@ -18,11 +18,18 @@ struct InjectedFault {
   std::string refused;  // why the system did not let it be applied; empty: it was
 };
 
+// What is kept of a generation: a run may have thousands, so nothing that grows with the group.
 struct GenerationRecord {
-  Verdict verdict;
+  Generation generation = 0;
+  std::optional<TimePoint> first_started;  // the first worker's exec
   std::optional<std::int64_t> first_step;  // the first one any worker reported
   std::optional<TimePoint> first_step_at;
   std::optional<std::int64_t> last_step;  // the highest one
+  std::optional<Cause> cause;
+  std::optional<std::int64_t> blamed_step;  // the last one of the blamed worker
+  std::optional<TimePoint> failed;
+  std::optional<TimePoint> ended;
+  std::int64_t survivors = 0;
 };
 
 struct RunRecord {
@@ -35,8 +42,12 @@ struct RunRecord {
   int restarts() const {
     return generations.empty() ? 0 : static_cast<int>(generations.size()) - 1;
   }
-  // A step was reported; the record's last generation is the one running.
+  // Of the generation that is running, the last one of the record; before the first they are
+  // ignored.
+  void began(Generation generation);
+  void started(TimePoint now);
   void stepped(std::int64_t step, TimePoint now);
+  void ended(const Verdict& verdict);
 };
 
 // One failure of the group and what became of it. Durations count from the moment the failure was

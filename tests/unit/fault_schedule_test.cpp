@@ -1,4 +1,5 @@
 #include "common/fault_schedule.hpp"
+#include "common/notify.hpp"
 #include "common/worker_faults.hpp"
 
 #include <doctest/doctest.h>
@@ -190,4 +191,13 @@ TEST_CASE("twice means in two generations, not at two steps in a row") {
   CHECK(faults.take(8, kExit).empty());
   WorkerFaults next = worker("0/1:exit=3@rank=0,step=7,times=2,seed=0", 0, 1, 1);
   CHECK(next.take(8, kExit).size() == 1);
+}
+
+TEST_CASE("a digest and a strike's id travel as notifications, within their limits") {
+  const auto message = ddp::parse_notify("X_DDP_DIGEST=00ff\nX_DDP_FAULT=2.31@50\n");
+  CHECK(message.digest == "00ff");
+  REQUIRE(message.fault);
+  CHECK(parse_strike_id(*message.fault) == StrikeId{2, 31, 50});
+  CHECK_FALSE(ddp::parse_notify("X_DDP_DIGEST=\nX_DDP_FAULT=\x1b[2J").digest);
+  CHECK_FALSE(ddp::parse_notify("X_DDP_DIGEST=" + std::string(65, 'f')).digest);
 }

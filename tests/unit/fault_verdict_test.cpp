@@ -15,36 +15,29 @@ using std::chrono::seconds;
 
 TimePoint at(Nanoseconds since) { return TimePoint{} + since; }
 
-GenerationRecord generation(int number, milliseconds began) {
-  GenerationRecord record;
-  record.verdict.generation = number;
-  record.verdict.began = at(began);
-  record.verdict.workers.resize(4);
-  for (int rank = 0; rank < 4; ++rank) {
-    auto& worker = record.verdict.workers[static_cast<std::size_t>(rank)];
-    worker.local_rank = rank;
-    worker.started = at(began + milliseconds(rank));
-  }
-  return record;
-}
-
 // Rank 2 is killed at step 50, 1 s after the start; the next generation begins at step 41.
 RunRecord recovered() {
   RunRecord record;
-  record.generations.push_back(generation(0, milliseconds(0)));
+  record.began(0);
+  record.started(at(milliseconds(1)));
+  record.started(at(milliseconds(2)));
   record.stepped(1, at(milliseconds(100)));
   record.stepped(50, at(milliseconds(990)));
   record.stepped(49, at(milliseconds(991)));
-  auto& first = record.generations[0].verdict;
-  first.workers[2].last_step = 50;
-  first.cause = WorkerFailed{2, Signaled{SIGKILL}, false};
-  first.failed = at(microseconds(1'000'400));
-  first.ended = at(microseconds(1'004'400));
+  Verdict verdict;
+  verdict.workers.resize(4);
+  verdict.workers[2].last_step = 50;
+  verdict.cause = WorkerFailed{2, Signaled{SIGKILL}, false};
+  verdict.failed = at(microseconds(1'000'400));
+  verdict.ended = at(microseconds(1'004'400));
+  record.ended(verdict);
   InjectedFault fault;
   fault.strike = {.kind = Kind::kill, .generation = 0, .local_rank = 2, .step = 50};
   fault.at = at(seconds(1));
   record.faults.push_back(fault);
-  record.generations.push_back(generation(1, milliseconds(1010)));
+  record.began(1);
+  record.started(at(milliseconds(1010)));
+  record.started(at(milliseconds(1012)));
   record.stepped(41, at(milliseconds(1500)));
   record.stepped(100, at(seconds(3)));
   return record;
@@ -108,7 +101,7 @@ TEST_CASE("each expectation is met or not, with what was measured") {
   expect.lost_steps_at_most = 9;
   expect.root_causes = {{1, "SIGKILL"}, {2, ""}};
   expect.checkpoint_digest = "abd";
-  record.generations[0].verdict.survivors.push_back({});
+  record.generations[0].survivors = 1;
   const auto unmet = evaluate(expect, record);
   CHECK(unmet.size() == 11);
   for (const auto& check : unmet) {
@@ -122,7 +115,7 @@ TEST_CASE("each expectation is met or not, with what was measured") {
 
 TEST_CASE("without a failure nothing is detected or recovered from") {
   RunRecord record;
-  record.generations.push_back(generation(0, milliseconds(0)));
+  record.began(0);
   Expectations expect;
   expect.detected_within = seconds(9);
   expect.recovered_within = seconds(9);
@@ -156,7 +149,7 @@ TEST_CASE("a failure that was not injected is real, and has no moment to detect 
 
 TEST_CASE("a stop request is no failure") {
   RunRecord record = recovered();
-  record.generations[0].verdict.cause = StoppedBySignal{SIGTERM};
+  record.generations[0].cause = StoppedBySignal{SIGTERM};
   CHECK(incidents(record).empty());
 }
 
