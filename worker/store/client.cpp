@@ -1,0 +1,101 @@
+#include "worker/store/client.hpp"
+
+#include "worker/failure.hpp"
+#include "worker/store/server.hpp"
+
+#include <poll.h>
+
+#include <optional>
+#include <string_view>
+
+namespace ddp::worker {
+namespace {
+
+using std::chrono::milliseconds;
+
+// The server answers a wait by itself when its time has passed; only a server that is stopped or
+// gone makes the client's own, later deadline count.
+constexpr milliseconds kSlack{2000};
+
+std::optional<wire::Reply> receive_reply(const Socket& socket, Deadline deadline, Io& io) {
+  char length[wire::kLengthSize];
+  io = receive_exactly(socket, length, sizeof length, deadline);
+  if (io != Io::done) return std::nullopt;
+  const std::uint32_t size = wire::frame_length(length);
+  if (size > wire::kFrameLimit) return std::nullopt;
+  std::string body(size, '\0');
+  io = receive_exactly(socket, body.data(), body.size(), deadline);
+  if (io != Io::done) return std::nullopt;
+  return wire::decode_reply(body);
+}
+
+// One attempt: connected and let in, or nullopt and `why`. Throws Failure when refused for good.
+std::optional<Socket> attempt(const std::string& hello, const std::string& host, std::uint16_t port,
+                              Deadline deadline, std::string& why) {
+  auto socket = try_connect(host, port, deadline, why);
+  if (!socket) return std::nullopt;
+  Io io = send_all(*socket, hello, deadline);
+  std::optional<wire::Reply> reply;
+  if (io == Io::done) reply = receive_reply(*socket, deadline, io);
+  if (!reply) {
+    why = io == Io::timed_out ? "it does not answer"
+                              : "what listens there is not the store of this run";
+    return std::nullopt;
+  }
+  if (reply->status == wire::Status::ok) return socket;
+  if (reply->status == wire::Status::refused) throw Failure("cannot join: " + reply->text);
+  why = reply->text;
+  return std::nullopt;
+}
+
+}  // namespace
+
+StoreClient::StoreClient(const wire::Hello& self, const std::string& host, std::uint16_t port,
+                         milliseconds timeout) {
+  // Nothing announces that a listener has appeared, so that asking again is all there is.
+  constexpr milliseconds kFirstPause{5};
+  constexpr milliseconds kLongestPause{100};
+  const std::string hello = wire::encode(self);
+  const Deadline deadline = Clock::now() + timeout;
+  std::string why;
+  for (auto pause = kFirstPause; !socket_.valid(); pause = std::min(2 * pause, kLongestPause)) {
+    if (auto socket = attempt(hello, host, port, deadline, why)) {
+      socket_ = std::move(*socket);
+      break;
+    }
+    if (Clock::now() + pause >= deadline) {
+      throw Failure("waited " + name_duration(timeout) + " for rank 0's store at " + host + ":" +
+                    std::to_string(port) + ": " + why);
+    }
+    ::poll(nullptr, 0, static_cast<int>(pause.count()));
+  }
+  local_address_ = ddp::worker::local_address(socket_);
+}
+
+wire::Reply StoreClient::ask(const wire::Request& request) {
+  const std::lock_guard lock(mutex_);
+  const Deadline deadline = Clock::now() + milliseconds(request.timeout_ms) + kSlack;
+  Io io = send_all(socket_, wire::encode(request), deadline);
+  std::optional<wire::Reply> reply;
+  if (io == Io::done) reply = receive_reply(socket_, deadline, io);
+  if (!reply) {
+    throw Failure(io == Io::timed_out ? "rank 0's store does not answer"
+                                      : "rank 0's store has closed the connection: rank 0 is gone");
+  }
+  if (reply->status != wire::Status::ok) throw Failure(reply->text);
+  return *reply;
+}
+
+void StoreClient::join(milliseconds timeout) {
+  ask({wire::Operation::join, {}, static_cast<std::uint32_t>(timeout.count()), {}});
+}
+
+void StoreClient::set(const std::string& key, const std::string& value) {
+  ask({wire::Operation::set, key, 0, value});
+}
+
+std::string StoreClient::get(const std::string& key, milliseconds timeout) {
+  return ask({wire::Operation::get, key, static_cast<std::uint32_t>(timeout.count()), {}}).text;
+}
+
+}  // namespace ddp::worker

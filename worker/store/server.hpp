@@ -1,0 +1,70 @@
+// The store's server: one thread of rank 0 that lets the ranks of one generation in, keeps their
+// keys, and answers waits when what they wait for is there or their time has passed.
+#pragma once
+
+#include "worker/store/socket.hpp"
+#include "worker/store/wire.hpp"
+
+#include <map>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace ddp::worker {
+
+class StoreServer {
+ public:
+  // Listens at once (throws Failure where it cannot) and serves until destroyed. `self` says which
+  // run, generation and world size it serves; port 0 picks a free one.
+  StoreServer(const wire::Hello& self, const std::string& host, std::uint16_t port);
+  ~StoreServer();
+  StoreServer(const StoreServer&) = delete;
+  StoreServer& operator=(const StoreServer&) = delete;
+
+  std::uint16_t port() const { return port_; }
+
+ private:
+  struct Connection {
+    Socket socket;
+    std::string in;
+    std::string out;
+    int rank = -1;       // -1: has not said hello
+    Deadline hello_due;  // a connection that says nothing is closed then
+    bool waiting = false;
+    wire::Request wait;
+    Deadline wait_until;
+    bool closing = false;  // to be closed once `out` is sent
+  };
+
+  void serve();
+  void accept_all();
+  void read(Connection& connection);
+  void write(Connection& connection);
+  void handle_frames(Connection& connection);
+  void greet(Connection& connection, std::string_view body);
+  wire::Reply admission(const wire::Hello& hello) const;
+  void handle(Connection& connection, wire::Request request);
+  // Answers the waits that can be, and those whose time has passed.
+  void answer_waits();
+  void drop(Connection& connection);
+  std::vector<int> missing_ranks() const;
+  Deadline next_deadline() const;
+
+  const wire::Hello self_;
+  Socket listener_;
+  std::uint16_t port_ = 0;
+  Socket stop_;  // eventfd
+  std::vector<Connection> connections_;
+  std::set<int> joined_;
+  std::set<int> left_;
+  std::map<std::string, std::string> values_;
+  std::thread thread_;
+};
+
+// "rank 2" or "ranks 2, 3"; at most eight are spelled out, then "and 5 more".
+std::string name_ranks(const std::vector<int>& ranks);
+// "30 s", "1.5 s", "250 ms".
+std::string name_duration(std::chrono::milliseconds duration);
+
+}  // namespace ddp::worker
