@@ -1,0 +1,25 @@
+#include "worker/comm/single.hpp"
+
+namespace ddp::worker {
+namespace {
+
+class SingleCommunicator final : public Communicator {
+ public:
+  std::string_view backend() const override { return "single"; }
+  int rank() const override { return 0; }
+  int world_size() const override { return 1; }
+  void start(std::span<float>, std::int64_t, int) override {}
+  void finish() override {}
+  void sum(std::span<double>) override {}
+  void broadcast(std::span<std::byte>, int) override {}
+  void barrier() override {}
+  CommStatistics take_statistics() override { return {}; }
+};
+
+}  // namespace
+
+std::unique_ptr<Communicator> make_single_communicator() {
+  return std::make_unique<SingleCommunicator>();
+}
+
+}  // namespace ddp::worker
