@@ -1,0 +1,17 @@
+// A 128-bit digest (XXH3) of a run's parameters and of checkpoints: against damage, not attack.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace ddp::worker {
+
+using Digest = std::array<std::uint64_t, 2>;  // high, low
+
+Digest digest_of(std::span<const std::byte> bytes);
+std::string to_text(const Digest& digest);  // 32 hexadecimal digits
+
+}  // namespace ddp::worker

@@ -1,0 +1,18 @@
+// The kernels' tables, one for each instruction set they are compiled for.
+#pragma once
+
+#include "worker/model/kernels.hpp"
+
+namespace ddp::worker {
+
+#define DDP_DECLARE_KERNELS(isa)             \
+  namespace isa {                            \
+  const Kernels<float>& single_precision();  \
+  const Kernels<double>& double_precision(); \
+  }
+DDP_DECLARE_KERNELS(portable)
+DDP_DECLARE_KERNELS(avx2)
+DDP_DECLARE_KERNELS(avx512)
+#undef DDP_DECLARE_KERNELS
+
+}  // namespace ddp::worker

@@ -1,0 +1,76 @@
+// Where each parameter lies in the one flat buffer that parameters, gradients and optimizer state
+// share, and how gradients are cut into buckets.
+//
+// The order is that in which the backward pass completes gradients: output layer first, embedding
+// last. So "everything before offset x is ready" is all a bucket needs to know, and a bucket is a
+// contiguous range. In front stand kHeader elements that belong to no parameter: what the ranks
+// sum beside the gradients (the loss, a request to stop) rides in the first bucket for free.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace ddp::worker {
+
+inline constexpr int kVocabulary = 256;  // bytes
+
+struct ModelShape {
+  int context = 16;  // bytes the model sees
+  int embed = 32;    // numbers a byte becomes
+  int hidden = 256;  // width of a hidden layer
+  int layers = 2;    // hidden layers
+  bool operator==(const ModelShape&) const = default;
+};
+
+struct Segment {
+  std::string name;        // as the PyTorch module of the parity test: "hidden.0.weight"
+  std::size_t offset = 0;  // elements from the start of the flat buffer; a multiple of kAlign
+  std::size_t rows = 0;    // a weight is [out x in], row-major; a bias [1 x out]
+  std::size_t cols = 0;
+  bool decays = false;  // weight decay: matrices yes, biases no
+  std::size_t size() const { return rows * cols; }
+};
+
+struct Range {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  std::size_t size() const { return end - begin; }
+};
+
+struct Layout {
+  // Segments start at multiples of a cache line of floats. Gaps hold zeros, always.
+  static constexpr std::size_t kAlign = 16;
+  static constexpr std::size_t kHeader = kAlign;
+  static constexpr std::size_t kLossSlot = 0;
+  static constexpr std::size_t kStopSlot = 1;
+
+  explicit Layout(const ModelShape& shape);
+
+  ModelShape shape;
+  std::vector<Segment> segments;
+  std::size_t size = 0;        // of the flat buffer, header included
+  std::size_t parameters = 0;  // without header and gaps
+
+  // Layer l of 0 … layers-1 counts from the input.
+  const Segment& hidden_weight(int layer) const;
+  const Segment& hidden_bias(int layer) const;
+  const Segment& output_weight() const;
+  const Segment& output_bias() const;
+  const Segment& embedding() const;
+};
+
+// Cuts [0, layout.size) at segment ends into buckets of at most `bytes` (the first: `first_bytes`,
+// so that communication begins early), as PyTorch's DDP does; a segment larger than that is a
+// bucket by itself. `element` is the size of a gradient element.
+std::vector<Range> make_buckets(const Layout& layout, std::size_t first_bytes, std::size_t bytes,
+                                std::size_t element = sizeof(float));
+
+// Initial parameters, a function of seed and position alone: the same on every rank and for every
+// world size. Weights uniform with He's variance 2/fan_in (output: 1/(3 fan_in)), embeddings with
+// variance 1, biases 0.
+void initialize(const Layout& layout, std::uint64_t seed, std::span<float> parameters);
+
+}  // namespace ddp::worker
