@@ -1,0 +1,70 @@
+// worker: one rank of a data-parallel training run, or a run of its own.
+#include "common/notify.hpp"
+#include "common/worker_env.hpp"
+#include "worker/comm/group.hpp"
+#include "worker/data/corpus.hpp"
+#include "worker/failure.hpp"
+#include "worker/model/engine.hpp"
+#include "worker/options.hpp"
+#include "worker/report.hpp"
+#include "worker/trainer.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <string>
+
+namespace {
+
+using namespace ddp;
+using namespace ddp::worker;
+
+void run(const Options& options, const WorkerEnv& env) {
+  if (options.batch < env.world_size) {
+    throw UsageError("--batch is " + std::to_string(options.batch) + ": expected at least " +
+                     std::to_string(env.world_size) + ", one sample for each rank");
+  }
+  Notifier notifier = Notifier::from_environment();
+  notifier.phase("load");
+  const Corpus corpus =
+      read_corpus(options.data, static_cast<std::size_t>(options.model.context), options.held_out);
+  notifier.phase("join");
+  Group group = join_group(env, options.join_timeout);
+  add_cpu_communicator(group, env, options.comm_timeout);
+  const auto engine =
+      make_cpu_engine(options.model, largest_part(options, env.world_size), options.seed);
+  Report report(env.rank != 0  ? Report::Style::silent
+                : options.json ? Report::Style::json
+                               : Report::Style::table);
+  Trainer(options, corpus, *engine, *group.communicator, notifier, report).run();
+  // Rank 0 hosts the store: no rank may find it gone.
+  group.communicator->barrier();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // A reader that has gone is an error of write(2), with a message, not a silent death.
+  std::signal(SIGPIPE, SIG_IGN);
+  const ParsedOptions parsed = parse_options(argc, argv, std::cout, std::cerr);
+  if (parsed.exit_code >= 0) return parsed.exit_code;
+  const auto env = read_worker_env();
+  if (!env) {
+    std::fprintf(stderr, "worker: %s\n", env.error().c_str());
+    return 2;
+  }
+  const auto complain = [&](const char* what) {
+    std::fprintf(stderr, "worker: rank %d: %s\n", env->rank, what);
+  };
+  try {
+    run(parsed.options, *env);
+    return 0;
+  } catch (const UsageError& error) {
+    complain(error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    complain(error.what());
+    return 1;
+  }
+}

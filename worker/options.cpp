@@ -1,0 +1,150 @@
+#include "worker/options.hpp"
+
+#include "common/parse.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <limits>
+#include <map>
+#include <ostream>
+
+namespace ddp::worker {
+namespace {
+
+using std::chrono::milliseconds;
+
+CLI::Validator at_least(std::int64_t low) {
+  return CLI::Range(low, std::int64_t{std::numeric_limits<int>::max()});
+}
+
+// "30", "1.5s", "10m" into milliseconds.
+void add_duration(CLI::App& app, const char* flag, milliseconds& into, const char* what) {
+  app.add_option_function<std::string>(
+         flag,
+         [flag, &into](const std::string& text) {
+           const auto value = parse_duration(flag, text);
+           if (!value) throw CLI::ValidationError(value.error());
+           into = std::chrono::duration_cast<milliseconds>(*value);
+           if (into < milliseconds(1) || into > std::chrono::hours(24 * 7)) {
+             throw CLI::ValidationError(std::string(flag) + " is '" + text +
+                                        "': expected 1ms to 168h");
+           }
+         },
+         what)
+      ->type_name("TIME")
+      ->default_str(std::to_string(into.count() / 1000) + "s");
+}
+
+void describe(CLI::App& app, Options& o) {
+  app.add_option("--data", o.data, "Files whose bytes are learnt")
+      ->required()
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->type_name("FILE...");
+
+  const auto model = "Model";
+  app.add_option("--context", o.model.context, "Bytes the model sees")
+      ->check(CLI::Range(1, 4096))
+      ->group(model);
+  app.add_option("--embed", o.model.embed, "Numbers a byte becomes")
+      ->check(CLI::Range(1, 65536))
+      ->group(model);
+  app.add_option("--hidden", o.model.hidden, "Width of a hidden layer")
+      ->check(CLI::Range(1, 65536))
+      ->group(model);
+  app.add_option("--layers", o.model.layers, "Hidden layers")
+      ->check(CLI::Range(1, 1000))
+      ->group(model);
+
+  const auto training = "Training";
+  app.add_option("--steps", o.steps, "Steps in all")->check(at_least(1))->group(training);
+  app.add_option("--batch", o.batch, "Samples of a step over all ranks together")
+      ->check(CLI::Range(1, 1 << 24))
+      ->group(training);
+  app.add_option("--accumulate", o.accumulate, "Parts a rank computes its share of a batch in")
+      ->check(CLI::Range(1, 1 << 16))
+      ->group(training);
+  app.add_option("--lr", o.learning_rate, "Learning rate of AdamW")
+      ->check(CLI::Range(0.0, 1e3))
+      ->group(training);
+  app.add_option("--warmup", o.warmup, "Steps over which the learning rate rises")
+      ->check(at_least(0))
+      ->group(training);
+  app.add_option("--weight-decay", o.weight_decay, "Decay of the weight matrices")
+      ->check(CLI::Range(0.0, 1e3))
+      ->group(training);
+  app.add_option("--grad-clip", o.grad_clip, "Largest norm of the gradient; 0: no limit")
+      ->check(CLI::Range(0.0, 1e9))
+      ->group(training);
+  app.add_option("--seed", o.seed, "Of initial weights, sample order and generated text")
+      ->group(training);
+  app.add_option("--held-out", o.held_out, "Share of each file's end kept for validation")
+      ->check(CLI::Range(0.0, 0.5))
+      ->group(training);
+
+  const auto output = "Output";
+  app.add_option("--log-every", o.log_every, "Steps between lines")
+      ->check(at_least(1))
+      ->group(output);
+  app.add_option("--eval-every", o.eval_every, "Steps between validations; 0: only at the end")
+      ->check(at_least(0))
+      ->group(output);
+  app.add_flag("--json", o.json, "Metrics as JSON, one object a line")->group(output);
+  app.add_option("--generate", o.generate, "Bytes of text to print from the trained model")
+      ->check(CLI::Range(0, 1 << 20))
+      ->group(output);
+  app.add_option("--temperature", o.temperature, "Of the generated text; lower is safer")
+      ->check(CLI::Range(0.01, 100.0))
+      ->group(output);
+
+  const auto group = "Group";
+  const std::map<std::string, Backend> backends{
+      {"auto", Backend::automatic}, {"nccl", Backend::nccl}, {"gloo", Backend::gloo}};
+  app.add_option("--backend", o.backend, "auto, nccl (GPU) or gloo (CPU)")
+      ->transform(CLI::Transformer(backends, CLI::ignore_case))
+      ->type_name("NAME")
+      ->default_str("auto")
+      ->group(group);
+  app.add_flag("!--no-overlap", o.overlap,
+               "Reduce gradients after the backward pass, not during it")
+      ->group(group);
+  add_duration(app, "--join-timeout", o.join_timeout, "Until every rank must have joined");
+  add_duration(app, "--comm-timeout", o.comm_timeout, "For one collective to complete");
+  app.get_option("--join-timeout")->group(group);
+  app.get_option("--comm-timeout")->group(group);
+}
+
+}  // namespace
+
+ParsedOptions parse_options(int argc, const char* const* argv, std::ostream& out,
+                            std::ostream& err) {
+  ParsedOptions parsed;
+  CLI::App app(
+      "Trains a byte-level language model, data parallel. Started by ddp-launch (or torchrun) it\n"
+      "is one rank of a group; started alone, a world of one.",
+      "worker");
+  // The last of a repeated flag counts, so that a script's defaults can be overridden.
+  app.option_defaults()->always_capture_default()->multi_option_policy(
+      CLI::MultiOptionPolicy::TakeLast);
+  app.get_formatter()->column_width(34);
+  app.set_version_flag("--version", "worker " DDP_VERSION);
+  app.footer(
+      "Examples:\n"
+      "  worker --data README.md\n"
+      "  ddp-launch --nproc 4 -- ./worker --data README.md --steps 500 --generate 300\n"
+      "\n"
+      "Exit codes: 0 trained, 1 failed (the line on stderr says why), 2 usage.");
+  describe(app, parsed.options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) {
+      parsed.exit_code = app.exit(error, out, err);
+    } else {
+      err << "worker: " << error.what() << " (see worker --help)\n";
+      parsed.exit_code = 2;
+    }
+  }
+  return parsed;
+}
+
+}  // namespace ddp::worker

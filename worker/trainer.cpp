@@ -1,0 +1,220 @@
+#include "worker/trainer.hpp"
+
+#include "worker/digest.hpp"
+#include "worker/failure.hpp"
+#include "worker/random.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <numbers>
+
+namespace ddp::worker {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
+
+// PyTorch DDP's sizes: a small first bucket, so that communication begins early.
+constexpr std::size_t kFirstBucketBytes = std::size_t{1} << 20;
+constexpr std::size_t kBucketBytes = std::size_t{25} << 20;
+
+// Held-out samples that a validation looks at, evenly spread, at most.
+constexpr std::size_t kMostValidationSamples = 65536;
+
+}  // namespace
+
+std::size_t largest_part(const Options& options, int world_size) {
+  const std::size_t share =
+      ceil_div(static_cast<std::size_t>(options.batch), static_cast<std::size_t>(world_size));
+  return ceil_div(share, static_cast<std::size_t>(options.accumulate));
+}
+
+Trainer::Trainer(const Options& options, const Corpus& corpus, Engine& engine,
+                 Communicator& communicator, Notifier& notifier, Report& report)
+    : options_(options),
+      corpus_(corpus),
+      engine_(engine),
+      communicator_(communicator),
+      notifier_(notifier),
+      report_(report),
+      sampler_(corpus.training.samples(), static_cast<std::uint64_t>(options.batch), options.seed,
+               communicator.rank(), communicator.world_size()),
+      buckets_(make_buckets(engine.layout(), kFirstBucketBytes, kBucketBytes)) {}
+
+void Trainer::run() {
+  report_.start({.backend = std::string(communicator_.backend()),
+                 .device = engine_.device(),
+                 .world_size = communicator_.world_size(),
+                 .model = options_.model,
+                 .parameters = engine_.layout().parameters,
+                 .buckets = buckets_.size(),
+                 .data = options_.data,
+                 .training_bytes = corpus_.training.bytes(),
+                 .validation_bytes = corpus_.validation.bytes(),
+                 .order0_entropy = corpus_.training.order0_entropy()});
+  notifier_.ready();
+  notifier_.phase("train");
+
+  Summary summary;
+  summary.world_size = communicator_.world_size();
+  double line_seconds = 0;
+  std::int64_t line_steps = 0;
+  for (std::int64_t step = 1; step <= options_.steps; ++step) {
+    const auto begin = Clock::now();
+    const StepOutcome outcome = train_step(step);
+    const double seconds = seconds_since(begin);
+    if (!std::isfinite(outcome.loss))
+      throw Failure("the loss is not finite in step " + std::to_string(step) +
+                    ": a smaller --lr, or --grad-clip, may help");
+    notifier_.step(step, {{"loss", outcome.loss}});
+    summary.seconds += seconds;
+    line_seconds += seconds;
+    ++line_steps;
+    if (step == 1) summary.first_loss = outcome.loss;
+    summary.last_loss = outcome.loss;
+    summary.steps = step;
+    if (step == 1 || step % options_.log_every == 0 || step == options_.steps) {
+      const double per_step = line_seconds / static_cast<double>(line_steps);
+      report_.step({step, outcome.loss, outcome.gradient_norm, learning_rate(step), per_step,
+                    options_.batch / per_step});
+      line_seconds = 0;
+      line_steps = 0;
+    }
+    if (options_.eval_every > 0 && step % options_.eval_every == 0 && step != options_.steps)
+      validate(step);
+  }
+  summary.communication = communicator_.take_statistics();
+  summary.samples_per_second =
+      static_cast<double>(options_.batch) * static_cast<double>(options_.steps) / summary.seconds;
+  validate(options_.steps);
+  summary.digest = verified_digest();
+  report_.summary(summary);
+  if (options_.generate > 0 && communicator_.rank() == 0)
+    report_.generated(generate(options_.generate));
+  notifier_.phase("done");
+}
+
+double Trainer::learning_rate(std::int64_t step) const {
+  const double rise =
+      options_.warmup > 0
+          ? std::min(1.0, static_cast<double>(step) / static_cast<double>(options_.warmup))
+          : 1.0;
+  return options_.learning_rate * rise;
+}
+
+void Trainer::fill(std::span<const std::uint64_t> samples, const Text& text) {
+  contexts_.clear();
+  targets_.clear();
+  for (const std::uint64_t sample : samples) {
+    const auto context = text.context_of(sample);
+    contexts_.insert(contexts_.end(), context.begin(), context.end());
+    targets_.push_back(text.target_of(sample));
+  }
+}
+
+void Trainer::start_buckets(std::size_t ready_end, std::int64_t step) {
+  for (; next_bucket_ < buckets_.size() && buckets_[next_bucket_].end <= ready_end;
+       ++next_bucket_) {
+    const Range& range = buckets_[next_bucket_];
+    communicator_.start(engine_.gradients().subspan(range.begin, range.size()), step,
+                        static_cast<int>(next_bucket_));
+  }
+}
+
+StepOutcome Trainer::train_step(std::int64_t step) {
+  const std::vector<std::uint64_t> share = sampler_.share(static_cast<std::uint64_t>(step - 1));
+  const std::span<const std::uint64_t> samples(share);
+  // Every rank takes the same number of parts, the last ones perhaps empty.
+  const std::size_t part_size = largest_part(options_, communicator_.world_size());
+  const std::size_t parts = static_cast<std::size_t>(options_.accumulate);
+  next_bucket_ = 0;
+  for (std::size_t part = 0; part < parts; ++part) {
+    const std::size_t begin = std::min(part * part_size, samples.size());
+    const std::size_t end = std::min(begin + part_size, samples.size());
+    fill(samples.subspan(begin, end - begin), corpus_.training);
+    engine_.forward_backward({contexts_, targets_},
+                             {.scale = 1.0f / static_cast<float>(options_.batch),
+                              .first = part == 0,
+                              .last = part + 1 == parts},
+                             [&](std::size_t ready_end) {
+                               if (options_.overlap) start_buckets(ready_end, step);
+                             });
+  }
+  start_buckets(engine_.layout().size, step);
+  communicator_.finish();
+  return engine_.update({.learning_rate = learning_rate(step),
+                         .weight_decay = options_.weight_decay,
+                         .grad_clip = options_.grad_clip},
+                        step);
+}
+
+double Trainer::validate(std::int64_t step) {
+  const std::size_t available = corpus_.validation.samples();
+  if (available == 0) return 0;
+  notifier_.phase("validate");
+  const std::size_t count = std::min(available, kMostValidationSamples);
+  const std::size_t part_size = largest_part(options_, communicator_.world_size());
+  const auto rank = static_cast<std::size_t>(communicator_.rank());
+  const auto ranks = static_cast<std::size_t>(communicator_.world_size());
+  double sum = 0;
+  std::vector<std::uint64_t> part;
+  for (std::size_t i = rank; i < count; i += ranks) {
+    part.push_back(i * available / count);
+    if (part.size() == part_size || i + ranks >= count) {
+      fill(part, corpus_.validation);
+      sum += engine_.evaluate({contexts_, targets_});
+      part.clear();
+    }
+  }
+  communicator_.sum({&sum, 1});
+  const double bits = sum / static_cast<double>(count) / std::numbers::ln2;
+  report_.validation(step, bits);
+  notifier_.phase("train");
+  return bits;
+}
+
+std::string Trainer::verified_digest() {
+  const TrainingState state = engine_.save();
+  const Digest own = digest_of(std::as_bytes(std::span(state.parameters)));
+  Digest first = own;
+  communicator_.broadcast(std::as_writable_bytes(std::span(first)), 0);
+  // One double that differs from 0 on any rank tells all of them.
+  double different = first == own ? 0 : 1;
+  communicator_.sum({&different, 1});
+  if (different > 0) {
+    throw Failure("the ranks' parameters differ: " + std::to_string(static_cast<int>(different)) +
+                  " of " + std::to_string(communicator_.world_size()) +
+                  " ranks disagree with rank 0");
+  }
+  return to_text(own);
+}
+
+std::string Trainer::generate(int bytes) {
+  notifier_.phase("generate");
+  const auto start = corpus_.training.context_of(0);
+  std::vector<std::uint8_t> window(start.begin(), start.end());
+  std::string text;
+  for (int i = 0; i < bytes; ++i) {
+    std::vector<float> p = engine_.predict(window);
+    double total = 0;
+    std::vector<double> weight(p.size());
+    for (std::size_t b = 0; b < p.size(); ++b)
+      total += weight[b] = std::pow(static_cast<double>(p[b]), 1 / options_.temperature);
+    double left = unit(mix(mix(options_.seed, 0x67656e), static_cast<std::uint64_t>(i))) * total;
+    std::size_t byte = 0;
+    while (byte + 1 < weight.size() && (left -= weight[byte]) >= 0) ++byte;
+    text.push_back(static_cast<char>(byte));
+    window.erase(window.begin());
+    window.push_back(static_cast<std::uint8_t>(byte));
+  }
+  return text;
+}
+
+}  // namespace ddp::worker

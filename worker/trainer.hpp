@@ -1,0 +1,53 @@
+// The training loop, the same for every device and backend.
+#pragma once
+
+#include "common/notify.hpp"
+#include "worker/comm/communicator.hpp"
+#include "worker/data/corpus.hpp"
+#include "worker/data/sampler.hpp"
+#include "worker/model/engine.hpp"
+#include "worker/options.hpp"
+#include "worker/report.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace ddp::worker {
+
+class Trainer {
+ public:
+  // Everything is borrowed and must outlive the trainer.
+  Trainer(const Options& options, const Corpus& corpus, Engine& engine, Communicator& communicator,
+          Notifier& notifier, Report& report);
+
+  // Trains, validates, prints the summary and, if asked for, text. Throws Failure.
+  void run();
+
+ private:
+  StepOutcome train_step(std::int64_t step);
+  double validate(std::int64_t step);
+  void fill(std::span<const std::uint64_t> samples, const Text& text);
+  void start_buckets(std::size_t ready_end, std::int64_t step);
+  double learning_rate(std::int64_t step) const;
+  std::string verified_digest();
+  std::string generate(int bytes);
+
+  const Options& options_;
+  const Corpus& corpus_;
+  Engine& engine_;
+  Communicator& communicator_;
+  Notifier& notifier_;
+  Report& report_;
+  Sampler sampler_;
+  std::vector<Range> buckets_;
+  std::size_t next_bucket_ = 0;
+  std::vector<std::uint8_t> contexts_;
+  std::vector<std::uint8_t> targets_;
+};
+
+// The most samples a rank computes at once, given the options: what an engine needs room for.
+std::size_t largest_part(const Options& options, int world_size);
+
+}  // namespace ddp::worker
