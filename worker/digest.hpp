@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -12,6 +13,22 @@ namespace ddp::worker {
 using Digest = std::array<std::uint64_t, 2>;  // high, low
 
 Digest digest_of(std::span<const std::byte> bytes);
+
+// The same digest of bytes that come in pieces.
+class DigestStream {
+ public:
+  DigestStream();
+  ~DigestStream();
+  DigestStream(const DigestStream&) = delete;
+  DigestStream& operator=(const DigestStream&) = delete;
+  void add(std::span<const std::byte> bytes);
+  Digest value() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 std::string to_text(const Digest& digest);  // 32 hexadecimal digits
 
 }  // namespace ddp::worker

@@ -1,6 +1,7 @@
 // worker: one rank of a data-parallel training run, or a run of its own.
 #include "common/notify.hpp"
 #include "common/worker_env.hpp"
+#include "worker/checkpoint/checkpoints.hpp"
 #include "worker/comm/group.hpp"
 #include "worker/data/corpus.hpp"
 #include "worker/failure.hpp"
@@ -37,7 +38,8 @@ void run(const Options& options, const WorkerEnv& env) {
   Report report(env.rank != 0  ? Report::Style::silent
                 : options.json ? Report::Style::json
                                : Report::Style::table);
-  Trainer(options, corpus, *engine, *group.communicator, notifier, report).run();
+  Checkpoints checkpoints(options, corpus, *engine, *group.communicator, report);
+  Trainer(options, corpus, *engine, *group.communicator, checkpoints, notifier, report).run();
   // Rank 0 hosts the store: no rank may find it gone.
   group.communicator->barrier();
 }

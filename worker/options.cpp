@@ -81,6 +81,19 @@ void describe(CLI::App& app, Options& o) {
       ->check(CLI::Range(0.0, 0.5))
       ->group(training);
 
+  const auto checkpoints = "Checkpoints";
+  app.add_option("--checkpoint-dir", o.checkpoint_dir,
+                 "Where checkpoints are written, and resumed from if there are any")
+      ->type_name("DIR")
+      ->group(checkpoints);
+  app.add_option("--checkpoint-every", o.checkpoint_every,
+                 "Steps between checkpoints; 0: only at the end")
+      ->check(at_least(0))
+      ->group(checkpoints);
+  app.add_option("--keep", o.keep, "Checkpoints kept, the newest")
+      ->check(CLI::Range(1, 1 << 20))
+      ->group(checkpoints);
+
   const auto output = "Output";
   app.add_option("--log-every", o.log_every, "Steps between lines")
       ->check(at_least(1))
@@ -131,8 +144,11 @@ ParsedOptions parse_options(int argc, const char* const* argv, std::ostream& out
       "Examples:\n"
       "  worker --data README.md\n"
       "  ddp-launch --nproc 4 -- ./worker --data README.md --steps 500 --generate 300\n"
+      "  ddp-launch --nproc 4 --max-restarts 3 -- ./worker --data README.md --checkpoint-dir ckpt\n"
       "\n"
-      "Exit codes: 0 trained, 1 failed (the line on stderr says why), 2 usage.");
+      "SIGTERM: the step is finished, a checkpoint written (with --checkpoint-dir), exit code 0.\n"
+      "Exit codes: 0 trained or stopped on request, 1 failed (the line on stderr says why), 2 "
+      "usage.");
   describe(app, parsed.options);
   try {
     app.parse(argc, argv);

@@ -32,6 +32,10 @@ struct Options {
   int generate = 0;
   double temperature = 0.8;
 
+  std::string checkpoint_dir;           // empty: no checkpoints
+  std::int64_t checkpoint_every = 100;  // steps; 0: only at the end
+  int keep = 3;
+
   Backend backend = Backend::automatic;
   bool overlap = true;
   std::chrono::milliseconds join_timeout{60000};

@@ -3,6 +3,7 @@
 #include "worker/digest.hpp"
 #include "worker/failure.hpp"
 #include "worker/random.hpp"
+#include "worker/stop.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -37,11 +38,13 @@ std::size_t largest_part(const Options& options, int world_size) {
 }
 
 Trainer::Trainer(const Options& options, const Corpus& corpus, Engine& engine,
-                 Communicator& communicator, Notifier& notifier, Report& report)
+                 Communicator& communicator, Checkpoints& checkpoints, Notifier& notifier,
+                 Report& report)
     : options_(options),
       corpus_(corpus),
       engine_(engine),
       communicator_(communicator),
+      checkpoints_(checkpoints),
       notifier_(notifier),
       report_(report),
       sampler_(corpus.training.samples(), static_cast<std::uint64_t>(options.batch), options.seed,
@@ -59,46 +62,69 @@ void Trainer::run() {
                  .training_bytes = corpus_.training.bytes(),
                  .validation_bytes = corpus_.validation.bytes(),
                  .order0_entropy = corpus_.training.order0_entropy()});
+  const std::int64_t done = checkpoints_.restore();
+  watch_for_stop();
   notifier_.ready();
-  notifier_.phase("train");
 
   Summary summary;
   summary.world_size = communicator_.world_size();
+  summary.first_step = done;
+  const bool finished = train(done, summary);
+  summary.communication = communicator_.take_statistics();
+  summary.samples_per_second = static_cast<double>(options_.batch) *
+                               static_cast<double>(summary.steps - done) /
+                               std::max(summary.seconds, 1e-9);
+  if (finished) {
+    validate(summary.steps);
+  } else {
+    report_.note("stopped after step " + std::to_string(summary.steps) + " of " +
+                 std::to_string(options_.steps) + " on request (SIGTERM)");
+  }
+  summary.digest = verified_digest();
+  report_.summary(summary);
+  if (finished && options_.generate > 0 && communicator_.rank() == 0)
+    report_.generated(generate(options_.generate));
+  notifier_.phase("done");
+}
+
+bool Trainer::train(std::int64_t done, Summary& summary) {
   double line_seconds = 0;
   std::int64_t line_steps = 0;
-  for (std::int64_t step = 1; step <= options_.steps; ++step) {
+  bool stopped = false;
+  notifier_.phase("train");
+  summary.steps = done;
+  for (std::int64_t step = done + 1; step <= options_.steps && !stopped; ++step) {
     const auto begin = Clock::now();
     const StepOutcome outcome = train_step(step);
     const double seconds = seconds_since(begin);
-    if (!std::isfinite(outcome.loss))
+    if (!std::isfinite(outcome.loss)) {
       throw Failure("the loss is not finite in step " + std::to_string(step) +
                     ": a smaller --lr, or --grad-clip, may help");
+    }
     notifier_.step(step, {{"loss", outcome.loss}});
+    stopped = outcome.stop && step != options_.steps;
     summary.seconds += seconds;
+    summary.steps = step;
+    if (step == done + 1) summary.first_loss = outcome.loss;
+    summary.last_loss = outcome.loss;
     line_seconds += seconds;
     ++line_steps;
-    if (step == 1) summary.first_loss = outcome.loss;
-    summary.last_loss = outcome.loss;
-    summary.steps = step;
-    if (step == 1 || step % options_.log_every == 0 || step == options_.steps) {
+    const bool last = stopped || step == options_.steps;
+    if (step == 1 || step % options_.log_every == 0 || last) {
       const double per_step = line_seconds / static_cast<double>(line_steps);
       report_.step({step, outcome.loss, outcome.gradient_norm, learning_rate(step), per_step,
                     options_.batch / per_step});
       line_seconds = 0;
       line_steps = 0;
     }
-    if (options_.eval_every > 0 && step % options_.eval_every == 0 && step != options_.steps)
-      validate(step);
+    if (checkpoints_.enabled() && (last || checkpoints_.due(step))) {
+      notifier_.phase("checkpoint");
+      checkpoints_.save(step);
+      notifier_.phase("train");
+    }
+    if (options_.eval_every > 0 && step % options_.eval_every == 0 && !last) validate(step);
   }
-  summary.communication = communicator_.take_statistics();
-  summary.samples_per_second =
-      static_cast<double>(options_.batch) * static_cast<double>(options_.steps) / summary.seconds;
-  validate(options_.steps);
-  summary.digest = verified_digest();
-  report_.summary(summary);
-  if (options_.generate > 0 && communicator_.rank() == 0)
-    report_.generated(generate(options_.generate));
-  notifier_.phase("done");
+  return !stopped;
 }
 
 double Trainer::learning_rate(std::int64_t step) const {
@@ -142,7 +168,8 @@ StepOutcome Trainer::train_step(std::int64_t step) {
     engine_.forward_backward({contexts_, targets_},
                              {.scale = 1.0f / static_cast<float>(options_.batch),
                               .first = part == 0,
-                              .last = part + 1 == parts},
+                              .last = part + 1 == parts,
+                              .request_stop = stop_requested()},
                              [&](std::size_t ready_end) {
                                if (options_.overlap) start_buckets(ready_end, step);
                              });

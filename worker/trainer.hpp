@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/notify.hpp"
+#include "worker/checkpoint/checkpoints.hpp"
 #include "worker/comm/communicator.hpp"
 #include "worker/data/corpus.hpp"
 #include "worker/data/sampler.hpp"
@@ -20,12 +21,15 @@ class Trainer {
  public:
   // Everything is borrowed and must outlive the trainer.
   Trainer(const Options& options, const Corpus& corpus, Engine& engine, Communicator& communicator,
-          Notifier& notifier, Report& report);
+          Checkpoints& checkpoints, Notifier& notifier, Report& report);
 
-  // Trains, validates, prints the summary and, if asked for, text. Throws Failure.
+  // Resumes where a checkpoint is, trains, validates, prints the summary and, if asked for, text.
+  // After SIGTERM the run ends behind the step in hand, with a checkpoint. Throws Failure.
   void run();
 
  private:
+  // Trains from behind step `done` on; true when all steps were done, false when stopped.
+  bool train(std::int64_t done, Summary& summary);
   StepOutcome train_step(std::int64_t step);
   double validate(std::int64_t step);
   void fill(std::span<const std::uint64_t> samples, const Text& text);
@@ -38,6 +42,7 @@ class Trainer {
   const Corpus& corpus_;
   Engine& engine_;
   Communicator& communicator_;
+  Checkpoints& checkpoints_;
   Notifier& notifier_;
   Report& report_;
   Sampler sampler_;

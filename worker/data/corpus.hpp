@@ -15,6 +15,7 @@ class Text {
   Text(std::vector<std::uint8_t> bytes, std::size_t context);
   std::size_t samples() const;  // 0 when shorter than a context and its target
   std::size_t bytes() const { return bytes_.size(); }
+  std::span<const std::uint8_t> all() const { return bytes_; }
   std::span<const std::uint8_t> context_of(std::size_t sample) const;
   std::uint8_t target_of(std::size_t sample) const { return bytes_[sample + context_]; }
 

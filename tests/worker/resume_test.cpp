@@ -1,0 +1,111 @@
+// Runs that are stopped or killed and continued end as if nothing had happened.
+#include "tests/worker/program.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <csignal>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+using namespace ddp::test;
+
+namespace {
+
+struct Run {
+  Folder folder;
+  std::string data = folder.write("text", sample_text(5000));
+  std::string checkpoints = folder.at("checkpoints");
+
+  std::vector<std::string> arguments(const std::string& steps, bool with_checkpoints) const {
+    std::vector<std::string> all{"--data",   data,   "--context", "8",           "--embed", "8",
+                                 "--hidden", "32",   "--batch",   "30",          "--steps", steps,
+                                 "--json",   "--lr", "0.003",     "--log-every", "1"};
+    if (with_checkpoints) {
+      for (const char* const more : {"--checkpoint-every", "7", "--checkpoint-dir"})
+        all.emplace_back(more);
+      all.push_back(checkpoints);
+    }
+    return all;
+  }
+};
+
+std::string digest(const Ended& rank0) {
+  const auto digests = json_values(rank0.out, "summary", "digest");
+  CAPTURE(rank0.err);
+  REQUIRE(digests.size() == 1);
+  return digests[0];
+}
+
+}  // namespace
+
+TEST_CASE("SIGTERM ends the run behind a step, with a checkpoint and 0, and it can go on") {
+  const Run run;
+  const ReservedPort port;
+  std::vector<Process> ranks;
+  for (int rank = 0; rank < 3; ++rank)
+    ranks.emplace_back(run.arguments("1000000", true), rank_environment(rank, 3, port));
+  ranks[0].wait_for_output("\"step\":10,");
+  // One rank alone is told: all must agree on the step.
+  ranks[2].signal(SIGTERM);
+  std::vector<Ended> ended;
+  for (Process& rank : ranks) ended.push_back(rank.wait());
+  for (const Ended& rank : ended) {
+    CAPTURE(rank.err);
+    CHECK(rank.code == 0);
+    CHECK(rank.err.empty());
+  }
+  const auto steps = json_values(ended[0].out, "summary", "steps");
+  REQUIRE(steps.size() == 1);
+  const int stopped_at = std::atoi(steps[0].c_str());
+  CHECK(stopped_at >= 10);
+
+  const std::string target = std::to_string(stopped_at + 20);
+  const std::vector<Ended> resumed = run_world(3, run.arguments(target, true));
+  CHECK(json_values(resumed[0].out, "summary", "first_step") ==
+        std::vector<std::string>{std::to_string(stopped_at)});
+  CHECK(digest(resumed[0]) == digest(run_world(3, run.arguments(target, false))[0]));
+  // Started once more there is nothing left to do, and the result is the same.
+  CHECK(digest(run_world(3, run.arguments(target, true))[0]) == digest(resumed[0]));
+}
+
+TEST_CASE("killed with SIGKILL again and again, the run ends with the undisturbed digest") {
+  const Run run;
+  const std::string expected = digest(run_world(2, run.arguments("60", false))[0]);
+  for (const int at : {1, 7, 13, 20, 41}) {
+    const ReservedPort port;
+    std::vector<Process> ranks;
+    for (int rank = 0; rank < 2; ++rank)
+      ranks.emplace_back(run.arguments("60", true), rank_environment(rank, 2, port));
+    ranks[0].wait_for_output("\"step\":" + std::to_string(at) + ",");
+    for (const Process& rank : ranks) rank.signal(SIGKILL);
+    for (Process& rank : ranks) CHECK(rank.wait().code == 128 + SIGKILL);
+  }
+  const Ended last = run_world(2, run.arguments("60", true))[0];
+  CHECK(digest(last) == expected);
+  const auto resumed_after = json_values(last.out, "summary", "first_step");
+  CHECK(std::atoi(resumed_after.at(0).c_str()) >= 35);
+}
+
+TEST_CASE("a checkpoint continues on another number of ranks") {
+  const Run run;
+  REQUIRE(run_world(3, run.arguments("40", true))[0].code == 0);
+  const Ended resumed = run_world(2, run.arguments("60", true))[0];
+  const Ended whole = run_world(1, run.arguments("60", false))[0];
+  CHECK(json_values(resumed.out, "summary", "first_step") == std::vector<std::string>{"40"});
+  const double a = std::strtod(json_values(resumed.out, "step", "loss").back().c_str(), nullptr);
+  const double b = std::strtod(json_values(whole.out, "step", "loss").back().c_str(), nullptr);
+  CHECK(std::abs(a - b) < 1e-4 * b);
+}
+
+TEST_CASE("a refused checkpoint is told of, and another configuration never continues from it") {
+  const Run run;
+  REQUIRE(run_world(1, run.arguments("20", true))[0].code == 0);
+  std::vector<std::string> other = run.arguments("20", true);
+  other.insert(other.end(), {"--seed", "5"});
+  const Ended ended = run_world(1, other)[0];
+  CHECK(ended.code == 0);
+  CHECK(ended.out.find("was made with --seed 1, not 5") != std::string::npos);
+  CHECK(json_values(ended.out, "summary", "first_step") == std::vector<std::string>{"0"});
+}

@@ -1,0 +1,43 @@
+// Checkpoints as the trainer sees them: rank 0 reads and writes, all ranks continue together, on
+// any number of ranks.
+#pragma once
+
+#include "worker/checkpoint/store.hpp"
+#include "worker/comm/communicator.hpp"
+#include "worker/data/corpus.hpp"
+#include "worker/model/engine.hpp"
+#include "worker/options.hpp"
+#include "worker/report.hpp"
+
+#include <cstdint>
+#include <optional>
+
+namespace ddp::worker {
+
+class Checkpoints {
+ public:
+  // Everything is borrowed. Without --checkpoint-dir all calls do nothing. Throws Failure where the
+  // directory cannot be used.
+  Checkpoints(const Options& options, const Corpus& corpus, Engine& engine,
+              Communicator& communicator, Report& report);
+
+  bool enabled() const { return !options_.checkpoint_dir.empty(); }
+
+  // Every rank calls it. Loads the newest checkpoint that fits and returns its step, 0 if none.
+  std::int64_t restore();
+
+  bool due(std::int64_t step) const {
+    return enabled() && options_.checkpoint_every > 0 && step % options_.checkpoint_every == 0;
+  }
+  // After step `step`. Rank 0 writes, the others return at once.
+  void save(std::int64_t step);
+
+ private:
+  const Options& options_;
+  Engine& engine_;
+  Communicator& communicator_;
+  Report& report_;
+  std::optional<CheckpointStore> store_;  // rank 0's
+};
+
+}  // namespace ddp::worker

@@ -1,0 +1,32 @@
+#include "worker/stop.hpp"
+
+#include "worker/failure.hpp"
+
+#include <signal.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+namespace ddp::worker {
+namespace {
+
+std::atomic<bool> requested{false};
+static_assert(std::atomic<bool>::is_always_lock_free, "set from a signal handler");
+
+extern "C" void note_stop(int) { requested.store(true, std::memory_order_relaxed); }
+
+}  // namespace
+
+void watch_for_stop() {
+  struct sigaction action {};
+  action.sa_handler = note_stop;
+  action.sa_flags = SA_RESTART;  // no system call of Gloo or NCCL should see EINTR for it
+  if (::sigaction(SIGTERM, &action, nullptr) != 0)
+    throw Failure(std::string("sigaction: ") + std::strerror(errno));
+}
+
+bool stop_requested() { return requested.load(std::memory_order_relaxed); }
+
+}  // namespace ddp::worker
