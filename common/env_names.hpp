@@ -44,6 +44,7 @@ inline constexpr const char* kNcclHostId = "NCCL_HOSTID";
 
 // What the launcher itself reads.
 inline constexpr const char* kLaunchLog = "DDP_LAUNCH_LOG";
+inline constexpr const char* kLaunchTestOff = "DDP_LAUNCH_TEST_OFF";  // launcher/os/mechanism.hpp
 inline constexpr const char* kNoColor = "NO_COLOR";
 inline constexpr const char* kXdgRuntimeDir = "XDG_RUNTIME_DIR";
 inline constexpr const char* kTmpDir = "TMPDIR";

@@ -58,7 +58,8 @@ int main(int argc, char** argv) {
     write_all(STDERR_FILENO, "ddp-launch: " + run_dir.error() + "\n");
     return core::kSystemRefused;
   }
-  return os::keep(*run_dir, [&](os::ScopedFd from_keeper) {
-    return supervise(options, *run_dir, std::move(from_keeper));
+  const os::Place place{*run_dir, os::Cgroup::make_leaf()};
+  return os::keep(place, [&](os::ScopedFd from_keeper) {
+    return supervise(options, place, std::move(from_keeper));
   });
 }

@@ -8,6 +8,7 @@
 #include "launcher/os/notify_socket.hpp"
 #include "launcher/os/oom.hpp"
 #include "launcher/os/port.hpp"
+#include "launcher/os/run_dir.hpp"
 #include "launcher/os/signal_inbox.hpp"
 #include "launcher/os/signals.hpp"
 #include "launcher/output/router.hpp"
@@ -64,16 +65,16 @@ out::RouterConfig router_config(const Options& options, const std::string& log_d
 
 class Supervisor {
  public:
-  Supervisor(const Options& options, std::string private_dir, os::ScopedFd from_keeper)
+  Supervisor(const Options& options, const os::Place& place, os::ScopedFd from_keeper)
       : options_(options),
-        private_dir_(std::move(private_dir)),
+        place_(place),
         log_dir_(options.log_dir.empty() ? "" : options.log_dir + "/" + options.run_id),
         group_(options.group),
         deadline_timer_(io_),
         waiting_timer_(io_),
         router_(io_, router_config(options, log_dir_), STDOUT_FILENO, STDERR_FILENO,
                 [this](const std::string& loss) { warn(loss); }),
-        workers_(io_, options.nproc,
+        workers_(io_, options.nproc, place.cgroup ? &*place.cgroup : nullptr,
                  [this](core::LocalRank rank, core::ExitStatus status) { exited(rank, status); }),
         signals_(io_, std::move(from_keeper), os::open_signal_fd(),
                  {.stop = [this](int signal) { feed(core::StopRequested{signal}); },
@@ -217,7 +218,7 @@ class Supervisor {
     request.stdin_fd = options_.stdin_rank == spawn.local_rank ? STDIN_FILENO : dev_null_.get();
     request.stdout_fd = streams->out.get();
     request.stderr_fd = streams->err.get();
-    return workers_.spawn(spawn.local_rank, request);
+    return workers_.spawn(spawn.local_rank, std::move(request));
   }
 
   void carry_out(const core::SignalWorker& signal) {
@@ -288,6 +289,9 @@ class Supervisor {
 
   void carry_out(const core::Finish& finish) {
     events_.write(Clock::now(), "run_finished", {{"exit_code", std::int64_t{finish.exit_code}}});
+    // The keeper removes both too; but should it have died, nobody else does.
+    if (place_.cgroup) place_.cgroup->remove();
+    os::remove_run_dir(place_.run_dir);
     // The verdict may still be on its way to a slow console.
     router_.end_generation(Clock::now() + kDrainWait,
                            [this, finish] { exit_code_ = finish.exit_code; });
@@ -329,9 +333,9 @@ class Supervisor {
   // --- names and words
 
   std::string notify_path(int rank) const {
-    return fmt::format("{}/notify.{}", private_dir_, rank);
+    return fmt::format("{}/notify.{}", place_.run_dir, rank);
   }
-  const std::string& run_dir() const { return log_dir_.empty() ? private_dir_ : log_dir_; }
+  const std::string& run_dir() const { return log_dir_.empty() ? place_.run_dir : log_dir_; }
   std::int64_t rank_field(std::optional<core::LocalRank> rank) const {
     return rank ? options_.first_rank() + *rank : -1;
   }
@@ -339,7 +343,7 @@ class Supervisor {
   void error(const std::string& text) { router_.notice("ddp-launch: " + text + "\n"); }
 
   const Options& options_;
-  const std::string private_dir_;
+  const os::Place& place_;
   const std::string log_dir_;  // D/<run_id>, or empty
   boost::asio::io_context io_{1};
   core::Group group_;
@@ -363,8 +367,8 @@ class Supervisor {
 
 }  // namespace
 
-int supervise(const Options& options, const std::string& private_dir, os::ScopedFd from_keeper) {
-  return Supervisor(options, private_dir, std::move(from_keeper)).run();
+int supervise(const Options& options, const os::Place& place, os::ScopedFd from_keeper) {
+  return Supervisor(options, place, std::move(from_keeper)).run();
 }
 
 }  // namespace ddp

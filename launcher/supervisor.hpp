@@ -4,13 +4,13 @@
 
 #include "launcher/options.hpp"
 #include "launcher/os/fd.hpp"
+#include "launcher/os/keeper.hpp"
 
 #include <string>
 
 namespace ddp {
 
-// Runs the launch to its end and returns its exit code. `private_dir` is the run's private
-// directory; `from_keeper` is the keeper's signal pipe.
-int supervise(const Options& options, const std::string& private_dir, os::ScopedFd from_keeper);
+// Runs the launch to its end and returns its exit code. `from_keeper` is the keeper's signal pipe.
+int supervise(const Options& options, const os::Place& place, os::ScopedFd from_keeper);
 
 }  // namespace ddp

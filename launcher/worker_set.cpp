@@ -14,13 +14,15 @@ namespace ddp {
 
 class WorkerSet::Impl {
  public:
-  Impl(boost::asio::io_context& io, int nproc, Exited exited)
+  Impl(boost::asio::io_context& io, int nproc, const os::Cgroup* cgroup, Exited exited)
       : io_(io),
         timer_(io),
+        cgroup_(cgroup),
         exited_(std::move(exited)),
         workers_(static_cast<std::size_t>(nproc)) {}
 
-  std::variant<int, core::SpawnError> spawn(core::LocalRank rank, const os::SpawnRequest& request) {
+  std::variant<int, core::SpawnError> spawn(core::LocalRank rank, os::SpawnRequest request) {
+    if (cgroup_ != nullptr) request.cgroup_fd = cgroup_->fd();
     auto spawned = os::spawn(request);
     if (const auto* error = std::get_if<core::SpawnError>(&spawned)) return *error;
     auto& child = std::get<os::Child>(spawned);
@@ -62,6 +64,7 @@ class WorkerSet::Impl {
   // One round. Killed processes tell us by SIGCHLD, and that is when the next round comes.
   void sweep(bool any_left) {
     if (any_left) {
+      if (cgroup_ != nullptr) cgroup_->kill();
       os::kill_children();
       return;
     }
@@ -94,18 +97,20 @@ class WorkerSet::Impl {
 
   boost::asio::io_context& io_;
   boost::asio::steady_timer timer_;
+  const os::Cgroup* cgroup_;
   Exited exited_;
   Ended ended_;
   std::vector<std::unique_ptr<os::ExitWatcher>> workers_;
 };
 
-WorkerSet::WorkerSet(boost::asio::io_context& io, int nproc, Exited exited)
-    : impl_(std::make_unique<Impl>(io, nproc, std::move(exited))) {}
+WorkerSet::WorkerSet(boost::asio::io_context& io, int nproc, const os::Cgroup* cgroup,
+                     Exited exited)
+    : impl_(std::make_unique<Impl>(io, nproc, cgroup, std::move(exited))) {}
 WorkerSet::~WorkerSet() = default;
 
 std::variant<int, core::SpawnError> WorkerSet::spawn(core::LocalRank local_rank,
-                                                     const os::SpawnRequest& request) {
-  return impl_->spawn(local_rank, request);
+                                                     os::SpawnRequest request) {
+  return impl_->spawn(local_rank, std::move(request));
 }
 void WorkerSet::signal(core::LocalRank local_rank, int signal) {
   impl_->signal(local_rank, signal);

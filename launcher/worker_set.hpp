@@ -3,6 +3,7 @@
 #pragma once
 
 #include "launcher/core/types.hpp"
+#include "launcher/os/cgroup.hpp"
 #include "launcher/os/exit_watcher.hpp"
 #include "launcher/os/spawn.hpp"
 
@@ -19,12 +20,12 @@ class WorkerSet {
   using Exited = std::function<void(core::LocalRank, core::ExitStatus)>;
   using Ended = std::function<void(std::vector<core::Survivor>)>;
 
-  WorkerSet(boost::asio::io_context& io, int nproc, Exited exited);
+  // `cgroup`, if there is one, is where the workers live.
+  WorkerSet(boost::asio::io_context& io, int nproc, const os::Cgroup* cgroup, Exited exited);
   ~WorkerSet();
 
   // The pid of the started worker, or why there is none.
-  std::variant<int, core::SpawnError> spawn(core::LocalRank local_rank,
-                                            const os::SpawnRequest& request);
+  std::variant<int, core::SpawnError> spawn(core::LocalRank local_rank, os::SpawnRequest request);
 
   // To the worker's whole process group; nothing when it has ended.
   void signal(core::LocalRank local_rank, int signal);

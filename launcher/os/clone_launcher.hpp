@@ -12,6 +12,7 @@
 #pragma once
 
 #include "launcher/core/types.hpp"
+#include "launcher/os/clone3.hpp"
 #include "launcher/os/fd.hpp"
 
 #include <boost/asio/detail/throw_error.hpp>  // the next header uses it without including it
@@ -38,6 +39,8 @@ struct Launched {
 
 class CloneLauncher : public boost::process::v2::posix::default_launcher {
  public:
+  int cgroup_fd = -1;  // of the cgroup to start in; -1, or one that refuses, is the launcher's own
+
   template <class Args, class... Inits>
   Launched operator()(const boost::process::v2::filesystem::path& executable, Args&& args,
                       Inits&&... inits) {
@@ -64,8 +67,13 @@ class CloneLauncher : public boost::process::v2::posix::default_launcher {
     sigfillset(&all);
     ::sigprocmask(SIG_SETMASK, &all, &before);
     int fd = -1;
-    const int child_pid = ::clone(&run<decltype(child)>, static_cast<char*>(stack) + kStackSize,
-                                  CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &child, &fd);
+    int child_pid = cgroup_fd < 0 ? -1
+                                  : clone_into_cgroup(stack, kStackSize, cgroup_fd,
+                                                      &run<decltype(child)>, &child, &fd);
+    if (child_pid == -1) {
+      child_pid = ::clone(&run<decltype(child)>, static_cast<char*>(stack) + kStackSize,
+                          CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &child, &fd);
+    }
     const int clone_error = errno;
     ::sigprocmask(SIG_SETMASK, &before, nullptr);
 

@@ -1,5 +1,6 @@
 #include "launcher/os/descendants.hpp"
 
+#include "launcher/os/mechanism.hpp"
 #include "launcher/os/proc.hpp"
 
 #include <sys/prctl.h>
@@ -11,7 +12,9 @@
 
 namespace ddp::os {
 
-bool become_subreaper() { return ::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0; }
+bool become_subreaper() {
+  return is_off(Mechanism::subreaper) || ::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
+}
 
 bool reap_orphans(const std::function<bool(int pid)>& spare) {
   while (true) {
@@ -26,6 +29,7 @@ bool reap_orphans(const std::function<bool(int pid)>& spare) {
 }
 
 void kill_children() {
+  if (is_off(Mechanism::sweep)) return;
   for (const int pid : own_children()) {
     if (pid > 1) ::kill(pid, SIGKILL);  // a zombie does not mind
   }

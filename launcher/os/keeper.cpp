@@ -129,6 +129,11 @@ class Keeper {
   ScopedFd parent_;
 };
 
+void clear(const Place& place) {
+  if (place.cgroup) place.cgroup->remove();
+  remove_run_dir(place.run_dir);
+}
+
 int exit_code_after(const siginfo_t& end) {
   if (end.si_code == CLD_EXITED) return end.si_status;
   complain("its supervisor was killed by " + signal_name(end.si_status) +
@@ -138,11 +143,11 @@ int exit_code_after(const siginfo_t& end) {
 
 }  // namespace
 
-int keep(const std::string& run_dir, const std::function<int(ScopedFd signals)>& supervise) {
+int keep(const Place& place, const std::function<int(ScopedFd signals)>& supervise) {
   int ends[2];
   if (!become_subreaper() || ::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1) {
     complain("cannot set up the supervisor: " + reason());
-    remove_run_dir(run_dir);
+    clear(place);
     return core::kSystemRefused;
   }
   ScopedFd read_end(ends[0]);
@@ -151,7 +156,7 @@ int keep(const std::string& run_dir, const std::function<int(ScopedFd signals)>&
   const pid_t pid = signals.valid() ? ::fork() : -1;
   if (pid == -1) {
     complain("cannot start the supervisor: " + reason());
-    remove_run_dir(run_dir);
+    clear(place);
     return core::kSystemRefused;
   }
   if (pid == 0) {
@@ -172,8 +177,9 @@ int keep(const std::string& run_dir, const std::function<int(ScopedFd signals)>&
   Keeper keeper(pid, std::move(supervisor_fd), std::move(write_end), std::move(signals));
   const siginfo_t end = keeper.watch();
 
+  if (place.cgroup) place.cgroup->kill();
   const auto survivors = kill_and_reap_all(kFinalWait);
-  remove_run_dir(run_dir);
+  clear(place);
   int code = exit_code_after(end);
   for (const auto& survivor : survivors) {
     complain("pid " + std::to_string(survivor.pid) + " (" + survivor.command +

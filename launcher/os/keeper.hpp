@@ -15,16 +15,24 @@
 //     directory removed. A supervisor that was killed makes exit code 70.
 #pragma once
 
+#include "launcher/os/cgroup.hpp"
 #include "launcher/os/fd.hpp"
 
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace ddp::os {
 
+// What a launch has outside its processes; the keeper removes it at the end.
+struct Place {
+  std::string run_dir;           // os::make_run_dir
+  std::optional<Cgroup> cgroup;  // where the workers live, if there is one
+};
+
 // Runs `supervise` in a forked child and returns, in the keeper, the exit code of the launch; in
 // the child it does not return. `supervise` gets the read end of the signal pipe. Call before any
 // thread exists, after take_over_signals().
-int keep(const std::string& run_dir, const std::function<int(ScopedFd signals)>& supervise);
+int keep(const Place& place, const std::function<int(ScopedFd signals)>& supervise);
 
 }  // namespace ddp::os

@@ -16,21 +16,6 @@
 namespace ddp::os {
 namespace {
 
-// Nothing when the file is not there or cannot be read.
-std::optional<std::string> read_file(const std::string& path) {
-  const ScopedFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) return std::nullopt;
-  std::string text;
-  char buffer[4096];
-  while (true) {
-    const ssize_t count = ::read(fd.get(), buffer, sizeof buffer);
-    if (count == -1 && errno == EINTR) continue;
-    if (count < 0) return std::nullopt;
-    if (count == 0) return text;
-    text.append(buffer, static_cast<std::size_t>(count));
-  }
-}
-
 std::vector<int> integers(std::string_view text) {
   std::vector<int> values;
   const char* at = text.data();
@@ -60,6 +45,20 @@ std::vector<int> scan_for_children_of(int parent) {
 }
 
 }  // namespace
+
+std::optional<std::string> read_file(const std::string& path) {
+  const ScopedFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return std::nullopt;
+  std::string text;
+  char buffer[4096];
+  while (true) {
+    const ssize_t count = ::read(fd.get(), buffer, sizeof buffer);
+    if (count == -1 && errno == EINTR) continue;
+    if (count < 0) return std::nullopt;
+    if (count == 0) return text;
+    text.append(buffer, static_cast<std::size_t>(count));
+  }
+}
 
 std::optional<ProcessInfo> read_process(int pid) {
   const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat");

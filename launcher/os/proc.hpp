@@ -8,6 +8,9 @@
 
 namespace ddp::os {
 
+// A whole (small) file; nothing when it cannot be read.
+std::optional<std::string> read_file(const std::string& path);
+
 struct ProcessInfo {
   int pid = 0;
   int parent = 0;

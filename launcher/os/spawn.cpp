@@ -1,6 +1,7 @@
 #include "launcher/os/spawn.hpp"
 
 #include "launcher/os/clone_launcher.hpp"
+#include "launcher/os/mechanism.hpp"
 #include "launcher/os/signals.hpp"
 
 #include <boost/process/v2/stdio.hpp>
@@ -30,6 +31,7 @@ struct WorkerSetup {
   int launcher_pid;
   const std::vector<int>& ignored_signals;
   std::vector<const char*> environment;
+  bool dies_with_launcher = true;
 
   // Process v2's own environment initializer is declared but not defined in 1.81's header-only
   // form.
@@ -42,7 +44,7 @@ struct WorkerSetup {
   template <class Launcher, class... Rest>
   error_code on_exec_setup(Launcher&, const Rest&...) const noexcept {
     if (::setsid() == -1) return last_error();
-    if (::prctl(PR_SET_PDEATHSIG, SIGKILL) == -1) return last_error();
+    if (dies_with_launcher && ::prctl(PR_SET_PDEATHSIG, SIGKILL) == -1) return last_error();
     // The parent may have died before the line above: then nobody would ever send the signal.
     if (::getppid() != launcher_pid) return {ESRCH, process::system_category()};
     // exec resets handlers by itself; what is ignored would stay ignored.
@@ -111,7 +113,8 @@ std::variant<Child, core::SpawnError> spawn(const SpawnRequest& request) {
   // The launcher passes the path as argv[0]; a worker found through PATH sees that path, as under a
   // shell's `exec`.
   CloneLauncher launcher;
-  WorkerSetup setup{::getpid(), signals_ignored_at_start(), {}};
+  launcher.cgroup_fd = request.cgroup_fd;
+  WorkerSetup setup{::getpid(), signals_ignored_at_start(), {}, !is_off(Mechanism::death_signal)};
   for (const auto& variable : request.environment) setup.environment.push_back(variable.c_str());
   setup.environment.push_back(nullptr);
   auto launched =

@@ -21,6 +21,7 @@ struct SpawnRequest {
   int stdin_fd = -1;
   int stdout_fd = -1;
   int stderr_fd = -1;
+  int cgroup_fd = -1;  // start within this cgroup, if it lets us; -1: the launcher's own
 };
 
 struct Child {

@@ -1,0 +1,33 @@
+// A cgroup of the launch's own, where cgroup v2 is there and writable: one write kills everything
+// in it at once, also what forks faster than it can be killed one by one. Only a second net below
+// the subreaper: without it nothing is lost.
+#pragma once
+
+#include "launcher/os/fd.hpp"
+
+#include <optional>
+#include <string>
+
+namespace ddp::os {
+
+class Cgroup {
+ public:
+  // A new leaf below this process's own cgroup; none where that is not possible.
+  static std::optional<Cgroup> make_leaf();
+
+  int fd() const { return directory_.get(); }  // for clone3's CLONE_INTO_CGROUP
+  const std::string& path() const { return path_; }
+  // SIGKILL to every process within (cgroup.kill, Linux 5.14). Does nothing where the kernel has
+  // none.
+  void kill() const;
+  // Removes it and what was made below it. Fails quietly while a process lives within.
+  void remove() const;
+
+ private:
+  Cgroup(std::string path, ScopedFd directory)
+      : path_(std::move(path)), directory_(std::move(directory)) {}
+  std::string path_;
+  ScopedFd directory_;
+};
+
+}  // namespace ddp::os

@@ -1,0 +1,17 @@
+// For tests alone: containment mechanisms that can be switched off, so that a test sees the leak
+// each of them prevents.
+#pragma once
+
+namespace ddp::os {
+
+enum class Mechanism {
+  subreaper,     // orphans come to the launcher
+  death_signal,  // a worker dies with the supervisor
+  sweep,         // what is left of a generation is killed one by one
+  cgroup,        // and through the launch's cgroup
+};
+
+// Named in DDP_LAUNCH_TEST_OFF, a comma-separated list: subreaper, death-signal, sweep, cgroup.
+bool is_off(Mechanism mechanism);
+
+}  // namespace ddp::os
