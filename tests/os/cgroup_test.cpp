@@ -1,5 +1,6 @@
 #include "launcher/os/cgroup.hpp"
 
+#include "launcher/os/descendants.hpp"
 #include "launcher/os/proc.hpp"
 #include "tests/os/children.hpp"
 
@@ -15,6 +16,7 @@ using namespace ddp::test;
 }  // namespace
 
 TEST_CASE("a worker starts within the launch's cgroup and is killed with it") {
+  REQUIRE(os::become_subreaper());
   const auto cgroup = os::Cgroup::make_leaf();
   if (!cgroup) {
     MESSAGE("no writable cgroup v2 here: nothing to test");
@@ -44,8 +46,7 @@ TEST_CASE("a worker starts within the launch's cgroup and is killed with it") {
 
   cgroup->kill();
   CHECK(read_to_end(life.read.get()).empty());
-  CHECK(::waitpid(pid, nullptr, 0) == pid);
-  // The grandchild is reaped by whoever is its reaper; a cgroup of zombies can be removed.
+  CHECK(os::kill_and_reap_all(std::chrono::seconds(30)).empty());
   cgroup->remove();
   CHECK(::access(cgroup->path().c_str(), F_OK) == -1);
 }
