@@ -163,6 +163,8 @@ Refusal read_value(const KindInfo& row, const std::string& text, Value& into) {
       return {};
     }
     case ValueType::bytes:
+      if (row.kind == Kind::file_size && text.starts_with('+'))
+        return "expected bytes such as 1M or 0; of several files there is no size in use";
       return amount(byte_count,
                     "expected bytes such as 512M or 0, or +64M for that much more than in use");
     case ValueType::count:
