@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Sets up, builds and tests: all tests in the release build, then units, system and end-to-end tests again under
+# AddressSanitizer and UndefinedBehaviorSanitizer. What fails: a test, a sanitizer report, a format difference and,
+# where CI is set in the environment, a compiler warning.
+usage='usage: scripts/test.sh [--quick] [--loop N] [--filter REGEX] [--no-setup]
+  --quick         the release build only, without the sanitizers
+  --loop N        each test N times, or until it fails
+  --filter REGEX  only tests whose name matches
+  --no-setup      install nothing'
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+quick=no
+setup=yes
+select=()
+while [[ $# -gt 0 ]]; do
+    case $1 in
+    --quick) quick=yes ;;
+    --no-setup) setup=no ;;
+    --loop) select+=(--repeat "until-fail:${2:?$usage}") && shift ;;
+    --filter) select+=(--tests-regex "${2:?$usage}") && shift ;;
+    -h | --help) echo "$usage" && exit 0 ;;
+    *) echo "test: unknown argument '$1'" >&2 && echo "$usage" >&2 && exit 2 ;;
+    esac
+    shift
+done
+[[ $setup == no ]] || scripts/setup.sh
+
+configure=()
+[[ -z ${CI:-} ]] || configure+=(-DCMAKE_COMPILE_WARNING_AS_ERROR=ON)
+jobs=$(nproc)
+
+# build_and_test PRESET [CTEST ARGUMENT…]
+build_and_test() {
+    local preset=$1
+    shift
+    cmake --preset "$preset" "${configure[@]}"
+    cmake --build --preset "$preset" --parallel "$jobs"
+    ctest --preset "$preset" --parallel "$jobs" --no-tests=error "${select[@]}" "$@" </dev/null
+}
+
+build_and_test release
+[[ $quick == no ]] || exit 0
+
+# Reports go to files, so that one is seen whichever process of a test made it and whatever became of its exit code.
+reports=$PWD/build/asan/reports
+rm -rf "$reports"
+mkdir -p "$reports"
+export ASAN_OPTIONS="log_path=$reports/asan:detect_stack_use_after_return=1:strict_string_checks=1"
+export UBSAN_OPTIONS="log_path=$reports/ubsan:print_stacktrace=1"
+status=0
+build_and_test asan --label-regex '^(unit|os|e2e)$' || status=$?
+if compgen -G "$reports/*" >/dev/null; then
+    cat "$reports"/* >&2
+    echo "test: the sanitizers reported the above" >&2
+    status=1
+fi
+exit "$status"
