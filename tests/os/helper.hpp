@@ -1,0 +1,78 @@
+// ddp-test-helper: one program that plays any worker. Its arguments are steps, run in order:
+//
+//   ddp-test-helper print "rank {RANK}" on-rank 2 [ exit 3 ] pause
+//
+// A list of steps stands between [ and ]. In TEXT and PATH, {NAME} becomes the environment
+// variable NAME; {PID}, {PPID}, {PGID} and {SID} the process's own numbers; {{ a brace.
+// After the last step it exits 0. A wrong step or a failed call ends it with 99 and a line on
+// stderr. Nothing here takes time: what waits, waits for an event, so that no test needs to sleep.
+//
+// Says:       print TEXT | eprint TEXT | raw TEXT (\n \r \t \0 \\ understood, no newline added) |
+//             write-lines N | ewrite-lines N ("<rank> <number> <padding>", whole lines, one write
+//             each) big-line BYTES | env NAME | env-all | fds | signals | cwd | stdin (copied to
+//             stdout)
+// Ends:       exit N | signal SIG (at itself, default action) | abort | segv
+// Waits:      pause (for ever; runs on-signal lists) | spin (for ever, burning a core) |
+//             wait-file PATH | wait-stdin-eof | wait-children | barrier DIRECTORY (all ranks of the
+//             generation)
+// Signals:    ignore SIG | block SIG | on-signal SIG [ STEPS ] | stop (SIGSTOP at itself) |
+//             kill PID SIG (PID > 1)
+// Processes:  fork [ STEPS ] (the parent goes on once the child is ready: at `ready`, a step that
+//             waits, or its end) | ready | setsid | setpgid | exec PROGRAM [ ARGUMENTS ]
+// Files:      touch PATH | append PATH TEXT (a line) | close FD
+// System:     notify TEXT (a datagram to NOTIFY_SOCKET; \n understood) | listen-master (binds and
+// listens
+//             at MASTER_ADDR:MASTER_PORT) | no-core (no core files from here on)
+// Choices:    on-rank R,R… [ STEPS ] | on-generation G,G… [ STEPS ] | repeat N [ STEPS ]
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ddp::helper {
+
+// A line on stderr and exit 99.
+[[noreturn]] void die(const std::string& what);
+[[noreturn]] void die_errno(const std::string& what);  // with errno's text
+
+// The words of a script, taken one by one.
+class Words {
+ public:
+  explicit Words(std::vector<std::string> words) : words_(std::move(words)) {}
+  bool empty() const { return next_ == words_.size(); }
+  std::string next(std::string_view step);  // dies where `step` lacks an argument
+  long number(std::string_view step);
+  int signal(std::string_view step);                     // TERM, SIGTERM or 15
+  std::vector<std::string> list(std::string_view step);  // what stands between [ and ]
+
+ private:
+  std::vector<std::string> words_;
+  std::size_t next_ = 0;
+};
+
+void run(const std::vector<std::string>& steps);
+
+std::string environment(const char* name);    // dies if unset
+std::string expand(std::string_view text);    // {NAME}
+std::string unescape(std::string_view text);  // \n
+void write_all(int fd, std::string_view text);
+bool holds(const std::string& numbers, const std::string& number);  // "0,2" holds "2"
+
+// What the steps of the same names do.
+void print_environment();
+void print_descriptors();
+void print_signals();
+void write_lines(int fd, long count);
+void wait_for_files(const std::vector<std::string>& paths);
+void barrier(const std::string& directory);
+void notify(const std::string& message);
+void listen_master();
+void copy_stdin(bool show);
+void fork_child(const std::vector<std::string>& steps);
+void ready();  // also said by whatever waits
+void on_signal(int signal, std::vector<std::string> steps);
+[[noreturn]] void pause_for_ever();
+
+}  // namespace ddp::helper
