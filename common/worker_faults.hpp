@@ -46,7 +46,7 @@ class WorkerFaults {
   struct Strike {
     Kind kind = Kind::exit;
     Value value;
-    StrikeId id;  // what the launcher is told before it strikes
+    StrikeId id;               // what the launcher is told before it strikes
     std::uint64_t choice = 0;  // drawn by the seed: which element, bit or byte
   };
 

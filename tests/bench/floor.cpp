@@ -1,6 +1,6 @@
-// The floor: the least a program can do to start N processes and see them end. fork, exec, a pidfd each, one poll loop;
-// no environment, no output, no containment, no restart. What a launcher costs is told as a ratio to this.
-// Usage: floor N program [argument…]
+// The floor: the least a program can do to start N processes and see them end. fork, exec, a pidfd
+// each, one poll loop; no environment, no output, no containment, no restart. What a launcher costs
+// is told as a ratio to this. Usage: floor N program [argument…]
 
 #include <poll.h>
 #include <sys/syscall.h>

@@ -1,0 +1,3 @@
+#include "launcher/options.hpp"
+
+#include <spdlog/spdlog.h>

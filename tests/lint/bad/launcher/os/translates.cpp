@@ -1,0 +1,5 @@
+#include "launcher/supervisor.hpp"
+
+#include <vector>
+
+#include <boost/asio/io_context.hpp>

@@ -1,0 +1,4 @@
+#include <chrono>
+#include <thread>
+
+void wait() { std::this_thread::sleep_for(std::chrono::seconds(1)); }
