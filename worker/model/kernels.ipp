@@ -125,7 +125,8 @@ double softmax_cross_entropy(T* __restrict logits, const T* __restrict bias,
 template <class T>
 double softmax_loss(T* logits, const T* bias, const std::uint8_t* targets, std::size_t n) {
   double loss = 0;
-  for (std::size_t r = 0; r < n; ++r) loss += softmax_row(logits + r * kVocabulary, bias, targets[r]);
+  for (std::size_t r = 0; r < n; ++r)
+    loss += softmax_row(logits + r * kVocabulary, bias, targets[r]);
   return loss;
 }
 
@@ -192,6 +193,7 @@ double squared_norm(const T* values, std::size_t n) {
 
 template <class T>
 constexpr Kernels<T> table() {
-  return {&bias_gelu<T>, &gelu_backward<T>, &softmax_cross_entropy<T>, &softmax_loss<T>,
-          &gather<T>,    &scatter_add<T>,   &adamw<T>,                 &squared_norm<T>};
+  return {&bias_gelu<T>,    &gelu_backward<T>, &softmax_cross_entropy<T>,
+          &softmax_loss<T>, &gather<T>,        &scatter_add<T>,
+          &adamw<T>,        &squared_norm<T>};
 }

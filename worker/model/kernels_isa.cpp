@@ -1,5 +1,6 @@
 // Compiled once for each instruction set, with DDP_KERNEL_ISA set to its name (CMakeLists.txt).
 #include "worker/model/kernels_isa.hpp"
+
 #include "worker/model/kernels.hpp"
 
 namespace ddp::worker::DDP_KERNEL_ISA {
