@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Runs ddp-launch and every peer that is installed side by side and writes docs/benchmarks.md. Takes about ten minutes
+# on 2 cores; run it on a machine that has nothing else to do.
+usage='usage: scripts/bench.sh [--install-peers] [--print] [bench.py options, such as --rounds 5]
+  --install-peers  install what can be compared with from Debian (as root): MPICH, Open MPI, PyTorch, Slurm, GNU parallel
+  --print          print the figures and leave docs/benchmarks.md alone'
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+peers=(mpich openmpi-bin python3-torch slurmctld slurmd slurm-client parallel)
+write=(--write docs/benchmarks.md)
+options=()
+for argument in "$@"; do
+    case $argument in
+    --install-peers)
+        # Only the programs are wanted: the benchmark starts a Slurm of its own, and RUNLEVEL=1 keeps the packages from
+        # starting theirs.
+        DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq install --yes --no-install-recommends "${peers[@]}" </dev/null
+        ;;
+    --print) write=() ;;
+    -h | --help) echo "$usage" && exit 0 ;;
+    *) options+=("$argument") ;;
+    esac
+done
+
+cmake --preset release >/dev/null
+cmake --build --preset release --target ddp-launch bench_programs >/dev/null
+exec /usr/bin/python3 tests/bench/bench.py --programs build/release/bench --ddp-launch build/release/bin/ddp-launch \
+    "${write[@]}" "${options[@]}"
