@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/log.hpp"
+#include "common/worker_env.hpp"
 #include "launcher/core/group.hpp"
 #include "launcher/output/router.hpp"
 
@@ -14,6 +15,10 @@
 namespace ddp {
 
 enum class DeviceType { cpu, cuda, ascend, hip, ze };
+// Its name on the command line.
+const char* name_of(DeviceType type);
+// The variable that says which devices of this kind a process may see; nullptr for cpu.
+const char* visible_devices_variable(DeviceType type);
 
 struct Options {
   int nproc = 1;
@@ -22,15 +27,16 @@ struct Options {
   std::string master_addr = "127.0.0.1";
   std::optional<std::uint16_t> master_port;  // none: a fresh reserved one each generation
   DeviceType device_type = DeviceType::cuda;
-  std::vector<std::string>
-      devices;  // indices or UUIDs as given; empty: leave the environment's choice
+  // What the visible-devices variable gets: as --devices says, by the system's own indices; empty:
+  // leave the environment's choice. Under virtual_local_rank one a rank, unless the type is cpu.
+  std::vector<std::string> devices;
   bool virtual_local_rank = false;
   core::GroupConfig group;  // nproc, shutdown_timeout, restart policy
   std::string run_id;       // never empty after parsing
   std::string log_dir;      // as given; empty: none
   out::Style output = out::Style::prefix;
   std::vector<out::StreamSet> redirect;  // by local rank, nproc entries
-  std::vector<out::StreamSet> tee;
+  std::vector<out::StreamSet> tee;       // a stream is never in both
   std::vector<bool> shown;
   std::optional<int> stdin_rank;  // local rank that gets the launcher's stdin
   log::Level log_level = log::Level::warn;
@@ -48,6 +54,15 @@ struct ExitNow {
   std::string text;
 };
 
+// What the options depend on beside the command line.
+struct Machine {
+  GetEnv get_env;
+  std::string root = "/";  // where /dev, /proc and /sys are
+  int cpus = 1;
+};
+
 std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv);
+std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv,
+                                             const Machine& machine);
 
 }  // namespace ddp

@@ -21,22 +21,6 @@ const char* look_up(const char* const* environment, std::string_view name) {
   return nullptr;
 }
 
-const char* visible_devices_name(DeviceType type) {
-  switch (type) {
-    case DeviceType::cpu:
-      return nullptr;
-    case DeviceType::cuda:
-      return env::kCudaVisibleDevices;
-    case DeviceType::ascend:
-      return env::kAscendVisibleDevices;
-    case DeviceType::hip:
-      return env::kHipVisibleDevices;
-    case DeviceType::ze:
-      return env::kZeAffinityMask;
-  }
-  return nullptr;
-}
-
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
   for (const auto& word : words) text += (text.empty() ? "" : ",") + word;
@@ -77,7 +61,7 @@ Variables launcher_variables(const Options& options, const WorkerSlot& slot,
   set.emplace_back(env::kDdpRunId, options.run_id);
   if (!slot.notify_socket.empty()) set.emplace_back(env::kNotifySocket, slot.notify_socket);
 
-  const char* const visible = visible_devices_name(options.device_type);
+  const char* const visible = visible_devices_variable(options.device_type);
   if (visible != nullptr && !options.devices.empty()) {
     if (own_device) {
       assert(static_cast<std::size_t>(slot.local_rank) < options.devices.size());

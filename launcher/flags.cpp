@@ -1,0 +1,142 @@
+#include "launcher/flags.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <vector>
+
+namespace ddp {
+namespace {
+
+constexpr std::string_view kWorkers = "Workers";
+constexpr std::string_view kNodes = "Several machines";
+constexpr std::string_view kFailure = "Failure and shutdown";
+constexpr std::string_view kOutput = "Output";
+constexpr std::string_view kAbout = "ddp-launch itself";
+
+constexpr FlagSpec kTable[] = {
+    {Flag::nproc, "--nproc,--nproc-per-node", "N|auto|cpu|gpu", ValueKind::number, "1", kWorkers,
+     "workers on this machine, 1 to 4096; gpu: one per visible GPU; cpu: one per usable CPU; auto: "
+     "gpu where there is one, else cpu"},
+    {Flag::devices, "--devices", "LIST", ValueKind::list, "all visible", kWorkers,
+     "the devices to use: indices, ranges or UUIDs (2,5 or 0-3 or GPU-8a1b…); indices count the "
+     "devices visible to ddp-launch"},
+    {Flag::device_type, "--device-type", "TYPE", ValueKind::text, "cuda", kWorkers,
+     "cpu, cuda, ascend, hip or ze: which variable names the devices"},
+    {Flag::virtual_local_rank, "--virtual-local-rank", "", ValueKind::toggle, "off", kWorkers,
+     "each worker sees its own device alone and LOCAL_RANK 0"},
+    {Flag::stdin_rank, "--stdin", "RANK", ValueKind::number, "none", kWorkers,
+     "the rank that reads ddp-launch's input; the others read /dev/null"},
+    {Flag::nnodes, "--nnodes", "N", ValueKind::number, "1", kNodes,
+     "machines in the job, 1 to 65536; start ddp-launch on each"},
+    {Flag::node_rank, "--node-rank", "N", ValueKind::number, "0", kNodes,
+     "which of them this is, 0 to nnodes-1"},
+    {Flag::master_addr, "--master-addr", "HOST", ValueKind::text, "127.0.0.1", kNodes,
+     "where rank 0 listens: a host name or address"},
+    {Flag::master_port, "--master-port", "PORT", ValueKind::number, "a fresh one each attempt",
+     kNodes, "the port it listens on, 1 to 65535"},
+    {Flag::run_id, "--run-id", "NAME", ValueKind::text, "date, time and chance", kNodes,
+     "name of the run: up to 64 letters, digits, '.', '_' and '-'; the same on every machine"},
+    {Flag::max_restarts, "--max-restarts", "N|'N in TIME'", ValueKind::number, "0", kFailure,
+     "restarts of the whole group after a failure, 0 to 1000000; '3 in 10m': at most three within "
+     "any ten minutes"},
+    {Flag::backoff, "--backoff", "TIME", ValueKind::duration, "1s", kFailure,
+     "wait before a restart that follows an attempt without progress; doubles each time"},
+    {Flag::max_backoff, "--max-backoff", "TIME", ValueKind::duration, "30s", kFailure,
+     "the longest such wait"},
+    {Flag::crash_loop, "--crash-loop", "N", ValueKind::number, "5", kFailure,
+     "give up after N attempts in a row that fail alike without progress; 0: never"},
+    {Flag::early_exit, "--early-exit", "ok|fail", ValueKind::text, "ok", kFailure,
+     "what it is when a worker exits 0 while others still run"},
+    {Flag::shutdown_timeout, "--shutdown-timeout,--grace-period", "TIME", ValueKind::duration,
+     "30s", kFailure, "from SIGTERM to SIGKILL, one period for the whole group"},
+    {Flag::output, "--output", "prefix|raw|none", ValueKind::text, "prefix", kOutput,
+     "workers' lines on the console: behind '[rank] ', as they are, or not at all"},
+    {Flag::local_ranks_filter, "--local-ranks-filter", "LIST", ValueKind::list, "all", kOutput,
+     "show only these local ranks on the console (0,2 or 0-3)"},
+    {Flag::log_dir, "--log-dir", "DIR", ValueKind::text, "none", kOutput,
+     "keep this run's files in DIR/<run id>"},
+    {Flag::redirects, "--redirects,-r", "MAP", ValueKind::list, "0", kOutput,
+     "to files in the log directory instead of the console: 0 nothing, 1 stdout, 2 stderr, 3 both; "
+     "for all, or by local rank (0:3,1:2)"},
+    {Flag::tee, "--tee,-t", "MAP", ValueKind::list, "0", kOutput,
+     "to files and the console; the same values"},
+    {Flag::log_level, "--log-level", "LEVEL", ValueKind::text, "warn", kAbout,
+     "how much ddp-launch says: trace, debug, info, warn, error or off; also DDP_LAUNCH_LOG"},
+    {Flag::config, "--config", "FILE", ValueKind::shell_only, "", kAbout,
+     "read flags and the command from a TOML file; the command line wins"},
+    {Flag::dry_run, "--dry-run", "", ValueKind::toggle, "off", kAbout,
+     "show each rank's device, environment and command, and start nothing"},
+    {Flag::version, "--version", "", ValueKind::shell_only, "", kAbout, "show the version"},
+    {Flag::help, "--help,-h", "", ValueKind::shell_only, "", kAbout, "show this text"},
+};
+static_assert(std::size(kTable) == kFlagCount);
+
+// The number of insertions, deletions, substitutions and swaps of neighbours between two words
+// (optimal string alignment).
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const bool same = a[i - 1] == b[j - 1];
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (same ? 0 : 1)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], before[j - 2] + 1);
+    }
+    std::swap(before, last);
+    std::swap(last, row);
+  }
+  return last[b.size()];
+}
+
+}  // namespace
+
+std::span<const FlagSpec> flag_table() { return kTable; }
+
+const FlagSpec& spec_of(Flag flag) {
+  const FlagSpec& spec = kTable[static_cast<std::size_t>(flag)];
+  assert(spec.flag == flag);
+  return spec;
+}
+
+std::string_view first_name(const FlagSpec& spec) {
+  return spec.names.substr(0, spec.names.find(','));
+}
+
+const FlagSpec* find_flag(std::string_view long_name) {
+  std::string dashed = "--" + std::string(long_name);
+  std::replace(dashed.begin() + 2, dashed.end(), '_', '-');
+  for (const FlagSpec& spec : kTable) {
+    bool found = false;
+    for_each_name(spec, [&](std::string_view name) { found |= name == dashed; });
+    if (found) return &spec;
+  }
+  return nullptr;
+}
+
+std::string did_you_mean_flag(std::string_view given) {
+  std::string name(given);
+  std::replace(name.begin(), name.end(), '_', '-');
+  std::string_view best;
+  std::size_t least = name.size() / 4 + 1;  // farther than this is no slip of the finger
+  for (const FlagSpec& spec : kTable) {
+    for_each_name(spec, [&](std::string_view candidate) {
+      if (!candidate.starts_with("--")) return;
+      // An abbreviation is as good as a hit: it is refused, so say what it stands for.
+      const bool abbreviated = name.size() > 3 && candidate.starts_with(name);
+      const std::size_t far = abbreviated ? 0 : distance(name, candidate);
+      if (far < least || (far == least && best.empty())) {
+        least = far;
+        best = candidate;
+      }
+    });
+  }
+  return best.empty() ? "" : " (did you mean " + std::string(best) + "?)";
+}
+
+Error refusal(const Setting& setting, std::string_view expected) {
+  return Error{setting.what + " is '" + setting.text + "': expected " + std::string(expected)};
+}
+
+}  // namespace ddp

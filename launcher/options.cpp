@@ -1,0 +1,56 @@
+#include "launcher/options.hpp"
+
+#include "common/env_names.hpp"
+#include "common/utf8.hpp"
+#include "launcher/command_line.hpp"
+#include "launcher/config_file.hpp"
+#include "launcher/core/exit_code.hpp"
+#include "launcher/options_check.hpp"
+#include "launcher/os/devices.hpp"
+
+#include <cstdlib>
+
+namespace ddp {
+namespace {
+
+constexpr const char* kVersionLine = "ddp-launch " DDP_VERSION "\n";
+
+Result<Options> read_options(CommandLine line, const Machine& machine) {
+  Settings merged;
+  if (const Setting* path = line.settings.get(Flag::config)) {
+    const auto file = read_config_file(path->text);
+    if (!file) return Error{file.error()};
+    merged = file->settings;
+    if (line.command.empty()) line.command = file->command;
+  }
+  if (const char* level = machine.get_env(env::kLaunchLog); level != nullptr && *level != '\0')
+    merged.set(Flag::log_level, {env::kLaunchLog, level});
+  for (const FlagSpec& spec : flag_table()) {
+    if (const Setting* setting = line.settings.get(spec.flag)) merged.set(spec.flag, *setting);
+  }
+  return check_options(merged, std::move(line.command), machine);
+}
+
+}  // namespace
+
+std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv,
+                                             const Machine& machine) {
+  const auto refused = [](const std::string& why) {
+    return ExitNow{core::kUsage, "ddp-launch: " + without_controls(why) + "\n"};
+  };
+  auto line = read_command_line(argc, argv);
+  if (!line) return refused(line.error());
+  if (line->settings.get(Flag::help) != nullptr) return ExitNow{core::kSuccess, help_text()};
+  if (line->settings.get(Flag::version) != nullptr) return ExitNow{core::kSuccess, kVersionLine};
+  auto options = read_options(std::move(*line), machine);
+  if (!options) return refused(options.error());
+  return std::move(*options);
+}
+
+std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv) {
+  const Machine machine{.get_env = [](const char* name) { return std::getenv(name); },
+                        .cpus = os::count_cpus()};
+  return parse_options(argc, argv, machine);
+}
+
+}  // namespace ddp

@@ -1,0 +1,14 @@
+// Settings as given -> Options, each value and each combination checked.
+#pragma once
+
+#include "launcher/flags.hpp"
+#include "launcher/options.hpp"
+
+namespace ddp {
+
+// `settings` is command line, environment and file already merged. The error is one line that names
+// the flag, its value and what is allowed.
+Result<Options> check_options(const Settings& settings, std::vector<std::string> command,
+                              const Machine& machine);
+
+}  // namespace ddp
