@@ -7,15 +7,16 @@ inline constexpr std::size_t kVocabulary = 256;
 
 inline double exponential(double x) { return __builtin_exp(x); }
 
-// Cephes' expf: 2^n * p(r), within 2 ulp on [-87, 88], clamped outside. Branch-free, so that the
-// compiler can vectorise it.
+// Cephes' expf: 2^n * p(r), within 2 ulp on [-87, 87], clamped outside. Branch-free, so that the
+// compiler can vectorise it; the clamps keep results and their inverses normal numbers, because a
+// denormal one costs as much as a hundred others.
 inline float exponential(float x) {
   constexpr float kLog2E = 1.44269504088896341f;
   constexpr float kLn2High = 0.693359375f;
   constexpr float kLn2Low = -2.12194440e-4f;
   constexpr float kRoundToInteger = 12582912.0f;  // 1.5 * 2^23
   x = x < -87.0f ? -87.0f : x;
-  x = x > 88.0f ? 88.0f : x;
+  x = x > 87.0f ? 87.0f : x;
   const float n = (x * kLog2E + kRoundToInteger) - kRoundToInteger;
   const float r = (x - n * kLn2High) - n * kLn2Low;
   float p = 1.9875691500e-4f;
