@@ -1,0 +1,310 @@
+#include "launcher/output/router.hpp"
+
+#include "launcher/output/console.hpp"
+#include "launcher/output/source.hpp"
+#include "launcher/output/tagger.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace asio = boost::asio;
+using Clock = std::chrono::steady_clock;
+
+namespace ddp::out {
+namespace {
+
+// How long a progress bar's unfinished state waits until it is shown; in a file or pipe each
+// showing is a line of its own.
+constexpr std::chrono::milliseconds kLiveTerminal{200};
+constexpr std::chrono::milliseconds kLiveLine{1000};
+// At the very end: how long a reader may take nothing, and how long it may take in all.
+constexpr std::chrono::milliseconds kLastPatience{1000};
+constexpr std::chrono::seconds kLastWait{5};
+
+constexpr const char* name_of(Stream stream) { return stream == Stream::out ? "stdout" : "stderr"; }
+
+bool is_set(const std::vector<StreamSet>& sets, int local_rank, Stream stream) {
+  const auto index = static_cast<std::size_t>(local_rank);
+  if (index >= sets.size()) return false;
+  return stream == Stream::out ? sets[index].out : sets[index].err;
+}
+
+}  // namespace
+
+class Router::Impl {
+ public:
+  Impl(asio::io_context& io, RouterConfig config, int stdout_fd, int stderr_fd,
+       std::function<void(std::string)> report)
+      : io_(io),
+        config_(std::move(config)),
+        report_(std::move(report)),
+        context_{io, nullptr, {}, {}, {}, {}},
+        workers_(static_cast<std::size_t>(std::max(config_.nproc, 0))),
+        live_timer_(io),
+        drain_timer_(io) {
+    context_.file_failed = [this](std::string why) { file_failed(std::move(why)); };
+    context_.source_ended = [this] { check_drained(); };
+    context_.has_live_line = [this] { watch_live(); };
+    out_ = make_console(stdout_fd, "stdout");
+    err_ = same_sink(stdout_fd, stderr_fd) ? out_ : make_console(stderr_fd, "stderr");
+  }
+
+  ~Impl() {
+    *alive_ = false;
+    for (const auto& source : sources_) source->abandon();
+    // The last lines still on their way: the reader gets a bounded chance to take them.
+    const auto deadline = Clock::now() + kLastWait;
+    for (Console* console : {out_.get(), err_.get()}) {
+      if (console == nullptr) continue;
+      console->finish(deadline, kLastPatience);
+      if (out_ == err_) break;
+    }
+  }
+
+  Result<ChildStreams> open(int generation, int local_rank) {
+    Worker& worker = workers_.at(static_cast<std::size_t>(local_rank));
+    if (worker.generation != generation) {
+      worker = Worker{};
+      worker.generation = generation;
+    }
+    auto out = open_stream(worker, generation, local_rank, Stream::out);
+    if (!out) return Error{out.error()};
+    auto err = open_stream(worker, generation, local_rank, Stream::err);
+    if (!err) return Error{err.error()};
+    ChildStreams streams;
+    streams.out = std::move(*out);
+    streams.err = std::move(*err);
+    return streams;
+  }
+
+  void end_generation(Clock::time_point deadline, std::function<void()> done) {
+    done_ = std::move(done);
+    drain_timer_.expires_at(deadline);
+    drain_timer_.async_wait([this, alive = alive_](const boost::system::error_code& cancelled) {
+      if (!cancelled && *alive) drain_over();
+    });
+    asio::post(io_, [this, alive = alive_] {
+      if (*alive) check_drained();
+    });
+  }
+
+  std::vector<std::string> tail(int local_rank, int count) const {
+    const Worker& worker = workers_.at(static_cast<std::size_t>(local_rank));
+    const auto wanted = static_cast<std::size_t>(std::max(count, 0));
+    std::vector<std::string> lines;
+    // Files carry no order between the two streams; stderr, which tells why, comes last.
+    for (const auto& path : worker.direct_files) {
+      for (auto& line : tail_of_file(path, wanted)) lines.push_back(std::move(line));
+    }
+    for (auto& line : worker.tail.last(wanted)) lines.push_back(std::move(line));
+    if (lines.size() > wanted) {
+      lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(wanted));
+    }
+    return lines;
+  }
+
+  std::optional<Clock::time_point> last_output(int local_rank) const {
+    const Worker& worker = workers_.at(static_cast<std::size_t>(local_rank));
+    std::optional<Clock::time_point> last = worker.last_output;
+    for (const auto& path : worker.direct_files) {
+      struct stat status {};
+      if (::stat(path.c_str(), &status) != 0 || status.st_size == 0) continue;
+      const auto since_epoch = std::chrono::seconds(status.st_mtim.tv_sec) +
+                               std::chrono::nanoseconds(status.st_mtim.tv_nsec);
+      const auto age = std::chrono::system_clock::now().time_since_epoch() - since_epoch;
+      const auto at = Clock::now() - std::chrono::duration_cast<Clock::duration>(age);
+      if (!last || at > *last) last = at;
+    }
+    return last;
+  }
+
+  void on_line(std::function<void(int, Stream, std::string_view)> observer) {
+    context_.observer = std::move(observer);
+  }
+
+  void notice(std::string_view text) { err_->notice(text); }
+
+ private:
+  struct Worker {
+    int generation = -1;
+    TailBuffer tail;
+    std::optional<Clock::time_point> last_output;
+    std::vector<std::string> direct_files;  // written by the worker itself
+  };
+
+  std::shared_ptr<Console> make_console(int fd, const char* name) {
+    return std::make_shared<Console>(
+        io_, fd, name, [this] { check_drained(); },
+        [this](Console::Writer writer) {
+          for (const auto& source : sources_) {
+            if (source->id() == writer) source->long_line_broken();
+          }
+        },
+        [this](std::string why) {
+          if (*alive_) report_(std::move(why));
+        });
+  }
+
+  Console* console_of(int local_rank, Stream stream) const {
+    const auto index = static_cast<std::size_t>(local_rank);
+    const bool shown = index >= config_.shown.size() || config_.shown[index];
+    const bool only_file = is_set(config_.redirect, local_rank, stream) &&
+                           !is_set(config_.tee, local_rank, stream) && !config_.log_dir.empty();
+    if (config_.style == Style::none || !shown || only_file) return nullptr;
+    return stream == Stream::out ? out_.get() : err_.get();
+  }
+
+  // The worker's end of one stream: its file, or a pipe to a source.
+  Result<os::ScopedFd> open_stream(Worker& worker, int generation, int local_rank, Stream stream) {
+    const bool tee = is_set(config_.tee, local_rank, stream);
+    const bool direct = is_set(config_.redirect, local_rank, stream) && !tee;
+    Source::Where where;
+    where.console = console_of(local_rank, stream);
+    if ((tee || direct) && !config_.log_dir.empty()) {
+      const std::string name = std::string(name_of(stream)) + ".log";
+      auto file = LogFile::open(log_path(config_.log_dir, generation, local_rank, name.c_str()));
+      if (file && direct) {
+        worker.direct_files.push_back(file->path());
+        return file->release();
+      }
+      // Training goes on without its file: the lines are read for the tail and, if teed, shown.
+      if (file) {
+        where.file = std::move(*file);
+      } else {
+        file_failed(file.error());
+      }
+    }
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) {
+      return Error{"a pipe for rank " + std::to_string(config_.first_rank + local_rank) + "'s " +
+                   name_of(stream) + ": " + std::strerror(errno)};
+    }
+    os::ScopedFd read_end(ends[0]);
+    os::ScopedFd write_end(ends[1]);
+    // Only our end: the worker's is another description, and stays blocking.
+    if (::fcntl(read_end.get(), F_SETFL, O_NONBLOCK) != 0) {
+      return Error{std::string("fcntl O_NONBLOCK: ") + std::strerror(errno)};
+    }
+    where.local_rank = local_rank;
+    where.rank = config_.first_rank + local_rank;
+    where.stream = stream;
+    where.tail = &worker.tail;
+    where.last_output = &worker.last_output;
+    if (config_.style == Style::prefix) {
+      const bool colour = stream == Stream::out ? config_.colour_out : config_.colour_err;
+      where.prefix = rank_prefix(where.rank, config_.world_size, colour);
+    }
+    sources_.push_back(std::make_shared<Source>(context_, std::move(read_end), std::move(where)));
+    sources_.back()->start();
+    return write_end;
+  }
+
+  void file_failed(std::string why) {
+    // A full disk fails every file: said once, for all.
+    if (std::exchange(file_failure_told_, true)) return;
+    report_("log file " + why + "; it, and others that fail the same way, are no longer written");
+  }
+
+  bool consoles_drained() const { return out_->drained() && err_->drained(); }
+
+  void check_drained() {
+    if (!done_) return;
+    const bool ended = std::all_of(sources_.begin(), sources_.end(),
+                                   [](const auto& source) { return source->ended(); });
+    if (ended && consoles_drained()) finish_generation();
+  }
+
+  void drain_over() {
+    if (!done_) return;
+    const auto done =
+        std::exchange(done_, nullptr);  // not from within: the loop below ends sources
+    std::string held;
+    for (const auto& source : sources_) {
+      if (source->ended() || !source->finish_now()) continue;
+      held += (held.empty() ? "" : ", ") + ("rank " + std::to_string(source->rank()) + "'s ") +
+              name_of(source->stream());
+    }
+    if (!held.empty()) {
+      report_(held +
+              ": still held open by a process of the finished group; what it writes from "
+              "here on is dropped");
+    }
+    done_ = done;
+    finish_generation();
+  }
+
+  // Posted, so that nobody is called from within a source's turn.
+  void finish_generation() {
+    drain_timer_.cancel();
+    asio::post(io_, [this, alive = alive_, done = std::exchange(done_, nullptr)] {
+      if (!*alive) return;
+      sources_.clear();
+      done();
+    });
+  }
+
+  void watch_live() {
+    if (live_armed_) return;
+    live_armed_ = true;
+    const bool terminal = out_->is_terminal() || err_->is_terminal();
+    live_timer_.expires_after(terminal ? kLiveTerminal : kLiveLine);
+    live_timer_.async_wait([this, alive = alive_](const boost::system::error_code& cancelled) {
+      if (cancelled || !*alive) return;
+      live_armed_ = false;
+      bool again = false;
+      for (const auto& source : sources_) again = !source->show_live() || again;
+      if (again) watch_live();
+    });
+  }
+
+  asio::io_context& io_;
+  RouterConfig config_;
+  std::function<void(std::string)> report_;
+  SourceContext context_;
+  std::vector<Worker> workers_;
+  std::shared_ptr<Console> out_;
+  std::shared_ptr<Console> err_;  // the same object where both lead to the same place
+  std::vector<std::shared_ptr<Source>> sources_;
+  asio::steady_timer live_timer_;
+  bool live_armed_ = false;
+  asio::steady_timer drain_timer_;
+  std::function<void()> done_;
+  bool file_failure_told_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for handlers still queued
+};
+
+Router::Router(asio::io_context& io, RouterConfig config, int stdout_fd, int stderr_fd,
+               std::function<void(std::string)> report)
+    : impl_(
+          std::make_unique<Impl>(io, std::move(config), stdout_fd, stderr_fd, std::move(report))) {}
+Router::~Router() = default;
+
+Result<ChildStreams> Router::open(int generation, int local_rank) {
+  return impl_->open(generation, local_rank);
+}
+void Router::end_generation(Clock::time_point deadline, std::function<void()> done) {
+  impl_->end_generation(deadline, std::move(done));
+}
+std::vector<std::string> Router::tail(int local_rank, int count) const {
+  return impl_->tail(local_rank, count);
+}
+std::optional<Clock::time_point> Router::last_output(int local_rank) const {
+  return impl_->last_output(local_rank);
+}
+void Router::on_line(std::function<void(int, Stream, std::string_view)> observer) {
+  impl_->on_line(std::move(observer));
+}
+void Router::notice(std::string_view text) { impl_->notice(text); }
+
+}  // namespace ddp::out

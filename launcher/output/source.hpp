@@ -1,0 +1,81 @@
+// One stream of one worker: from its pipe through the line splitter to the console, its file, the
+// tail and the observer.
+#pragma once
+
+#include "launcher/output/console.hpp"
+#include "launcher/output/line_splitter.hpp"
+#include "launcher/output/log_file.hpp"
+#include "launcher/output/router.hpp"
+#include "launcher/output/tail_buffer.hpp"
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace ddp::out {
+
+// What all sources of one router share.
+struct SourceContext {
+  boost::asio::io_context& io;
+  // Of every read, by whichever source has its turn: memory does not grow with the ranks.
+  std::unique_ptr<char[]> read_buffer;
+  std::function<void(int, Stream, std::string_view)> observer;
+  std::function<void(std::string)> file_failed;
+  std::function<void()> source_ended;
+  std::function<void()> has_live_line;  // a line with '\r' waits for its end
+};
+
+class Source : public std::enable_shared_from_this<Source> {
+ public:
+  struct Where {
+    int local_rank = 0;
+    int rank = 0;
+    Stream stream = Stream::out;
+    std::string prefix;
+    Console* console = nullptr;  // null: not shown
+    TailBuffer* tail = nullptr;
+    std::optional<std::chrono::steady_clock::time_point>* last_output = nullptr;
+    LogFile file;  // may be closed: no file
+  };
+  Source(SourceContext& context, os::ScopedFd pipe, Where where);
+
+  void start() { watch(); }
+  bool ended() const { return ended_; }
+  int rank() const { return where_.rank; }
+  Stream stream() const { return where_.stream; }
+  Console::Writer id() const { return this; }
+
+  // Reads what the pipe still holds, at most its capacity, whatever the console takes; then ends.
+  // True if another process still has the pipe open.
+  bool finish_now();
+  // Ends without reading: the router is going away.
+  void abandon();
+  // The console completed this stream's long line.
+  void long_line_broken() { splitter_.break_long_line(); }
+  // Shows a progress bar's state that has waited for its end. False if it has to wait on.
+  bool show_live();
+
+ private:
+  void watch();
+  void turn();
+  ssize_t read_chunk();
+  void take(std::string_view chunk);
+  void deliver(std::string_view lines);
+  void deliver_line(std::string_view line);
+  void live_on_terminal(bool also_last);
+  void end();
+
+  SourceContext& context_;
+  Where where_;
+  boost::asio::posix::stream_descriptor pipe_;
+  LineSplitter splitter_;
+  std::string last_segment_;  // the newest state of a progress bar shown on a terminal
+  bool ended_ = false;
+};
+
+}  // namespace ddp::out
