@@ -66,6 +66,7 @@ class Keeper {
       if ((fds[1].revents & POLLIN) != 0) read_signals();
       if ((fds[2].revents & POLLIN) != 0) {
         parent_.reset();
+        complain("its parent has ended, so the group is stopped (nohup or setsid lets it go on)");
         pass_on(SIGHUP);
       }
       siginfo_t info{};
