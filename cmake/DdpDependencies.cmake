@@ -1,6 +1,7 @@
 # Third-party libraries as targets. Their headers are system headers: our warnings are for our code.
 find_package(Threads REQUIRED)
 # 1.81 by number: the default of Debian 12 is 1.74, which has no Process v2.
+set(Boost_USE_STATIC_LIBS ON)
 find_package(Boost 1.81 REQUIRED COMPONENTS json)
 find_package(CLI11 REQUIRED)
 find_package(fmt REQUIRED)
@@ -12,7 +13,9 @@ find_package(tomlplusplus REQUIRED)
 add_library(ddp_fmt INTERFACE)
 target_link_libraries(ddp_fmt INTERFACE fmt::fmt-header-only)
 add_library(ddp_spdlog INTERFACE)
-target_link_libraries(ddp_spdlog INTERFACE spdlog::spdlog_header_only ddp_fmt)
+target_link_libraries(ddp_spdlog INTERFACE ddp_fmt)
+# Not spdlog's own header-only target: Debian's pulls in the shared fmt.
+target_compile_definitions(ddp_spdlog INTERFACE SPDLOG_FMT_EXTERNAL)
 
 # toml++ likewise; its parse() returns errors instead of throwing them.
 add_library(ddp_toml INTERFACE)
