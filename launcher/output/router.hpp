@@ -1,13 +1,21 @@
 // Workers' output on its way to the user: from two pipes per worker to the launcher's own stdout
 // and stderr, to files in torchrun's layout, or both.
 //
-// Promises. Console lines are whole: never torn, lost, doubled or out of order within one rank and
-// stream; their bytes are unchanged behind the prefix "[rank] ". '\r' (progress bars) ends a
-// segment that is shown as it is; a last line without newline is completed with one when the stream
-// ends. Memory is bounded whatever a worker writes. The launcher's stdout and stderr are never
-// waited for: when their reader stops, the router stops reading the workers' pipes (which slows the
-// workers) and supervision goes on. A sink that fails (EPIPE, full disk) is reported once by name
-// and then dropped; the others go on.
+// Promises
+// - Console lines are whole: never torn, lost, doubled or out of order within one rank and stream;
+//   their bytes are unchanged behind the prefix "[rank] ". A last line without newline is completed
+//   with one when the stream ends.
+// - Memory is bounded whatever a worker writes. A line over 64 KiB passes as it comes and has the
+//   console to itself; it is broken with a newline, and goes on as a new line, only if others wait
+//   and it is silent for a second or longer than 64 MiB (console.hpp).
+// - Progress bars ('\r'): a log file gets every byte. Where the console is a file or pipe, a line
+//   with '\r' that does not end within a second is shown so far as its last '\r', completed with a
+//   newline: nothing is lost, each rank's bar is at most one line a second. On a terminal a bar is
+//   live on one status line, the lowest rank's first; states already overwritten are not shown.
+// - The launcher's stdout and stderr are never waited for while the loop runs: when their reader
+//   stops, the router stops reading the workers' pipes (which slows the workers) and supervision
+//   goes on. The destructor alone waits: 5 s at most, 1 s for a reader that takes nothing.
+// - A sink that fails (EPIPE, full disk) is reported once by name and dropped; the others go on.
 #pragma once
 
 #include "common/result.hpp"
@@ -69,14 +77,15 @@ class Router {
          std::function<void(std::string)> report);
   ~Router();
 
-  // Opens the pipes and files of one worker of one generation. The error names the path and the
-  // reason.
+  // Opens the pipes and files of one worker of one generation. A file that cannot be opened is
+  // reported: a teed stream is still shown, a redirected one is read for the tail alone. The error
+  // (no descriptor left for a pipe) names rank, stream and reason.
   Result<ChildStreams> open(int generation, int local_rank);
 
-  // Calls `done` once every pipe of the generation is at its end and everything read has been
-  // written (or its sink was lost), or when `deadline` comes; then closes the generation's pipes
-  // and files. What a pipe still held at the deadline is read as far as memory bounds allow, then
-  // dropped with a report.
+  // Calls `done` (from the event loop) once every pipe of the generation is at its end and
+  // everything read has been written (or its sink was lost), or when `deadline` comes; then closes
+  // the generation's pipes and files. What a pipe still held at the deadline is read as far as
+  // memory bounds allow, then dropped with a report.
   void end_generation(std::chrono::steady_clock::time_point deadline, std::function<void()> done);
 
   // The last `count` lines of a worker, both streams in the order they were read; from its files
@@ -86,7 +95,8 @@ class Router {
   // When the worker last wrote something, if it did.
   std::optional<std::chrono::steady_clock::time_point> last_output(int local_rank) const;
 
-  // Called with each whole line read (without its newline), before it is shown. Off when empty.
+  // Called with each whole line read (without its newline), before it is shown; with the first
+  // 64 KiB of a longer one. Off when empty.
   void on_line(std::function<void(int local_rank, Stream, std::string_view line)> observer);
 
   // A message of the launcher itself on stderr, in order with the workers' lines and never inside
