@@ -46,7 +46,7 @@ constexpr FlagSpec kTable[] = {
     {Flag::crash_loop, "--crash-loop", "N", ValueKind::number, "5", kFailure,
      "give up after N attempts in a row that fail alike without progress; 0: never"},
     {Flag::early_exit, "--early-exit", "ok|fail", ValueKind::text, "ok", kFailure,
-     "what it is when a worker exits 0 while others still run"},
+     "whether a worker that exits 0 while others still run has failed"},
     {Flag::shutdown_timeout, "--shutdown-timeout,--grace-period", "TIME", ValueKind::duration,
      "30s", kFailure, "from SIGTERM to SIGKILL, one period for the whole group"},
     {Flag::output, "--output", "prefix|raw|none", ValueKind::text, "prefix", kOutput,

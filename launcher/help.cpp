@@ -9,11 +9,9 @@ constexpr std::size_t kWidth = 96;
 constexpr std::size_t kIndent = 30;
 
 constexpr std::string_view kHead =
-    "Starts one worker per device on this machine, hands each its rank, watches them all, and on "
-    "the "
-    "first\nfailure stops the group, says which rank was to blame, and starts it again while "
-    "restarts "
-    "are left.\n\n"
+    "Starts one worker per device on this machine, hands each its rank, watches them all, and on\n"
+    "the first failure stops the group, says which rank was to blame, and starts it again while\n"
+    "restarts are left.\n\n"
     "Usage: ddp-launch [options] [--] PROGRAM [arguments]\n";
 
 constexpr std::string_view kExamples =

@@ -11,4 +11,9 @@ namespace ddp {
 Result<Options> check_options(const Settings& settings, std::vector<std::string> command,
                               const Machine& machine);
 
+// The part of it that concerns workers and devices: nproc, device_type, devices and
+// virtual_local_rank of `options`.
+std::optional<Error> check_workers(const Settings& settings, const Machine& machine,
+                                   Options& options);
+
 }  // namespace ddp
