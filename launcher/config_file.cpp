@@ -1,6 +1,6 @@
 #include "launcher/config_file.hpp"
 
-#include <toml++/toml.h>
+#include "launcher/toml_text.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -121,13 +121,10 @@ std::optional<Error> read_key(std::string_view key, const toml::node& node,
 }  // namespace
 
 Result<ConfigFile> parse_config(std::string_view text, const std::string& path) {
-  const toml::parse_result parsed = toml::parse(text, path);
-  if (!parsed) {
-    const toml::parse_error& error = parsed.error();
-    return Error{place(path, error.source().begin) + std::string(error.description())};
-  }
+  const auto parsed = parse_toml(text, path);
+  if (!parsed) return Error{parsed.error()};
   ConfigFile file;
-  for (const auto& [key, node] : parsed.table()) {
+  for (const auto& [key, node] : *parsed) {
     const std::string where = place(path, key.source().begin);
     if (key.str() == "command") {
       auto command = read_command(node, where);

@@ -1,8 +1,7 @@
 #include "launcher/fault_plan_file.hpp"
 
 #include "common/parse.hpp"
-
-#include <toml++/toml.h>
+#include "launcher/toml_text.hpp"
 
 #include <cerrno>
 #include <charconv>
@@ -257,14 +256,9 @@ class Reader {
 
 Result<core::FaultPlan> parse_fault_plan(std::string_view text, const std::string& path,
                                          int world_size) {
-  const auto parsed = toml::parse(text, path);
-  if (!parsed) {
-    const auto& error = parsed.error();
-    const auto at = error.source().begin;
-    return Error{path + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) + ": " +
-                 std::string(error.description())};
-  }
-  return Reader(path, world_size).read(parsed.table());
+  const auto parsed = parse_toml(text, path);
+  if (!parsed) return Error{parsed.error()};
+  return Reader(path, world_size).read(*parsed);
 }
 
 Result<core::FaultPlan> read_fault_plan(const std::string& path, int world_size) {

@@ -1,0 +1,11 @@
+// What toml++ includes before anything of its own (TOML_CONFIG_HEADER): its asserts throw.
+//
+// toml++ 3.3 asserts where a bracket is followed by what begins no key ("[." or "[\n"): with
+// assert(3) a typing error would end the program, without it the parser runs on past the check.
+#pragma once
+
+namespace ddp {
+struct TomlAssert {};
+}  // namespace ddp
+
+#define TOML_ASSERT(expr) ((expr) ? void() : throw ::ddp::TomlAssert{})
