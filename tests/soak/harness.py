@@ -1,0 +1,126 @@
+"""What each part of the soak shares: a launch of its own, and everything that must hold after any launch."""
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import uuid
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench"))
+
+from processes import Hung, Running, clean_up, command_of, descendants  # noqa: E402  (found through the line above)
+
+MARK = "DDP_SOAK_MARK"
+# The keeper gives what does not die 5 s, and a pipe that nobody reads 5 s more.
+DEADLINE = 30.0
+
+
+class Violation(Exception):
+    """Something that must hold after a launch does not."""
+
+
+class Soak:
+    def __init__(self, ddp_launch, worker, seed, folder):
+        self.ddp_launch = ddp_launch
+        self.worker = worker
+        self.random = random.Random(seed)
+        self.folder = folder
+
+    def launch(self, *options, worker, stdout=None):
+        return Launch(self, options, worker, stdout)
+
+
+class Launch:
+    """One ddp-launch in a TMPDIR of its own, whose processes carry a mark. Leaving it checks that nothing is left."""
+
+    def __init__(self, soak, options, worker, stdout):
+        self.folder = tempfile.mkdtemp(dir=soak.folder)
+        self.temporary = os.path.join(self.folder, "tmp")
+        os.mkdir(self.temporary)
+        self.mark = uuid.uuid4().hex
+        environment = {k: v for k, v in os.environ.items() if k != "XDG_RUNTIME_DIR"}
+        environment.update({"TMPDIR": self.temporary, MARK: self.mark})
+        self.errors_fd = os.open(os.path.join(self.folder, "errors"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.argv = [soak.ddp_launch, *(o.format(folder=self.folder) for o in options), "--", soak.worker, *worker]
+        self.running = Running(self.argv, stdout, self.errors_fd, environment)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, _, __):
+        try:
+            if kind is None:
+                self.check_nothing_left()
+            else:
+                print(f"command: {' '.join(self.argv)}\nstderr:\n{self.errors()}", file=sys.stderr)
+        finally:
+            clean_up(running=self.running)
+            os.close(self.errors_fd)
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def wait(self, seconds=DEADLINE):
+        try:
+            return self.running.wait(seconds)
+        except Hung as hung:
+            tree = [f"{pid} {command_of(pid)}" for pid in [self.running.pid, *descendants(self.running.pid)]]
+            raise Violation(f"hang: no end within {seconds:.0f} s; its processes: {tree}") from hung
+
+    def errors(self):
+        return os.pread(self.errors_fd, 1 << 20, 0).decode(errors="replace")
+
+    def supervisor(self):
+        """Its pid, or None while it is not there: the keeper's one child that is called so."""
+        for pid in descendants(self.running.pid):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", encoding="ascii") as file:
+                if file.read().strip() == "ddp-super":
+                    return pid
+        return None
+
+    def check_nothing_left(self):
+        # The keeper may have been killed: then the supervisor, now the driver's child, has the same time to end.
+        left = self.marked()
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                wait_gone(pid, DEADLINE)
+        left = self.marked()
+        if left:
+            raise Violation(f"processes left: {[f'{pid} {command_of(pid)}' for pid in left]}")
+        files = os.listdir(self.temporary)
+        if files:
+            raise Violation(f"files left in TMPDIR: {files}")
+        group = f"/sys/fs/cgroup/unified/ddp-launch.{self.running.pid}"
+        for path in (group, group.replace("/unified", "")):
+            if os.path.exists(path):
+                raise Violation(f"control group left: {path}")
+
+    def marked(self):
+        """Pids of living processes that inherited this launch's mark, wherever they hang."""
+        found = []
+        wanted = f"{MARK}={self.mark}".encode()
+        for name in os.listdir("/proc"):
+            if name.isdigit():
+                with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
+                    if wanted in file.read().split(b"\0"):
+                        found.append(int(name))
+        return found
+
+
+def wait_gone(pid, seconds):
+    """Until a process has ended, ours or not; a zombie has."""
+    import select
+    fd = os.pidfd_open(pid)
+    try:
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        poll.poll(seconds * 1000)
+    finally:
+        os.close(fd)
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+
+
+def signal_name(number):
+    return signal.Signals(number).name
