@@ -1,9 +1,11 @@
-// The soak's worker: ends as it is told, or stays with data-loader children until it is killed. Linked statically, so
-// that thousands of launches fit into a minute.
+// The soak's worker: ends as it is told, or stays with data-loader children until it is killed.
+// Linked statically, so that thousands of launches fit into a minute.
 //
-//   soak_worker end SPEC…     rank r ends as SPEC number r (of as many as there are, then from the first again) says:
+//   soak_worker end SPEC…     rank r ends as SPEC number r (of as many as there are, then from the
+//   first again) says:
 //                             e<code> leaves with a code, s<number> kills itself with a signal
-//   soak_worker stay CHILDREN makes so many children that leave its session and hold its stdout, writes
+//   soak_worker stay CHILDREN makes so many children that leave its session and hold its stdout,
+//   writes
 //                             "up <generation> <rank> <pid> <child pid>…" and stays
 
 #include <sys/resource.h>
@@ -62,7 +64,8 @@ int stay(int children) {
                      std::to_string(number("RANK")) + " " + std::to_string(::getpid());
   for (int i = 0; i < children; ++i) line += " " + std::to_string(make_child());
   line += '\n';
-  if (::write(STDOUT_FILENO, line.data(), line.size()) != static_cast<ssize_t>(line.size())) return 99;
+  if (::write(STDOUT_FILENO, line.data(), line.size()) != static_cast<ssize_t>(line.size()))
+    return 99;
   stay_for_ever();
 }
 
