@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <csignal>
+#include <optional>
 #include <utility>
 
 namespace ddp {
@@ -17,12 +18,12 @@ class WorkerSet::Impl {
   Impl(boost::asio::io_context& io, int nproc, const os::Cgroup* cgroup, Exited exited)
       : io_(io),
         timer_(io),
-        cgroup_(cgroup),
+        home_(cgroup),
         exited_(std::move(exited)),
         workers_(static_cast<std::size_t>(nproc)) {}
 
   std::variant<int, core::SpawnError> spawn(core::LocalRank rank, os::SpawnRequest request) {
-    if (cgroup_ != nullptr) request.cgroup_fd = cgroup_->fd();
+    if (const auto* cgroup = current_cgroup()) request.cgroup_fd = cgroup->fd();
     auto spawned = os::spawn(request);
     if (const auto* error = std::get_if<core::SpawnError>(&spawned)) return *error;
     auto& child = std::get<os::Child>(spawned);
@@ -64,7 +65,10 @@ class WorkerSet::Impl {
   // One round. Killed processes tell us by SIGCHLD, and that is when the next round comes.
   void sweep(bool any_left) {
     if (any_left) {
-      if (cgroup_ != nullptr) cgroup_->kill();
+      if (const auto* cgroup = current_cgroup()) {
+        cgroup->kill();
+        killed_ = true;
+      }
       os::kill_children();
       return;
     }
@@ -78,8 +82,19 @@ class WorkerSet::Impl {
     timer_.cancel();
     for (auto& survivor : survivors) survivor.local_rank = rank_of(survivor.pid);
     for (auto& watcher : workers_) watcher.reset();
+    if (killed_) replace_cgroup();
     auto ended = std::exchange(ended_, nullptr);
     ended(std::move(survivors));
+  }
+
+  const os::Cgroup* current_cgroup() const { return successor_ ? &*successor_ : home_; }
+
+  // A cgroup that was killed kills what is started within it (os::Cgroup::make_successor).
+  void replace_cgroup() {
+    killed_ = false;
+    if (successor_) successor_->remove();
+    successor_ = home_->make_successor(++successors_);
+    if (!successor_) home_ = nullptr;  // a second net only: the subreaper finds everything
   }
 
   core::LocalRank rank_of(int pid) const {
@@ -97,7 +112,10 @@ class WorkerSet::Impl {
 
   boost::asio::io_context& io_;
   boost::asio::steady_timer timer_;
-  const os::Cgroup* cgroup_;
+  const os::Cgroup* home_;               // of the launch; nullptr: none
+  std::optional<os::Cgroup> successor_;  // where the workers live once home_ was killed
+  int successors_ = 0;
+  bool killed_ = false;  // the current one
   Exited exited_;
   Ended ended_;
   std::vector<std::unique_ptr<os::ExitWatcher>> workers_;

@@ -47,7 +47,14 @@ std::optional<Cgroup> Cgroup::make_leaf() {
   if (is_off(Mechanism::cgroup)) return std::nullopt;
   const std::string parent = own_directory();
   if (parent.empty()) return std::nullopt;
-  const std::string path = parent + "/ddp-launch." + std::to_string(::getpid());
+  return make(parent + "/ddp-launch." + std::to_string(::getpid()));
+}
+
+std::optional<Cgroup> Cgroup::make_successor(int number) const {
+  return make(path_ + "/" + std::to_string(number));
+}
+
+std::optional<Cgroup> Cgroup::make(const std::string& path) {
   // One that a launch of the same pid left when it and its keeper were killed.
   ::rmdir(path.c_str());
   if (::mkdir(path.c_str(), 0755) == -1) return std::nullopt;

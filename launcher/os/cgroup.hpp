@@ -14,6 +14,13 @@ class Cgroup {
  public:
   // A new leaf below this process's own cgroup; none where that is not possible.
   static std::optional<Cgroup> make_leaf();
+  // A new one below this one, where the next processes start after a kill() here.
+  //
+  // Linux 6.14, and older ones that took over its fix of the race between fork and cgroup.kill,
+  // compare the kills the child's cgroup has seen with those of the parent's own, so that whatever
+  // clone3 starts within a cgroup that was killed once is killed at once, for ever (seen on 6.18:
+  // the second generation of a launch, and every later one).
+  std::optional<Cgroup> make_successor(int number) const;
 
   int fd() const { return directory_.get(); }  // for clone3's CLONE_INTO_CGROUP
   const std::string& path() const { return path_; }
@@ -24,6 +31,7 @@ class Cgroup {
   void remove() const;
 
  private:
+  static std::optional<Cgroup> make(const std::string& path);
   Cgroup(std::string path, ScopedFd directory)
       : path_(std::move(path)), directory_(std::move(directory)) {}
   std::string path_;

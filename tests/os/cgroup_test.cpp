@@ -51,6 +51,32 @@ TEST_CASE("a worker starts within the launch's cgroup and is killed with it") {
   CHECK(::access(cgroup->path().c_str(), F_OK) == -1);
 }
 
+TEST_CASE("after a cgroup was killed the next worker lives in its successor") {
+  REQUIRE(os::become_subreaper());
+  const auto cgroup = os::Cgroup::make_leaf();
+  if (!cgroup) {
+    MESSAGE("no writable cgroup v2 here: nothing to test");
+    return;
+  }
+  cgroup->kill();
+  const auto successor = cgroup->make_successor(1);
+  REQUIRE(successor);
+  Pipe out = make_pipe();
+  os::SpawnRequest request;
+  request.program = "/bin/echo";
+  request.arguments = {"up"};
+  request.stdin_fd = 0;
+  request.stdout_fd = out.write.get();
+  request.stderr_fd = 2;
+  request.cgroup_fd = successor->fd();
+  const auto spawned = os::spawn(request);
+  REQUIRE(std::holds_alternative<os::Child>(spawned));
+  CHECK(read_line(out.read.get()) == "up");
+  CHECK(os::kill_and_reap_all(std::chrono::seconds(30)).empty());
+  cgroup->remove();  // with its successors
+  CHECK(::access(cgroup->path().c_str(), F_OK) == -1);
+}
+
 TEST_CASE("a cgroup that refuses leaves the worker in the launcher's own") {
   // A plain directory is none.
   const os::ScopedFd directory(::open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
