@@ -9,6 +9,7 @@
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -59,6 +60,7 @@ def measure_all(bench, options):
 def main():
     options = arguments()
     become_subreaper()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through the finally clause: nothing is left running
     folder = tempfile.mkdtemp(prefix="ddp-bench-")
     slurm = None
     try:

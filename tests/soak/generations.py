@@ -8,7 +8,7 @@ import signal
 import statistics
 import time
 
-from harness import Violation
+from harness import Violation, read_up
 from processes import pss_kib
 
 SIGNALS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGTERM, signal.SIGBUS, signal.SIGILL)
@@ -34,7 +34,7 @@ class Lines:
                 raise Violation("the launcher closed its output before it was told to end")
             self.pending += block
         line, self.pending = self.pending.split(b"\n", 1)
-        return line.decode()
+        return line
 
 
 def run(soak, until, n=4):
@@ -48,8 +48,11 @@ def run(soak, until, n=4):
         os.close(write_end)
         lines = Lines(read_end)
         while time.monotonic() < until:
-            injected.append(one_generation(soak.random, lines, len(injected), n,
+            injected.append(one_generation(soak.random, launch, lines, len(injected), n,
                                            lambda: samples.append(sample(launch, len(injected)))))
+        # With the next generation there, so that it is what is stopped, not a teardown.
+        while (read_up(lines.next(GENERATION_SECONDS)) or (-1,))[0] != len(injected):
+            pass
         launch.running.send(signal.SIGTERM)
         code = drain_and_wait(launch, read_end)
         if code != 128 + signal.SIGTERM:
@@ -60,21 +63,21 @@ def run(soak, until, n=4):
     return len(injected)
 
 
-def one_generation(random, lines, generation, n, when_all_are_up):
+def one_generation(random, launch, lines, generation, n, when_all_are_up):
     """Lets ranks come up, kills one; returns (rank, signal)."""
     # Half of the time before all are there: a death among launches.
     wanted = n if random.random() < 0.5 else random.randint(1, n)
     up = {}
     while len(up) < wanted:
-        words = lines.next(GENERATION_SECONDS).split()  # "[2]", "up", generation, rank, pid, child…
-        if words[1] == "up" and int(words[2]) == generation:
-            up[int(words[3])] = int(words[4])
+        told = read_up(lines.next(GENERATION_SECONDS))
+        if told and told[0] == generation:
+            up[told[1]] = told[2]
     if wanted == n and generation % 10 == 0:
         when_all_are_up()
     victim = random.choice(sorted(up))
     number = random.choice(SIGNALS)
     time.sleep(random.choice((0, 0, random.random() * 0.003)))
-    os.kill(up[victim], number)
+    launch.strike(up[victim], number)
     return victim, number
 
 

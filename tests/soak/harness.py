@@ -3,6 +3,8 @@
 import contextlib
 import os
 import random
+import re
+import select
 import shutil
 import signal
 import sys
@@ -55,7 +57,10 @@ class Launch:
             if kind is None:
                 self.check_nothing_left()
             else:
-                print(f"command: {' '.join(self.argv)}\nstderr:\n{self.errors()}", file=sys.stderr)
+                # Its beginning and its end: a launch of thousands of generations has much to say.
+                text = self.errors()
+                text = text if len(text) < 4000 else f"{text[:2000]}\n  …\n{text[-2000:]}"
+                print(f"command: {' '.join(self.argv)}\nstderr:\n{text}", file=sys.stderr)
         finally:
             clean_up(running=self.running)
             os.close(self.errors_fd)
@@ -79,6 +84,19 @@ class Launch:
                     return pid
         return None
 
+    def strike(self, pid, number):
+        """Sends a signal to a process of this launch, and to no other: a pid of 0 or 1, or one that has become somebody
+        else's, is never signalled."""
+        if pid <= 1:
+            raise Violation(f"no process of a launch has the pid {pid}")
+        fd = os.pidfd_open(pid)
+        try:
+            if not self.has_mark(pid):
+                raise Violation(f"pid {pid} is no process of this launch")
+            signal.pidfd_send_signal(fd, number)
+        finally:
+            os.close(fd)
+
     def check_nothing_left(self):
         # The keeper may have been killed: then the supervisor, now the driver's child, has the same time to end.
         left = self.marked()
@@ -96,21 +114,33 @@ class Launch:
             if os.path.exists(path):
                 raise Violation(f"control group left: {path}")
 
+    def has_mark(self, pid):
+        """Whether a living process inherited this launch's mark."""
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                return f"{MARK}={self.mark}".encode() in file.read().split(b"\0")
+        except OSError:
+            return False
+
     def marked(self):
-        """Pids of living processes that inherited this launch's mark, wherever they hang."""
-        found = []
-        wanted = f"{MARK}={self.mark}".encode()
-        for name in os.listdir("/proc"):
-            if name.isdigit():
-                with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
-                    if wanted in file.read().split(b"\0"):
-                        found.append(int(name))
-        return found
+        """Pids of this launch's living processes, wherever they hang."""
+        return [int(name) for name in os.listdir("/proc") if name.isdigit() and self.has_mark(int(name))]
+
+
+UP = re.compile(rb"up (\d+) (\d+) (\d+)((?: \d+)*)$")
+
+
+def read_up(line):
+    """(generation, rank, pid, [child pid…]) of a worker's line, whatever tag stands before it; None for another."""
+    found = UP.search(line)
+    if found is None:
+        return None
+    generation, rank, pid = map(int, found.groups()[:3])
+    return generation, rank, pid, [int(word) for word in found.group(4).split()]
 
 
 def wait_gone(pid, seconds):
     """Until a process has ended, ours or not; a zombie has."""
-    import select
     fd = os.pidfd_open(pid)
     try:
         poll = select.poll()

@@ -10,6 +10,7 @@ sequence of launches again (the moments within them are the machine's).
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -46,6 +47,7 @@ def main():
     seed = int.from_bytes(os.urandom(4), "little") if options.seed is None else options.seed
     print(f"soak: seed {seed}, {options.seconds:.0f} s", flush=True)
     become_subreaper()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through the finally clauses: nothing is left running
     descriptors = len(os.listdir("/proc/self/fd"))
     folder = tempfile.mkdtemp(prefix="ddp-soak-")
     part = options.seconds / 3

@@ -44,8 +44,11 @@ int end(int count, char** specs) {
 // The child's pid as soon as it is out of our session: the way a stubborn daemon goes.
 int make_child() {
   int ends[2];
-  if (::pipe(ends) == -1) return -1;
-  const pid_t pid = ::fork();
+  const pid_t pid = ::pipe(ends) == 0 ? ::fork() : -1;
+  if (pid == -1) {
+    std::perror("soak_worker: no child");
+    std::exit(99);
+  }
   if (pid == 0) {
     ::close(ends[0]);
     ::setsid();

@@ -6,7 +6,7 @@ import select
 import signal
 import time
 
-from harness import Violation
+from harness import Violation, read_up
 
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 FATAL = (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT)
@@ -45,8 +45,11 @@ def first_worker(read_end):
         if not block:
             raise Violation("the launch ended before a worker came up")
         text += block
-    words = text.split(b"\n", 1)[0].split()
-    return [int(word) for word in words[4:]]
+    up = read_up(text.split(b"\n", 1)[0])
+    if up is None:
+        raise Violation(f"the workers' first line is {text!r}")
+    _, _, pid, children = up
+    return [pid, *children]
 
 
 def stopped_by(number):
@@ -78,7 +81,7 @@ def strike_supervisor(random, launch, read_end):
     if pid is None:
         raise Violation("no supervisor, though a worker is up")
     time.sleep(random.random() * 0.01)
-    os.kill(pid, number)
+    launch.strike(pid, number)
     if number == signal.SIGSTOP:  # the keeper wakes it to pass a signal on
         time.sleep(random.random() * 0.01)
         launch.running.send(signal.SIGTERM)
@@ -92,7 +95,7 @@ def strike_worker(random, launch, read_end):
     number = random.choice((*STOPS, *FATAL, signal.SIGUSR1, signal.SIGPIPE, signal.SIGSTOP))
     pid = first_worker(read_end)[0]
     time.sleep(random.random() * 0.01)
-    os.kill(pid, number)
+    launch.strike(pid, number)
     if number == signal.SIGSTOP:  # a teardown wakes it
         launch.running.send(signal.SIGTERM)
         number = signal.SIGTERM
@@ -102,7 +105,7 @@ def strike_worker(random, launch, read_end):
 def strike_child(random, launch, read_end):
     """What happens to a worker's child is the worker's affair; the launch goes on until it is stopped."""
     child = first_worker(read_end)[-1]
-    os.kill(child, random.choice((*FATAL, signal.SIGSTOP)))
+    launch.strike(child, random.choice((*FATAL, signal.SIGSTOP)))
     time.sleep(random.random() * 0.01)
     if launch.supervisor() is None:
         raise Violation("a child's death ended the launch")
