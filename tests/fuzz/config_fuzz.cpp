@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
                            "a setting says where it stands");
     }
   } else {
-    ddp::fuzz::require_one_line(config.error());
+    ddp::fuzz::require_one_line(config.error(), "");
     ddp::fuzz::require(config.error().rfind("run.toml", 0) == 0, "an error begins with the file");
   }
   return 0;

@@ -13,15 +13,17 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const ddp::Setting setting{"--devices", lines.empty() ? "" : lines[0]};
   const auto devices = ddp::parse_device_list(setting, visible, "CUDA_VISIBLE_DEVICES");
   if (!devices) {
-    ddp::fuzz::require_one_line(devices.error());
+    ddp::fuzz::require_one_line(devices.error(), setting.text);
     return 0;
   }
   require(!devices->empty(), "a device list names a device");
+  // A UUID can be told to be visible only where the visible ones are UUIDs as well.
+  const bool by_index = setting.text.find_first_not_of("0123456789,-") == std::string::npos;
   for (const auto& device : *devices) {
     require(!device.empty() && device.find(',') == std::string::npos, "a device is one word");
-    if (visible)
+    if (visible && by_index)
       require(std::find(visible->begin(), visible->end(), device) != visible->end(),
-              "a device is a visible one");
+              "an index counts the visible devices");
   }
   if (!visible) {
     auto sorted = *devices;

@@ -12,7 +12,7 @@ void check(const ddp::Result<ddp::core::FaultPlan>& plan, const char* file) {
                          "a plan's fault can be written");
     return;
   }
-  ddp::fuzz::require_one_line(plan.error());
+  ddp::fuzz::require_one_line(plan.error(), "");
   ddp::fuzz::require(plan.error().rfind(file, 0) == 0, "an error begins with the file");
 }
 

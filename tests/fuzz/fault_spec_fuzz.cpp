@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const int world = ddp::fuzz::take_count(text);
   const auto spec = ddp::fault::parse(text, world);
   if (!spec) {
-    ddp::fuzz::require_one_line(spec.error());
+    ddp::fuzz::require_one_line(spec.error(), text);
     ddp::fuzz::require(spec.error().rfind("column ", 0) == 0, "an error begins with the column");
     return 0;
   }

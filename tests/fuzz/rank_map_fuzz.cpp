@@ -14,14 +14,14 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     require(map->size() == static_cast<std::size_t>(nproc),
             "a stream map has an entry for each rank");
   } else {
-    ddp::fuzz::require_one_line(map.error());
+    ddp::fuzz::require_one_line(map.error(), text);
   }
   if (const auto list = ddp::parse_rank_list(setting, nproc)) {
     require(list->size() == static_cast<std::size_t>(nproc),
             "a rank list has an entry for each rank");
     require(std::count(list->begin(), list->end(), true) > 0, "a rank list names a rank");
   } else {
-    ddp::fuzz::require_one_line(list.error());
+    ddp::fuzz::require_one_line(list.error(), text);
   }
   return 0;
 }

@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     return found == variables.end() ? nullptr : found->second.c_str();
   });
   if (!env) {
-    ddp::fuzz::require_one_line(env.error());
+    ddp::fuzz::require_one_line(env.error(), "");
     return 0;
   }
   require(env->rank >= 0 && env->rank < env->world_size, "0 <= rank < world size");
