@@ -1,5 +1,7 @@
 #include "launcher/event_log.hpp"
 
+#include "common/log.hpp"
+
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
@@ -42,7 +44,8 @@ EventLog::EventLog(std::string path, std::function<void(std::string)> report)
 
 void EventLog::write(core::TimePoint now, std::string_view event,
                      std::initializer_list<Field> fields) {
-  if (!file_.valid()) return;
+  const bool traced = log::enabled(log::Level::debug);
+  if (!file_.valid() && !traced) return;
   boost::json::object line;
   line["v"] = kVersion;
   line["t_ns"] = now.time_since_epoch().count();
@@ -53,6 +56,8 @@ void EventLog::write(core::TimePoint now, std::string_view event,
     std::visit([&](const auto& v) { value = v; }, field.value);
   }
   std::string text = boost::json::serialize(line);
+  if (traced) log::write(log::Level::debug, text);
+  if (!file_.valid()) return;
   text += '\n';
   // One write a line: O_APPEND keeps it whole beside another writer's.
   std::size_t done = 0;

@@ -83,7 +83,13 @@ class Supervisor {
                   .suspend = [this] { suspend(); }}),
         dev_null_(::open("/dev/null", O_RDWR | O_CLOEXEC)) {}
 
+  ~Supervisor() { log::redirect(nullptr); }
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
   int run() {
+    // Through the router, which keeps them out of the workers' lines and never waits.
+    log::redirect([this](std::string_view line) { router_.notice(line); });
     if (const int refused = set_up(); refused != 0) return refused;
     feed(core::StartRequested{});
     while (!exit_code_) io_.run_one();
@@ -241,6 +247,8 @@ class Supervisor {
 
   void carry_out(const core::GroupRunning& running) {
     events_.write(Clock::now(), "group_running", {{"gen", std::int64_t{running.generation}}});
+    log::write(log::Level::info, fmt::format("attempt {}: {} workers are started, MASTER_PORT {}",
+                                             running.generation, options_.nproc, port_));
   }
 
   void carry_out(const core::TeardownBegan& teardown) {
@@ -339,8 +347,8 @@ class Supervisor {
   std::int64_t rank_field(std::optional<core::LocalRank> rank) const {
     return rank ? options_.first_rank() + *rank : -1;
   }
-  void warn(const std::string& text) { router_.notice("ddp-launch: warning: " + text + "\n"); }
-  void error(const std::string& text) { router_.notice("ddp-launch: " + text + "\n"); }
+  void warn(const std::string& text) { log::write(log::Level::warn, text); }
+  void error(const std::string& text) { log::write(log::Level::error, text); }
 
   const Options& options_;
   const os::Place& place_;
