@@ -2,6 +2,7 @@
 
 #include "common/log.hpp"
 
+#include <fmt/core.h>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
@@ -17,22 +18,33 @@ namespace {
 
 constexpr int kVersion = 1;
 
-}  // namespace
-
-std::string wall_time(core::TimePoint time) {
+std::int64_t wall_clock_micros(core::TimePoint time) {
   // Both clocks are read now: a wall clock that was set meanwhile shows its present idea of that
   // moment.
   const auto age = std::chrono::steady_clock::now() - time;
-  const auto wall = std::chrono::time_point_cast<std::chrono::microseconds>(
-      std::chrono::system_clock::now() - age);
-  const auto micros = wall.time_since_epoch().count();
+  const auto wall = std::chrono::system_clock::now() - age;
+  return std::chrono::duration_cast<std::chrono::microseconds>(wall.time_since_epoch()).count();
+}
+
+}  // namespace
+
+std::string wall_time(core::TimePoint time) {
+  const auto micros = wall_clock_micros(time);
   const std::time_t seconds = micros / 1'000'000;
   std::tm utc{};
   ::gmtime_r(&seconds, &utc);
-  char text[40];
-  const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-  std::snprintf(text + size, sizeof text - size, ".%06dZ", static_cast<int>(micros % 1'000'000));
-  return text;
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", utc.tm_year + 1900,
+                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+                     micros % 1'000'000);
+}
+
+std::string local_time(core::TimePoint time) {
+  const auto micros = wall_clock_micros(time);
+  const std::time_t seconds = micros / 1'000'000;
+  std::tm local{};
+  ::localtime_r(&seconds, &local);
+  return fmt::format("{:02}:{:02}:{:02}.{:03}", local.tm_hour, local.tm_min, local.tm_sec,
+                     micros % 1'000'000 / 1000);
 }
 
 EventLog::EventLog(std::string path, std::function<void(std::string)> report)

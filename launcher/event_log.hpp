@@ -43,4 +43,7 @@ class EventLog {
 // "2026-01-31T12:00:00.123456Z" for a point of the monotonic clock.
 std::string wall_time(core::TimePoint time);
 
+// "12:00:00.123" of the same point, in the user's time zone: for messages.
+std::string local_time(core::TimePoint time);
+
 }  // namespace ddp

@@ -252,7 +252,7 @@ class Supervisor {
   }
 
   void carry_out(const core::TeardownBegan& teardown) {
-    cause_wall_time_ = wall_time(Clock::now());
+    cause_time_ = local_time(Clock::now());
     events_.write(Clock::now(), "teardown_began",
                   {{"gen", std::int64_t{group_.generation()}},
                    {"rank", rank_field(core::blamed_rank(teardown.cause))},
@@ -287,7 +287,7 @@ class Supervisor {
     context.first_rank = options_.first_rank();
     context.max_restarts = options_.group.restart.max_restarts;
     context.program = options_.command.front();
-    context.wall_time = cause_wall_time_;
+    context.local_time = cause_time_;
     context.colour = console_colour(STDERR_FILENO);
     if (rank) context.tail = router_.tail(*rank, kTailLines);
     std::string text = verdict_text(over.verdict, context);
@@ -369,7 +369,7 @@ class Supervisor {
   std::uint16_t port_ = 0;
   os::ScopedFd dev_null_;
   std::optional<std::uint64_t> oom_before_;
-  std::string cause_wall_time_;
+  std::string cause_time_;
   std::optional<int> exit_code_;
 };
 

@@ -55,7 +55,7 @@ std::string cause_text(const core::Cause& cause, const core::Verdict& verdict,
     text += ")";
     if (worker.started && worker.ended)
       text += " " + duration_text(*worker.ended - *worker.started) + " after its start";
-    return text + ", at " + context.wall_time;
+    return text + ", at " + context.local_time;
   };
   return std::visit(
       Overloaded{
@@ -75,7 +75,7 @@ std::string cause_text(const core::Cause& cause, const core::Verdict& verdict,
                    spawn_error_text(failed.error, context.program);
           },
           [&](const core::StoppedBySignal& stopped) {
-            return "stopped by " + os::signal_name(stopped.signal) + ", at " + context.wall_time;
+            return "stopped by " + os::signal_name(stopped.signal) + ", at " + context.local_time;
           },
           [&](const core::ExitedEarly& early) {
             return rank_of(early.local_rank) + " exited with code 0 while others still ran" +

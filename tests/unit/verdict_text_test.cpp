@@ -36,7 +36,7 @@ VerdictContext context() {
   VerdictContext c;
   c.first_rank = 4;
   c.program = "/nowhere/worker";
-  c.wall_time = "12:00:00";
+  c.local_time = "12:00:00";
   return c;
 }
 
