@@ -15,7 +15,7 @@ struct VerdictContext {
   int first_rank = 0;  // the global rank of local rank 0
   int max_restarts = 0;
   std::string program;            // as the user gave it
-  std::string wall_time;          // when the cause was seen, for the reader's clock
+  std::string local_time;         // when the cause was seen, by the reader's clock
   std::vector<std::string> tail;  // the blamed rank's last lines
   bool colour = false;
 };
