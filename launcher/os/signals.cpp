@@ -16,10 +16,14 @@ std::vector<int>& ignored() {
   return signals;
 }
 
+bool hangup_ignored = false;  // at the start: nohup
+
 sigset_t read_set() {
   sigset_t set;
   sigemptyset(&set);
   for (const int signal : kRead) sigaddset(&set, signal);
+  // An ignored signal that is blocked would be queued and read all the same.
+  if (hangup_ignored) sigdelset(&set, SIGHUP);
   return set;
 }
 
@@ -28,8 +32,12 @@ sigset_t read_set() {
 void take_over_signals() {
   for (int signal = 1; signal <= SIGRTMAX; ++signal) {
     struct sigaction action {};
-    if (signal == SIGHUP || ::sigaction(signal, nullptr, &action) == -1) continue;
-    if (action.sa_handler == SIG_IGN) ignored().push_back(signal);
+    if (::sigaction(signal, nullptr, &action) == -1 || action.sa_handler != SIG_IGN) continue;
+    if (signal == SIGHUP) {
+      hangup_ignored = true;
+    } else {
+      ignored().push_back(signal);
+    }
   }
   ::signal(SIGCHLD, SIG_DFL);
   ::signal(SIGPIPE, SIG_IGN);
