@@ -109,8 +109,7 @@ TEST_CASE("no file grows beyond its limit: a full disk") {
 }
 
 TEST_CASE("descriptors are limited") {
-  const std::string script =
-      "if ( : < /dev/null ); then echo opened; else echo refused; fi";
+  const std::string script = "if ( : < /dev/null ); then echo opened; else echo refused; fi";
   const Value no_more = Amount{0, true};
   CHECK(see(script, Kind::open_files, no_more, Then::apply).said.ends_with("refused\n"));
   CHECK(see(script, Kind::open_files, no_more, Then::none).said == "opened\n");

@@ -70,6 +70,10 @@ std::string to_string(const Status& status) {
   return "signal " + (name != nullptr ? std::string(name) : std::to_string(status.signal));
 }
 
+std::ostream& operator<<(std::ostream& out, const Status& status) {
+  return out << to_string(status);
+}
+
 Process::Process(Start start)
     : tag_(next_tag()), name_(start.argv.at(0)), out_source_{-1, &out_}, err_source_{-1, &err_} {
   become_subreaper();

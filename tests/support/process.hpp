@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include <iosfwd>
 #include <map>
 #include <optional>
 #include <stdexcept>
@@ -54,6 +55,7 @@ struct Status {
   friend bool operator==(const Status&, const Status&) = default;
 };
 std::string to_string(const Status& status);
+std::ostream& operator<<(std::ostream& out, const Status& status);  // for doctest's messages
 
 class Process {
  public:

@@ -1,0 +1,94 @@
+#include "tests/e2e/launch.hpp"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <sstream>
+
+namespace ddp::test {
+
+std::string path_or(const char* variable, const char* built) {
+  const char* const path = std::getenv(variable);
+  return path != nullptr ? path : built;
+}
+
+const Words kRestartAtOnce{"--backoff", "0", "--crash-loop", "0"};
+
+std::string launcher_path() { return path_or("DDP_TEST_LAUNCH", DDP_LAUNCH); }
+
+Words helper(const Words& steps) { return Words{DDP_TEST_HELPER} + steps; }
+
+Words operator+(Words left, const Words& right) {
+  left.insert(left.end(), right.begin(), right.end());
+  return left;
+}
+
+Start Scene::start(const Words& flags, const Words& command) const {
+  Start start;
+  start.argv = Words{launcher_path()} + flags;
+  if (!command.empty()) start.argv = start.argv + Words{"--"} + command;
+  start.env = env;
+  start.directory = directory.string();
+  return start;
+}
+
+Finished Scene::run(const Words& flags, const Words& command) const {
+  Process launch = this->launch(flags, command);
+  return finish(*this, launch);
+}
+
+Finished finish(const Scene& scene, Process& launch) {
+  const Status status = launch.wait();
+  scene.check_nothing_left(launch);
+  return {status, launch.out(), launch.err()};
+}
+
+void Scene::check_nothing_left(const Process& launch) const {
+  const std::string left = describe(launch.below());
+  CHECK(left == "");
+  check_no_file_left();
+}
+
+void Scene::check_no_file_left() const {
+  for (const char* name : {"tmp", "run"}) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory / name)) {
+      const std::string left = entry.path().string();
+      CHECK_MESSAGE(false, "left behind: " << left);
+    }
+  }
+}
+
+Words lines_of(const std::string& text) {
+  Words lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+std::map<int, Words> by_rank(const std::string& output) {
+  std::map<int, Words> ranks;
+  for (const auto& line : lines_of(output)) {
+    const auto end = line.find(']');
+    const auto number = line.find_first_of("0123456789");
+    if (line[0] != '[' || end == std::string::npos || number > end) {
+      ranks[-1].push_back(line);
+      continue;
+    }
+    const auto text = end + 1 < line.size() && line[end + 1] == ' ' ? end + 2 : end + 1;
+    ranks[std::stoi(line.substr(number, end - number))].push_back(line.substr(text));
+  }
+  return ranks;
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+int supervisor_pid(const Process& launch) {
+  for (const auto& process : descendants(launch.pid())) {
+    if (process.parent == launch.pid()) return process.pid;
+  }
+  throw std::runtime_error("the launch has no supervisor:" + describe(descendants(getpid())));
+}
+
+}  // namespace ddp::test

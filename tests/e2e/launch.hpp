@@ -1,0 +1,71 @@
+// Drives the built ddp-launch as a user does, in a scene of its own: a scratch directory whose tmp/
+// and run/ are its TMPDIR and XDG_RUNTIME_DIR, so that what it leaves there is seen.
+#pragma once
+
+#include "tests/support/process.hpp"
+#include "tests/support/temp_dir.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace ddp::test {
+
+using Words = std::vector<std::string>;
+
+// The path of a program under test: the environment's, which may be an installed one, or the
+// build's.
+std::string path_or(const char* variable, const char* built);
+std::string launcher_path();
+
+// ddp-test-helper with these steps (tests/os/helper.hpp).
+Words helper(const Words& steps);
+
+struct Finished {
+  Status status;
+  std::string out;
+  std::string err;
+};
+
+class Scene {
+ public:
+  Scene() : directory(make_temp_dir()), env(plain_environment(directory.string())) {}
+
+  // For a test to change before it starts it.
+  Start start(const Words& flags, const Words& command) const;
+  Process launch(const Words& flags, const Words& command) const {
+    return Process(start(flags, command));
+  }
+  // Launches, waits for the end, and checks that nothing is left.
+  Finished run(const Words& flags, const Words& command) const;
+  // Checks, at once, that a launch that has ended left no process and no file.
+  void check_nothing_left(const Process& launch) const;
+  void check_no_file_left() const;
+
+  std::string path(const std::string& name) const { return (directory / name).string(); }
+
+  std::filesystem::path directory;
+  std::map<std::string, std::string> env;
+};
+
+// Waits for the end and checks that nothing is left.
+Finished finish(const Scene& scene, Process& launch);
+
+// Of the lines "[2] text", the texts of each rank in order. A line without a prefix goes to rank
+// -1.
+std::map<int, Words> by_rank(const std::string& output);
+Words lines_of(const std::string& text);
+bool contains(const std::string& text, const std::string& part);
+
+// The supervisor of a launch: the one child of the keeper.
+int supervisor_pid(const Process& launch);
+
+// Flags that make a group restart at once and however often.
+extern const Words kRestartAtOnce;
+
+Words operator+(Words left, const Words& right);
+
+}  // namespace ddp::test

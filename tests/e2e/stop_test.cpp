@@ -1,0 +1,133 @@
+// Somebody ends the launch: by a signal, from a terminal, or by killing a part of the launcher.
+#include "tests/e2e/launch.hpp"
+
+#include <signal.h>
+
+using namespace ddp::test;
+
+namespace {
+
+// Workers with a data loader that left their session, in the way of those that leak.
+Words with_loader(const Words& steps) {
+  return helper(Words{"fork", "[", "setsid", "ignore", "TERM", "pause", "]"} + steps);
+}
+
+void until_each(Process& launch, const std::string& text, int count) {
+  for (int i = 0; i < count; ++i) launch.until(text);
+}
+
+}  // namespace
+
+TEST_CASE("a signal to the launcher tears the group down, and is its exit code") {
+  const Scene scene;
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) {
+    CAPTURE(signal);
+    Process launch =
+        scene.launch({"--nproc", "3"}, with_loader({"on-signal", "TERM", "[", "print", "told",
+                                                    "exit", "0", "]", "print", "up", "pause"}));
+    until_each(launch, "up", 3);
+    launch.send_signal(signal);
+    const auto run = finish(scene, launch);
+    CHECK(run.status == Status{.code = 128 + signal});
+    CHECK(by_rank(run.out)[2] == Words{"up", "told"});
+    CHECK(contains(run.err, "stopped by SIG"));
+  }
+}
+
+TEST_CASE("a second signal skips the grace period") {
+  const Scene scene;
+  for (const int signal : {SIGINT, SIGTERM}) {
+    CAPTURE(signal);
+    Process launch = scene.launch(
+        {"--nproc", "2", "--shutdown-timeout", "10000"},
+        with_loader({"on-signal", "TERM", "[", "print", "told", "]", "print", "up", "pause"}));
+    until_each(launch, "up", 2);
+    launch.send_signal(signal);
+    until_each(launch, "told", 2);
+    launch.send_signal(signal);
+    CHECK(finish(scene, launch).status == Status{.code = 128 + signal});
+  }
+}
+
+TEST_CASE("while the grace period runs, a line says who is waited for and what Ctrl-C does") {
+  const Scene scene;
+  Process launch =
+      scene.launch({"--nproc", "3", "--shutdown-timeout", "10000"},
+                   helper({"on-rank", "0,2", "[", "ignore", "TERM", "]", "print", "up", "pause"}));
+  until_each(launch, "up", 3);
+  launch.send_signal(SIGINT);
+  const std::string line = launch.until_err("waiting up to");
+  CHECK(contains(line, "for ranks 0, 2 to end; another Ctrl-C kills at once"));
+  launch.send_signal(SIGINT);
+  CHECK(finish(scene, launch).status == Status{.code = 130});
+}
+
+TEST_CASE("a stop request ends a launch that waits to restart") {
+  const Scene scene;
+  Process launch = scene.launch(
+      {"--nproc", "1", "--max-restarts", "9", "--backoff", "1h", "--max-backoff", "1h"},
+      helper({"exit", "1"}));
+  launch.until_err("restarting the group in");
+  launch.send_signal(SIGTERM);
+  CHECK(finish(scene, launch).status == Status{.code = 143});
+}
+
+TEST_CASE("the keeper killed with SIGKILL leaves nothing") {
+  const Scene scene;
+  Process launch = scene.launch({"--nproc", "3"}, with_loader({"print", "up", "pause"}));
+  until_each(launch, "up", 3);
+  launch.send_signal(SIGKILL);
+  CHECK(launch.wait() == Status{.signal = SIGKILL});
+  launch.wait_nothing_left();
+  scene.check_no_file_left();
+}
+
+TEST_CASE(
+    "the supervisor killed with SIGKILL leaves nothing, and is told as the launcher's fault") {
+  const Scene scene;
+  Process launch = scene.launch({"--nproc", "3"}, with_loader({"print", "up", "pause"}));
+  until_each(launch, "up", 3);
+  kill(supervisor_pid(launch), SIGKILL);
+  const auto run = finish(scene, launch);
+  CHECK(run.status == Status{.code = 70});
+  CHECK(contains(run.err, "ddp-launch: "));
+}
+
+TEST_CASE("Ctrl-C at a terminal is one request, the second kills") {
+  const Scene scene;
+  auto start = scene.start(
+      {"--nproc", "2", "--shutdown-timeout", "10000"},
+      with_loader({"on-signal", "TERM", "[", "print", "told", "]", "print", "up", "pause"}));
+  start.stdio = Stdio::terminal;
+  Process launch(std::move(start));
+  until_each(launch, "up", 2);
+  launch.send("\x03");
+  until_each(launch, "told", 2);
+  launch.send("\x03");
+  CHECK(finish(scene, launch).status == Status{.code = 130});
+}
+
+TEST_CASE("a terminal that hangs up ends the group") {
+  const Scene scene;
+  auto start = scene.start({"--nproc", "2"}, with_loader({"print", "up", "pause"}));
+  start.stdio = Stdio::terminal;
+  Process launch(std::move(start));
+  until_each(launch, "up", 2);
+  launch.hang_up();
+  CHECK(finish(scene, launch).status == Status{.code = 128 + SIGHUP});
+}
+
+TEST_CASE("two launches at once do not disturb each other") {
+  const Scene first;
+  const Scene second;
+  const Words steps = with_loader({"print", "up", "pause"});
+  Process lives = first.launch({"--nproc", "3"}, steps);
+  Process dies = second.launch({"--nproc", "3"}, steps);
+  until_each(lives, "up", 3);
+  until_each(dies, "up", 3);
+  dies.send_signal(SIGTERM);
+  CHECK(finish(second, dies).status == Status{.code = 143});
+  CHECK(lives.below().size() == 1 + 6);  // supervisor, workers, loaders
+  lives.send_signal(SIGINT);
+  CHECK(finish(first, lives).status == Status{.code = 130});
+}
