@@ -1,7 +1,9 @@
-# One interface target with the warnings, the sanitizers and the settings every target of ours is
-# compiled with. Asserts stay on in every build type: they guard what tests cannot reach.
+# ddp_compiler: the warnings and sanitizers of every target of ours; ddp_warnings: the former alone.
+# Asserts stay on in every build type: they guard what tests cannot reach.
+add_library(ddp_warnings INTERFACE)
 add_library(ddp_compiler INTERFACE)
-target_compile_options(ddp_compiler INTERFACE
+target_link_libraries(ddp_compiler INTERFACE ddp_warnings)
+target_compile_options(ddp_warnings INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion
   -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-qual -Wformat=2 -Wimplicit-fallthrough
   # Designated initializers leave fields at their defaults on purpose; gcc 12's -Wrestrict is wrong about
