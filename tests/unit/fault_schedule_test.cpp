@@ -120,7 +120,8 @@ TEST_CASE("what the launcher passes on is what the worker reads") {
   entry.progress.next = 2;
   entry.progress.done = {4, 7};
   entry.spec = spec("delay=5ms@rank=1,every=10steps,seed=9");
-  WorkerFaultEntry other{0, {}, spec("exit=3@rank=any,step=7,seed=1")};
+  WorkerFaultEntry other;
+  other.spec = spec("exit=3@rank=any,step=7,seed=1");
   const std::string text = format_entries({entry, other});
   CHECK(text == "3/2,4,7:delay=5ms@rank=1,every=10steps,seed=9;0/0:exit=3@rank=any,step=7,seed=1");
   const auto back = parse_entries(text);
