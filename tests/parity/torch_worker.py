@@ -95,10 +95,10 @@ class Model(torch.nn.Module):
 def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", required=True)
-    for name, value in (("context", 16), ("embed", 32), ("hidden", 256), ("layers", 2),
-                        ("batch", 256), ("steps", 50), ("warmup", 10), ("seed", 1)):
+    for name, value in (("context", 6), ("embed", 16), ("hidden", 128), ("layers", 1),
+                        ("batch", 256), ("steps", 400), ("warmup", 10), ("seed", 1)):
         parser.add_argument("--" + name, type=int, default=value)
-    for name, value in (("lr", 2e-3), ("weight-decay", 0.01), ("grad-clip", 1.0),
+    for name, value in (("lr", 2e-3), ("weight-decay", 1.0), ("grad-clip", 1.0),
                         ("held-out", 0.1)):
         parser.add_argument("--" + name, type=float, default=value)
     parser.add_argument("--losses", action="store_true")

@@ -103,6 +103,18 @@ TEST_CASE("a trained model writes like its text and knows held-out text") {
   CHECK(text[0].find("the rank ") != std::string::npos);
 }
 
+TEST_CASE("the project's own pages are learnt well enough to know their held-out ends") {
+  const std::string root = DDP_SOURCE_DIR;
+  const Ended run =
+      run_world(2, {"--json", "--data", root + "/docs/design.md", root + "/LICENSE"})[0];
+  CAPTURE(run.err);
+  REQUIRE(run.code == 0);
+  const auto entropy = json_values(run.out, "start", "order0_bits_per_byte");
+  const auto held_out = json_values(run.out, "validation", "bits_per_byte");
+  CHECK(std::strtod(held_out.at(0).c_str(), nullptr) <
+        0.9 * std::strtod(entropy.at(0).c_str(), nullptr));
+}
+
 TEST_CASE("run by hand, a worker prints a table") {
   const Folder folder;
   Process alone({"--data", folder.write("text", sample_text(500)), "--steps", "3"}, {});

@@ -18,10 +18,10 @@ namespace ddp::worker {
 inline constexpr int kVocabulary = 256;  // bytes
 
 struct ModelShape {
-  int context = 16;  // bytes the model sees
-  int embed = 32;    // numbers a byte becomes
-  int hidden = 256;  // width of a hidden layer
-  int layers = 2;    // hidden layers
+  int context = 6;   // bytes the model sees
+  int embed = 16;    // numbers a byte becomes
+  int hidden = 128;  // width of a hidden layer
+  int layers = 1;    // hidden layers
   bool operator==(const ModelShape&) const = default;
 };
 
