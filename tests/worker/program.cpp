@@ -80,19 +80,20 @@ std::string Folder::write(const std::string& name, const std::string& text) cons
   return at(name);
 }
 
-Process::Process(const std::vector<std::string>& arguments, const Environment& environment) {
+Process::Process(const std::vector<std::string>& arguments, const Environment& environment,
+                 const std::string& program) {
   int out[2];
   int err[2];
   REQUIRE(::pipe2(out, O_CLOEXEC) == 0);
   REQUIRE(::pipe2(err, O_CLOEXEC) == 0);
-  std::vector<std::string> argv{DDP_WORKER};
+  std::vector<std::string> argv{program};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   std::vector<std::string> envp = child_environment(environment);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, err[1], STDERR_FILENO);
-  const int error = ::posix_spawn(&pid_, DDP_WORKER, &actions, nullptr, pointers(argv).data(),
+  const int error = ::posix_spawn(&pid_, program.c_str(), &actions, nullptr, pointers(argv).data(),
                                   pointers(envp).data());
   posix_spawn_file_actions_destroy(&actions);
   ::close(out[1]);
@@ -156,8 +157,12 @@ bool Process::read_some(std::chrono::steady_clock::time_point deadline) {
 }
 
 void Process::wait_for_output(const std::string& text) {
+  wait_until([&](const std::string& out) { return out.find(text) != std::string::npos; });
+}
+
+void Process::wait_until(const std::function<bool(const std::string& out)>& holds) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (ended_.out.find(text) == std::string::npos) {
+  while (!holds(ended_.out)) {
     INFO("stderr: ", ended_.err);
     REQUIRE(read_some(deadline));
   }
@@ -198,6 +203,13 @@ std::vector<Ended> run_world(int world, const std::vector<std::string>& argument
   std::vector<Ended> ended;
   for (Process& rank : ranks) ended.push_back(rank.wait());
   return ended;
+}
+
+std::size_t occurrences(const std::string& all, const std::string& text) {
+  std::size_t count = 0;
+  for (std::size_t at = all.find(text); at != std::string::npos; at = all.find(text, at + 1))
+    ++count;
+  return count;
 }
 
 std::string sample_text(std::size_t bytes) {

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -52,16 +53,19 @@ using Environment = std::map<std::string, std::string>;
 // One worker process, killed at the latest when this object goes.
 class Process {
  public:
-  // Starts the worker with `arguments`. Of our own environment everything is passed on but the
-  // launcher's variables; `environment` is added.
-  Process(const std::vector<std::string>& arguments, const Environment& environment);
+  // Starts the worker, or another `program`, with `arguments`. Of our own environment everything is
+  // passed on but the launcher's variables; `environment` is added.
+  Process(const std::vector<std::string>& arguments, const Environment& environment,
+          const std::string& program = DDP_WORKER);
   Process(Process&& other) noexcept;
   Process& operator=(Process&&) = delete;
   ~Process();
 
   void signal(int number) const;
-  // Waits until standard output holds `text`; fails the test after a minute.
+  // Waits until standard output holds `text`, as wait_until.
   void wait_for_output(const std::string& text);
+  // Waits until `holds` is true of the standard output so far; fails the test after a minute.
+  void wait_until(const std::function<bool(const std::string& out)>& holds);
   // Waits for the end; a worker that outlives `limit` is killed and fails the test.
   Ended wait(std::chrono::seconds limit = std::chrono::seconds(60));
 
@@ -80,6 +84,9 @@ Environment rank_environment(int rank, int world, const ReservedPort& port);
 // Runs all ranks of a world of `world`, waits for all; rank 0's result is first.
 std::vector<Ended> run_world(int world, const std::vector<std::string>& arguments,
                              const Environment& more = {});
+
+// How often `text` occurs in `all`.
+std::size_t occurrences(const std::string& all, const std::string& text);
 
 // A text of `bytes` bytes with something to learn: words in an order that is not quite random.
 std::string sample_text(std::size_t bytes);
