@@ -1,10 +1,12 @@
 // worker: one rank of a data-parallel training run, or a run of its own.
+#include "common/env_names.hpp"
 #include "common/notify.hpp"
 #include "common/worker_env.hpp"
 #include "worker/checkpoint/checkpoints.hpp"
 #include "worker/comm/group.hpp"
 #include "worker/data/corpus.hpp"
 #include "worker/failure.hpp"
+#include "worker/gpu/load.hpp"
 #include "worker/model/engine.hpp"
 #include "worker/options.hpp"
 #include "worker/report.hpp"
@@ -12,9 +14,12 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <memory>
 #include <string>
+#include <utility>
 
 namespace {
 
@@ -30,11 +35,34 @@ void run(const Options& options, const WorkerEnv& env) {
   notifier.phase("load");
   const Corpus corpus =
       read_corpus(options.data, static_cast<std::size_t>(options.model.context), options.held_out);
+  const std::size_t part = largest_part(options, env.world_size);
+  const GpuBackend* const gpu = choose_backend(options.backend, options.type);
+  std::string why;
+  const int device = gpu == nullptr ? 0
+                                    : choose_device(env, gpu->device_count(why),
+                                                    std::getenv(env::kNcclHostId) != nullptr);
   notifier.phase("join");
   Group group = join_group(env, options.join_timeout);
-  add_cpu_communicator(group, env, options.comm_timeout);
-  const auto engine =
-      make_cpu_engine(options.model, largest_part(options, env.world_size), options.seed);
+  std::unique_ptr<Engine> engine;
+  if (gpu != nullptr) {
+    GpuParts parts =
+        gpu->open({.device = device,
+                   .rank = env.rank,
+                   .world_size = env.world_size,
+                   .shape = options.model,
+                   .max_batch = part,
+                   .seed = options.seed,
+                   .compute = options.type,
+                   .timeout = options.comm_timeout,
+                   .share = [&](const std::string& value) {
+                     return group.share("NCCL's unique id", value, options.join_timeout);
+                   }});
+    engine = std::move(parts.engine);
+    group.communicator = std::move(parts.communicator);
+  } else {
+    engine = make_cpu_engine(options.model, part, options.seed);
+  }
+  if (group.communicator == nullptr) add_cpu_communicator(group, env, options.comm_timeout);
   Report report(env.rank != 0  ? Report::Style::silent
                 : options.json ? Report::Style::json
                                : Report::Style::table);

@@ -117,6 +117,12 @@ void describe(CLI::App& app, Options& o) {
       ->type_name("NAME")
       ->default_str("auto")
       ->group(group);
+  const std::map<std::string, DataType> types{{"fp32", DataType::fp32}, {"bf16", DataType::bf16}};
+  app.add_option("--dtype", o.type, "Of matrix products: fp32, or bf16 on a GPU")
+      ->transform(CLI::Transformer(types, CLI::ignore_case))
+      ->type_name("NAME")
+      ->default_str("fp32")
+      ->group(group);
   app.add_flag("!--no-overlap", o.overlap,
                "Reduce gradients after the backward pass, not during it")
       ->group(group);

@@ -1,6 +1,7 @@
 // What the user asks of the worker on its command line.
 #pragma once
 
+#include "worker/gpu/backend.hpp"
 #include "worker/model/layout.hpp"
 
 #include <chrono>
@@ -37,6 +38,7 @@ struct Options {
   int keep = 3;
 
   Backend backend = Backend::automatic;
+  DataType type = DataType::fp32;
   bool overlap = true;
   std::chrono::milliseconds join_timeout{60000};
   std::chrono::milliseconds comm_timeout{60000};

@@ -5,6 +5,12 @@
 
 namespace ddp::worker {
 
+std::string Group::share(const std::string& key, const std::string& value,
+                         std::chrono::milliseconds timeout) {
+  if (server) store->set(key, value);
+  return store->get(key, timeout);
+}
+
 Group join_group(const WorkerEnv& env, std::chrono::milliseconds timeout) {
   Group group;
   if (env.world_size == 1) return group;

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 
 namespace ddp::worker {
 
@@ -16,6 +17,10 @@ struct Group {
   std::unique_ptr<StoreServer> server;  // rank 0 of a world of two or more
   std::unique_ptr<StoreClient> store;   // null in a world of one
   std::unique_ptr<Communicator> communicator;
+
+  // Rank 0's `value`, on every rank; the others' values are not looked at. Two ranks or more.
+  std::string share(const std::string& key, const std::string& value,
+                    std::chrono::milliseconds timeout);
 };
 
 // Everyone of `env`'s generation joined, store only: the communicator is still null.

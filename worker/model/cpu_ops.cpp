@@ -34,8 +34,18 @@ AlignedArray<T>::AlignedArray(std::size_t size)
 }
 
 template <class T>
-void CpuOps<T>::copy_in(Bytes& to, std::span<const std::uint8_t> from) {
-  std::copy(from.begin(), from.end(), to.data());
+void CpuOps<T>::copy_in(std::uint8_t* to, std::span<const std::uint8_t> from) {
+  std::copy(from.begin(), from.end(), to);
+}
+
+template <class T>
+void CpuOps<T>::copy_in(T* to, std::span<const T> from) {
+  std::copy(from.begin(), from.end(), to);
+}
+
+template <class T>
+void CpuOps<T>::copy_out(std::span<T> to, const T* from) {
+  std::copy_n(from, to.size(), to.data());
 }
 
 template <class T>

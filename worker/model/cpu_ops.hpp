@@ -41,7 +41,10 @@ class CpuOps {
 
   Array allocate(std::size_t size) { return Array(size); }
   Bytes allocate_bytes(std::size_t size) { return Bytes(size); }
-  void copy_in(Bytes& to, std::span<const std::uint8_t> from);
+  // To and from memory of the host; complete on return.
+  void copy_in(std::uint8_t* to, std::span<const std::uint8_t> from);
+  void copy_in(T* to, std::span<const T> from);
+  void copy_out(std::span<T> to, const T* from);
 
   // y[n x out] = x[n x in] w^T
   void linear(const T* x, const T* w, T* y, std::size_t n, std::size_t in, std::size_t out);

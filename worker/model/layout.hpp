@@ -7,6 +7,8 @@
 // sum beside the gradients (the loss, a request to stop) rides in the first bucket for free.
 #pragma once
 
+#include "worker/model/vocabulary.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -14,8 +16,6 @@
 #include <vector>
 
 namespace ddp::worker {
-
-inline constexpr int kVocabulary = 256;  // bytes
 
 struct ModelShape {
   int context = 6;   // bytes the model sees

@@ -94,8 +94,8 @@ class Model {
   std::size_t forward(const T* parameters, const Batch& batch) {
     const std::size_t n = batch.size();
     assert(n <= max_batch_ && batch.contexts.size() == n * context_);
-    ops_.copy_in(contexts_, batch.contexts);
-    ops_.copy_in(targets_, batch.targets);
+    ops_.copy_in(contexts_.data(), batch.contexts);
+    ops_.copy_in(targets_.data(), batch.targets);
     ops_.gather(parameters + layout_.embedding().offset, contexts_.data(), activations_[0].data(),
                 n, context_, embed_);
     for (std::size_t layer = 0; layer < layers_; ++layer) {

@@ -1,0 +1,83 @@
+// A worker of your own in C++: reads what ddp-launch sets, averages a gradient over the ranks with
+// Gloo, and tells the launcher where it stands. Built against an installed ddp-launch:
+//
+//   cmake -B build && cmake --build build
+//   ddp-launch --nproc 4 -- build/worker
+//
+// On GPUs, replace the Gloo part with NCCL: rank 0 makes the ncclUniqueId, passes it on through the
+// same FileStore (set and get), and each rank calls cudaSetDevice(env->local_rank) and
+// ncclCommInitRank.
+#include <ddp_launch/common/notify.hpp>
+#include <ddp_launch/common/worker_env.hpp>
+
+#include <gloo/allreduce.h>
+#include <gloo/math.h>
+#include <gloo/rendezvous/context.h>
+#include <gloo/rendezvous/file_store.h>
+#include <gloo/transport/tcp/device.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace {
+
+std::shared_ptr<gloo::Context> connect(const ddp::WorkerEnv& env) {
+  // DDP_RUN_DIR is this launch's own directory. A directory for each generation keeps what a killed
+  // attempt left there from the next one.
+  const char* const run_dir = std::getenv("DDP_RUN_DIR");
+  if (run_dir == nullptr) throw std::runtime_error("DDP_RUN_DIR is not set: start me with ddp-launch");
+  const std::string path = std::string(run_dir) + "/gloo-" + std::to_string(env.restart_count);
+  std::filesystem::create_directories(path);
+  gloo::rendezvous::FileStore store(path);
+  auto device = gloo::transport::tcp::CreateDevice("127.0.0.1");
+  auto context = std::make_shared<gloo::rendezvous::Context>(env.rank, env.world_size);
+  context->connectFullMesh(store, device);
+  return context;
+}
+
+void train(const ddp::WorkerEnv& env, ddp::Notifier& notifier) {
+  const auto context = connect(env);
+  notifier.ready();
+  std::vector<float> parameters(1000, 0.0f);
+  for (int step = 1; step <= 20; ++step) {
+    // The "loss" is the squared distance to a target that differs from rank to rank; the average of
+    // the gradients leads all ranks to the average of the targets.
+    std::vector<float> gradient(parameters.size());
+    for (std::size_t i = 0; i < gradient.size(); ++i)
+      gradient[i] = parameters[i] - static_cast<float>(env.rank);
+
+    gloo::AllreduceOptions options(context);
+    options.setOutput(gradient.data(), gradient.size());
+    options.setReduceFunction(
+        static_cast<void (*)(void*, const void*, const void*, std::size_t)>(&gloo::sum<float>));
+    gloo::allreduce(options);
+
+    for (std::size_t i = 0; i < gradient.size(); ++i)
+      parameters[i] -= 0.5f * gradient[i] / static_cast<float>(env.world_size);
+    notifier.step(step, {{"parameter", static_cast<double>(parameters[0])}});
+  }
+  std::printf("rank %d of %d: parameter %.4f\n", env.rank, env.world_size,
+              static_cast<double>(parameters[0]));
+}
+
+}  // namespace
+
+int main() {
+  const auto env = ddp::read_worker_env();
+  if (!env) {
+    std::fprintf(stderr, "%s\n", env.error().c_str());
+    return 2;
+  }
+  ddp::Notifier notifier = ddp::Notifier::from_environment();
+  try {
+    train(*env, notifier);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "rank %d: %s\n", env->rank, error.what());
+    return 1;
+  }
+}

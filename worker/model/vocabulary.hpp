@@ -1,0 +1,7 @@
+#pragma once
+
+namespace ddp::worker {
+
+inline constexpr int kVocabulary = 256;  // bytes
+
+}  // namespace ddp::worker
