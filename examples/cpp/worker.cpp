@@ -21,6 +21,7 @@
 #include <exception>
 #include <filesystem>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,7 @@ std::shared_ptr<gloo::Context> connect(const ddp::WorkerEnv& env) {
   // DDP_RUN_DIR is this launch's own directory. A directory for each generation keeps what a killed
   // attempt left there from the next one.
   const char* const run_dir = std::getenv("DDP_RUN_DIR");
-  if (run_dir == nullptr) throw std::runtime_error("DDP_RUN_DIR is not set: start me with ddp-launch");
+  if (run_dir == nullptr) throw std::runtime_error("DDP_RUN_DIR is not set: use ddp-launch");
   const std::string path = std::string(run_dir) + "/gloo-" + std::to_string(env.restart_count);
   std::filesystem::create_directories(path);
   gloo::rendezvous::FileStore store(path);

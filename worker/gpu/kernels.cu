@@ -1,5 +1,6 @@
-#include "worker/gpu/cuda_support.hpp"
 #include "worker/gpu/kernels.hpp"
+
+#include "worker/gpu/cuda_support.hpp"
 #include "worker/model/vocabulary.hpp"
 
 #include <cmath>
