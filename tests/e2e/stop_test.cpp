@@ -1,6 +1,7 @@
 // Somebody ends the launch: by a signal, from a terminal, or by killing a part of the launcher.
 #include "tests/e2e/launch.hpp"
 
+#include <sched.h>
 #include <signal.h>
 
 using namespace ddp::test;
@@ -10,6 +11,13 @@ namespace {
 // Workers with a data loader that left their session, in the way of those that leak.
 Words with_loader(const Words& steps) {
   return helper(Words{"fork", "[", "setsid", "ignore", "TERM", "pause", "]"} + steps);
+}
+
+// A shell, as it were, that runs the launch as its child and waits.
+Start under_parent(const Scene& scene, const Words& flags, const Words& command) {
+  return {.argv = helper(Words{"fork", "[", "exec", launcher_path(), "["} + flags + Words{"--"} +
+                         command + Words{"]", "]", "pause"}),
+          .env = scene.env};
 }
 
 void until_each(Process& launch, const std::string& text, int count) {
@@ -115,6 +123,53 @@ TEST_CASE("a terminal that hangs up ends the group") {
   until_each(launch, "up", 2);
   launch.hang_up();
   CHECK(finish(scene, launch).status == Status{.code = 128 + SIGHUP});
+}
+
+TEST_CASE("Ctrl-Z stops launcher and workers, and fg resumes them") {
+  const Scene scene;
+  auto start =
+      scene.start({"--nproc", "2"}, helper({"print", "up", "wait-file", scene.path("go")}));
+  start.new_group = true;
+  Process launch(std::move(start));
+  until_each(launch, "up", 2);
+  launch.send_signal(SIGTSTP);
+  launch.wait_stopped();
+  const Deadline deadline;
+  for (const auto& process : launch.below()) {
+    while (status_field(process.pid, "State") != "T (stopped)" && !deadline.passed()) sched_yield();
+    CHECK(status_field(process.pid, "State") == "T (stopped)");
+  }
+  write_file(scene.path("go"), "");
+  launch.send_signal(SIGCONT);
+  CHECK(finish(scene, launch).status == Status{.code = 0});
+}
+
+TEST_CASE("the group ends with the launcher's parent") {
+  const Scene scene;
+  Process parent(under_parent(scene, {"--nproc", "2"}, helper({"print", "up", "pause"})));
+  until_each(parent, "up", 2);
+  parent.send_signal(SIGKILL);
+  CHECK(parent.wait() == Status{.signal = SIGKILL});
+  CHECK(contains(parent.err(), "its parent has ended"));
+  parent.wait_nothing_left();
+  scene.check_no_file_left();
+}
+
+TEST_CASE("under nohup it outlives its parent") {
+  const Scene scene;
+  auto start =
+      under_parent(scene, {"--nproc", "1"},
+                   helper({"print", "up", "wait-file", scene.path("go"), "print", "done"}));
+  start.ignored = {SIGHUP};
+  Process parent(std::move(start));
+  until_each(parent, "up", 1);
+  parent.send_signal(SIGKILL);
+  CHECK(parent.wait_exit() == Status{.signal = SIGKILL});
+  write_file(scene.path("go"), "");
+  CHECK(parent.until("done") == "[0] done");
+  parent.wait();
+  CHECK(parent.err() == "");
+  parent.wait_nothing_left();
 }
 
 TEST_CASE("two launches at once do not disturb each other") {

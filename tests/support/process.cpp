@@ -3,6 +3,7 @@
 #include "tests/support/spawn.hpp"
 
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -237,6 +238,18 @@ std::vector<ProcessInfo> Process::below() const {
   auto found = processes_with(kTagVariable, tag_);
   std::erase_if(found, [this](const ProcessInfo& process) { return process.pid == pid_; });
   return found;
+}
+
+void Process::wait_stopped(const Deadline& deadline) {
+  siginfo_t info{};
+  // No descriptor tells of a stop: ask again and again, giving way to others meanwhile.
+  while (info.si_pid == 0) {
+    if (waitid(P_PIDFD, static_cast<id_t>(pidfd_), &info, WSTOPPED | WNOHANG) != 0) {
+      throw std::system_error(errno, std::generic_category(), "waitid");
+    }
+    if (deadline.passed()) timed_out("its stop");
+    sched_yield();
+  }
 }
 
 void Process::wait_nothing_left(const Deadline& deadline) {

@@ -91,6 +91,8 @@ class Process {
   Status wait(const Deadline& deadline = Deadline());
   // Its end alone, whoever holds the pipes.
   Status wait_exit(const Deadline& deadline = Deadline());
+  // Waits until it has been stopped by a signal.
+  void wait_stopped(const Deadline& deadline = Deadline());
   // Waits until no process that carries the tag and no descendant of this test process is left, and
   // reaps what came to the test process. Throws Timeout otherwise.
   void wait_nothing_left(const Deadline& deadline = Deadline());
