@@ -16,10 +16,9 @@ class Cgroup {
   static std::optional<Cgroup> make_leaf();
   // A new one below this one, where the next processes start after a kill() here.
   //
-  // Linux 6.14, and older ones that took over its fix of the race between fork and cgroup.kill,
-  // compare the kills the child's cgroup has seen with those of the parent's own, so that whatever
-  // clone3 starts within a cgroup that was killed once is killed at once, for ever (seen on 6.18:
-  // the second generation of a launch, and every later one).
+  // On Linux 6.18 whatever clone3 starts within a cgroup that was killed once is killed at once,
+  // for ever: the second generation of a launch, and every later one. A successor of it is not
+  // affected.
   std::optional<Cgroup> make_successor(int number) const;
 
   int fd() const { return directory_.get(); }  // for clone3's CLONE_INTO_CGROUP

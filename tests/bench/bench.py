@@ -10,6 +10,7 @@ import argparse
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -37,6 +38,8 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--lines", type=int, default=200_000, help="lines of each of the 4 ranks")
     parser.add_argument("--seconds", type=int, default=10, help="how long idling is watched")
+    parser.add_argument("--realtime", action="store_true",
+                        help="run all of it as SCHED_FIFO (root): for a machine that has other work")
     parser.add_argument("--quick", action="store_true")
     return parser.parse_args()
 
@@ -45,7 +48,10 @@ def measure_all(bench, options):
     began = time.monotonic()
     load = [os.getloadavg()[0]]
     noop, rounds = bench.program("noop"), options.rounds
-    data = {"rounds": rounds}
+    done = subprocess.run(["stat", "-f", "-c", "%T", bench.folder], capture_output=True, text=True, check=True)
+    realtime = os.sched_getscheduler(0) == os.SCHED_FIFO
+    data = {"rounds": rounds, "filesystem": done.stdout.strip(),
+            "priority": " (of others: the benchmark ran at real-time priority, every launcher alike)" if realtime else ""}
     data["launch"] = launch_exit.measure(bench, SIZES, rounds, (("static no-op", [noop]), ("/bin/true", ["/bin/true"])))
     data["death"] = {how: death.measure(bench, 4, rounds, way) for how, way in (("SIGKILL", "kill"), ("exit 3", "exit=3"))}
     data["restart"] = death.measure_restart(bench, 4, rounds)
@@ -60,8 +66,12 @@ def measure_all(bench, options):
 def main():
     options = arguments()
     become_subreaper()
+    if options.realtime:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through the finally clause: nothing is left running
-    folder = tempfile.mkdtemp(prefix="ddp-bench-")
+    # In memory, where there is such a place, as XDG_RUNTIME_DIR is on a desktop: every launcher's TMPDIR is within, and
+    # ext4 gets slower with every file that was removed in the last minutes (docs/benchmarks.md, "What was tried").
+    folder = tempfile.mkdtemp(prefix="ddp-bench-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
     slurm = None
     try:
         if options.quick:

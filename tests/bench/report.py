@@ -114,9 +114,9 @@ def measured(data, peers, missing, folder):
     left_out = "".join(f"\nLeft out: {name}: {why}." for name, why in missing.items())
     load = "; ".join(f"{value:.1f}" for value in data["load"])
     text = [f"Measured {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())} at commit {commit(folder)} on "
-            f"{machine()}; {system()}. Load average before and after: {load}. "
+            f"{machine()}; {system()}. Load average before and after: {load}{data['priority']}. "
             f"{data['rounds']} rounds (less for peers that take seconds; {data['seconds']:.0f} s in all). "
-            "The launchers take turns within each round.\n\n" + versions + left_out]
+            f"The launchers take turns within each round. TMPDIR is on {data['filesystem']}.\n\n" + versions + left_out]
     text.append("### Targets\n\n" + table(["target", "measured", "met"], targets.judge(data)))
     text.append("### Launch and exit of N workers\n\nms, median / worst (ratio of the medians to the bare loop).\n\n"
                 + launch_exit(data["launch"], peers))
