@@ -29,12 +29,12 @@ def check(bench):
     for how, code in (("kill", 137), ("exit=3", 3)):
         figures, ends = death.measure(bench, 4, 3, how)
         for metric, one in figures[OURS].items():
-            # A second where a hundredth is the target: a loaded machine passes, a lost event does not.
-            expect(one.values and not one.failed and one.worst < 1000, f"{metric} after {how}")
+            # Seconds where a hundredth is the target: a loaded machine passes, a lost event does not.
+            expect(one.values and not one.failed and one.worst < 3000, f"{metric} after {how}")
         expect(ends[OURS].codes == {code}, f"exit code after {how}: {ends[OURS].codes}")
         expect(ends[OURS].left_behind == 0, f"processes left behind after {how}")
     for metric, one in death.measure_restart(bench, 4, 2)[OURS].items():
-        expect(one.values and not one.failed and one.worst < 3000, metric)
+        expect(one.values and not one.failed and one.worst < 10000, metric)
     for way in ("block", "each"):
         output = tagged.measure(bench, 4, 20_000, 1, way)[OURS]
         expect(output.rate.values and not output.rate.failed, f"tagged output ({way})")
