@@ -17,7 +17,9 @@ inline float exponential(float x) {
   constexpr float kRoundToInteger = 12582912.0f;  // 1.5 * 2^23
   x = x < -87.0f ? -87.0f : x;
   x = x > 87.0f ? 87.0f : x;
-  const float n = (x * kLog2E + kRoundToInteger) - kRoundToInteger;
+  // A NaN stays one through r alone: as an exponent it would have no integer to become.
+  const float finite = x > -87.0f ? x : -87.0f;
+  const float n = (finite * kLog2E + kRoundToInteger) - kRoundToInteger;
   const float r = (x - n * kLn2High) - n * kLn2Low;
   float p = 1.9875691500e-4f;
   p = p * r + 1.3981999507e-3f;
