@@ -2,6 +2,8 @@
 
 #include "launcher/toml_text.hpp"
 
+#include <toml++/toml.h>
+
 #include <fcntl.h>
 #include <unistd.h>
 

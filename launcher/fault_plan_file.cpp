@@ -3,6 +3,8 @@
 #include "common/parse.hpp"
 #include "launcher/toml_text.hpp"
 
+#include <toml++/toml.h>
+
 #include <cerrno>
 #include <charconv>
 #include <cstring>

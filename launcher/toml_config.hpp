@@ -6,6 +6,8 @@
 
 namespace ddp {
 struct TomlAssert {};
+// A function, for a throw that the compiler sees within toml++'s noexcept members draws warnings.
+[[noreturn]] inline void fail_toml_assert() { throw TomlAssert{}; }
 }  // namespace ddp
 
-#define TOML_ASSERT(expr) ((expr) ? void() : throw ::ddp::TomlAssert{})
+#define TOML_ASSERT(expr) ((expr) ? void() : ::ddp::fail_toml_assert())

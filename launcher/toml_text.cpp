@@ -2,6 +2,9 @@
 
 #include "launcher/toml_config.hpp"
 
+#include <toml++/toml.h>
+
+#include <utility>
 #include <vector>
 
 namespace ddp {

@@ -1,12 +1,16 @@
-// The one way TOML is read here. Includes toml++: for source files, never for other headers.
+// The one way TOML is read here. Who uses the table includes <toml++/toml.h>.
 #pragma once
 
 #include "common/result.hpp"
 
-#include <toml++/toml.h>
-
 #include <string>
 #include <string_view>
+
+namespace toml {
+inline namespace v3 {
+class table;
+}
+}  // namespace toml
 
 namespace ddp {
 
