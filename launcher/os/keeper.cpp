@@ -98,16 +98,21 @@ class Keeper {
     }
   }
 
-  void pass_on(int signal) {
+  void tell(int signal) {
     const auto byte = static_cast<unsigned char>(signal);
     // The pipe is non-blocking: a supervisor that has not read 64 Ki signals does not need one
     // more.
     [[maybe_unused]] const ssize_t written = ::write(to_supervisor_.get(), &byte, 1);
+  }
+
+  void pass_on(int signal) {
+    tell(signal);
     ::kill(supervisor_, SIGCONT);  // a stopped one could not hear
   }
 
   void suspend() {
-    pass_on(SIGTSTP);
+    // No SIGCONT with it: it could come right behind the supervisor's own stop and undo it.
+    tell(SIGTSTP);
     siginfo_t info{};
     // The supervisor stops itself once its workers are; bounded, because it may be ending instead.
     for (int i = 0; i < 100; ++i) {
