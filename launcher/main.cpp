@@ -7,6 +7,7 @@
 #include "launcher/os/keeper.hpp"
 #include "launcher/os/run_dir.hpp"
 #include "launcher/os/signals.hpp"
+#include "launcher/output/colour.hpp"
 #include "launcher/supervisor.hpp"
 #include "launcher/worker_environment.hpp"
 
@@ -52,7 +53,7 @@ int main(int argc, char** argv) {
   if (options.dry_run)
     return write_all(STDOUT_FILENO, dry_run_table(options, environ)) ? 0 : core::kSystemRefused;
 
-  log::start("ddp-launch", options.log_level, ::isatty(STDERR_FILENO) == 1);
+  log::start("ddp-launch", options.log_level, out::wants_colour(STDERR_FILENO));
   const auto run_dir = os::make_run_dir();
   if (!run_dir) {
     write_all(STDERR_FILENO, "ddp-launch: " + run_dir.error() + "\n");

@@ -1,9 +1,8 @@
 #include "launcher/supervisor.hpp"
 
-#include "common/env_names.hpp"
 #include "common/log.hpp"
 #include "launcher/core/exit_code.hpp"
-#include "launcher/event_log.hpp"
+#include "launcher/narrator.hpp"
 #include "launcher/os/descendants.hpp"
 #include "launcher/os/notify_socket.hpp"
 #include "launcher/os/oom.hpp"
@@ -11,8 +10,8 @@
 #include "launcher/os/run_dir.hpp"
 #include "launcher/os/signal_inbox.hpp"
 #include "launcher/os/signals.hpp"
+#include "launcher/output/colour.hpp"
 #include "launcher/output/router.hpp"
-#include "launcher/verdict_text.hpp"
 #include "launcher/worker_environment.hpp"
 #include "launcher/worker_set.hpp"
 
@@ -26,10 +25,8 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <deque>
-#include <filesystem>
 #include <optional>
 
 namespace ddp {
@@ -42,17 +39,14 @@ constexpr auto kFinalWait = std::chrono::seconds(5);
 // After the last process of a generation has gone its output is at hand in the pipes; only a
 // console that nobody reads makes this wait.
 constexpr auto kDrainWait = std::chrono::seconds(5);
-constexpr int kTailLines = 20;
 // A teardown that is over sooner needs no explanation.
 constexpr auto kTellWaitingAfter = std::chrono::seconds(1);
-
-bool console_colour(int fd) { return ::isatty(fd) == 1 && std::getenv(env::kNoColor) == nullptr; }
 
 out::RouterConfig router_config(const Options& options, const std::string& log_dir) {
   out::RouterConfig config;
   config.style = options.output;
-  config.colour_out = console_colour(STDOUT_FILENO);
-  config.colour_err = console_colour(STDERR_FILENO);
+  config.colour_out = out::wants_colour(STDOUT_FILENO);
+  config.colour_err = out::wants_colour(STDERR_FILENO);
   config.nproc = options.nproc;
   config.first_rank = options.first_rank();
   config.world_size = options.world_size();
@@ -74,6 +68,7 @@ class Supervisor {
         waiting_timer_(io_),
         router_(io_, router_config(options, log_dir_), STDOUT_FILENO, STDERR_FILENO,
                 [this](const std::string& loss) { warn(loss); }),
+        narrator_(options, router_),
         workers_(io_, options.nproc, place.cgroup ? &*place.cgroup : nullptr,
                  [this](core::LocalRank rank, core::ExitStatus status) { exited(rank, status); }),
         signals_(io_, std::move(from_keeper), os::open_signal_fd(),
@@ -103,16 +98,7 @@ class Supervisor {
       error(std::string("the system refused what a launch needs: ") + std::strerror(errno));
       return core::kSystemRefused;
     }
-    if (!log_dir_.empty()) {
-      std::error_code failed;
-      std::filesystem::create_directories(log_dir_, failed);
-      if (failed) {
-        warn(log_dir_ + ": " + failed.message() + "; no logs are kept");
-      } else {
-        events_ =
-            EventLog(log_dir_ + "/events.jsonl", [this](const std::string& loss) { warn(loss); });
-      }
-    }
+    if (!log_dir_.empty()) narrator_.record_in(log_dir_);
     for (int rank = 0; rank < options_.nproc; ++rank) {
       auto socket = os::NotifySocket::open(
           io_, notify_path(rank),
@@ -123,11 +109,7 @@ class Supervisor {
       }
       notify_.push_back(std::move(*socket));
     }
-    events_.write(Clock::now(), "run_started",
-                  {{"run_id", options_.run_id},
-                   {"nproc", std::int64_t{options_.nproc}},
-                   {"nnodes", std::int64_t{options_.nnodes}},
-                   {"first_rank", std::int64_t{options_.first_rank()}}});
+    narrator_.run_started();
     return 0;
   }
 
@@ -162,7 +144,7 @@ class Supervisor {
   }
 
   void carry_out(const core::BeginGeneration& begin) {
-    events_.write(Clock::now(), "generation_began", {{"gen", std::int64_t{begin.generation}}});
+    narrator_.generation_began(begin.generation);
     if (begin.generation > 0) {
       for (const auto& socket : notify_) socket->discard_queued();
     }
@@ -184,17 +166,11 @@ class Supervisor {
     // Through the loop, so that a signal is heard between any two workers.
     boost::asio::post(io_, [this, outcome, rank = spawn.local_rank, gen = spawn.generation] {
       if (const auto* pid = std::get_if<int>(&outcome)) {
-        events_.write(Clock::now(), "worker_started",
-                      {{"gen", std::int64_t{gen}},
-                       {"rank", std::int64_t{options_.first_rank() + rank}},
-                       {"pid", std::int64_t{*pid}}});
+        narrator_.worker_started(gen, rank, *pid);
         feed(core::WorkerStarted{rank, *pid});
       } else {
         const auto& failed = std::get<core::SpawnError>(outcome);
-        events_.write(Clock::now(), "spawn_failed",
-                      {{"gen", std::int64_t{gen}},
-                       {"rank", std::int64_t{options_.first_rank() + rank}},
-                       {"errno", std::int64_t{failed.error_number}}});
+        narrator_.spawn_failed(gen, rank, failed);
         feed(core::SpawnFailed{rank, failed});
       }
     });
@@ -234,9 +210,7 @@ class Supervisor {
   void carry_out(const core::EndGeneration& end) {
     waiting_timer_.cancel();
     workers_.end(Clock::now() + kFinalWait, [this, end](std::vector<core::Survivor> survivors) {
-      events_.write(Clock::now(), "processes_gone",
-                    {{"gen", std::int64_t{end.generation}},
-                     {"survivors", static_cast<std::int64_t>(survivors.size())}});
+      narrator_.processes_gone(end.generation, survivors.size());
       router_.end_generation(Clock::now() + kDrainWait,
                              [this, survivors = std::move(survivors)]() mutable {
                                reservation_.reset();
@@ -246,17 +220,11 @@ class Supervisor {
   }
 
   void carry_out(const core::GroupRunning& running) {
-    events_.write(Clock::now(), "group_running", {{"gen", std::int64_t{running.generation}}});
-    log::write(log::Level::info, fmt::format("attempt {}: {} workers are started, MASTER_PORT {}",
-                                             running.generation, options_.nproc, port_));
+    narrator_.group_running(running.generation, port_);
   }
 
   void carry_out(const core::TeardownBegan& teardown) {
-    cause_time_ = local_time(Clock::now());
-    events_.write(Clock::now(), "teardown_began",
-                  {{"gen", std::int64_t{group_.generation()}},
-                   {"rank", rank_field(core::blamed_rank(teardown.cause))},
-                   {"waiting_for", static_cast<std::int64_t>(teardown.waiting_for.size())}});
+    narrator_.teardown_began(group_.generation(), teardown);
     if (teardown.waiting_for.empty()) return;
     waiting_timer_.expires_after(kTellWaitingAfter);
     waiting_timer_.async_wait([this, kill_at = teardown.kill_at](boost::system::error_code ec) {
@@ -265,38 +233,19 @@ class Supervisor {
       for (const auto& worker : group_.verdict().workers) {
         if (worker.pid > 0 && !worker.status) waiting_for.push_back(worker.local_rank);
       }
-      router_.notice(waiting_text(waiting_for, options_.first_rank(), kill_at - Clock::now()));
+      narrator_.still_waiting(waiting_for, kill_at - Clock::now());
     });
   }
 
   void carry_out(const core::TeardownEscalated& escalated) {
     waiting_timer_.cancel();
-    events_.write(Clock::now(), "killed",
-                  {{"gen", std::int64_t{group_.generation()}},
-                   {"count", static_cast<std::int64_t>(escalated.waiting_for.size())},
-                   {"by_request", escalated.by_request}});
+    narrator_.teardown_escalated(group_.generation(), escalated);
   }
 
-  void carry_out(const core::GenerationOver& over) {
-    const auto rank = over.verdict.cause ? core::blamed_rank(*over.verdict.cause) : std::nullopt;
-    events_.write(Clock::now(), "generation_ended",
-                  {{"gen", std::int64_t{over.verdict.generation}},
-                   {"exit_code", std::int64_t{core::exit_code_of(over.verdict)}},
-                   {"rank", rank_field(rank)}});
-    VerdictContext context;
-    context.first_rank = options_.first_rank();
-    context.max_restarts = options_.group.restart.max_restarts;
-    context.program = options_.command.front();
-    context.local_time = cause_time_;
-    context.colour = console_colour(STDERR_FILENO);
-    if (rank) context.tail = router_.tail(*rank, kTailLines);
-    std::string text = verdict_text(over.verdict, context);
-    if (over.decision) text += decision_text(*over.decision, context);
-    if (!text.empty()) router_.notice(text);
-  }
+  void carry_out(const core::GenerationOver& over) { narrator_.generation_over(over); }
 
   void carry_out(const core::Finish& finish) {
-    events_.write(Clock::now(), "run_finished", {{"exit_code", std::int64_t{finish.exit_code}}});
+    narrator_.run_finished(finish.exit_code);
     // The keeper removes both too; but should it have died, nobody else does.
     if (place_.cgroup) place_.cgroup->remove();
     os::remove_run_dir(place_.run_dir);
@@ -313,14 +262,7 @@ class Supervisor {
       const auto oom_now = signaled->signal == SIGKILL ? os::oom_kills() : oom_before_;
       oom_killed = oom_now && oom_before_ && *oom_now > *oom_before_;
     }
-    const auto* code = std::get_if<core::Exited>(&status);
-    const auto* signaled = std::get_if<core::Signaled>(&status);
-    events_.write(Clock::now(), "worker_exited",
-                  {{"gen", std::int64_t{group_.generation()}},
-                   {"rank", std::int64_t{options_.first_rank() + rank}},
-                   {code != nullptr ? "code" : "signal",
-                    std::int64_t{code != nullptr ? code->code : signaled->signal}},
-                   {"oom_killed", oom_killed}});
+    narrator_.worker_exited(group_.generation(), rank, status, oom_killed);
     feed(core::WorkerExited{rank, status, oom_killed});
   }
 
@@ -344,9 +286,6 @@ class Supervisor {
     return fmt::format("{}/notify.{}", place_.run_dir, rank);
   }
   const std::string& run_dir() const { return log_dir_.empty() ? place_.run_dir : log_dir_; }
-  std::int64_t rank_field(std::optional<core::LocalRank> rank) const {
-    return rank ? options_.first_rank() + *rank : -1;
-  }
   void warn(const std::string& text) { log::write(log::Level::warn, text); }
   void error(const std::string& text) { log::write(log::Level::error, text); }
 
@@ -360,8 +299,8 @@ class Supervisor {
   boost::asio::steady_timer deadline_timer_;
   std::optional<core::TimePoint> armed_;
   boost::asio::steady_timer waiting_timer_;
-  EventLog events_;
   out::Router router_;
+  Narrator narrator_;
   WorkerSet workers_;
   os::SignalInbox signals_;
   std::vector<std::unique_ptr<os::NotifySocket>> notify_;
@@ -369,7 +308,6 @@ class Supervisor {
   std::uint16_t port_ = 0;
   os::ScopedFd dev_null_;
   std::optional<std::uint64_t> oom_before_;
-  std::string cause_time_;
   std::optional<int> exit_code_;
 };
 

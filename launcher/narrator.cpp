@@ -1,0 +1,132 @@
+#include "launcher/narrator.hpp"
+
+#include "common/log.hpp"
+#include "launcher/core/exit_code.hpp"
+#include "launcher/output/colour.hpp"
+#include "launcher/verdict_text.hpp"
+
+#include <fmt/core.h>
+
+#include <unistd.h>
+
+#include <filesystem>
+
+namespace ddp {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kTailLines = 20;
+
+std::int64_t number(std::size_t count) { return static_cast<std::int64_t>(count); }
+
+}  // namespace
+
+void Narrator::record_in(const std::string& log_dir) {
+  const auto warn = [](const std::string& text) { log::write(log::Level::warn, text); };
+  std::error_code failed;
+  std::filesystem::create_directories(log_dir, failed);
+  if (failed) {
+    warn(log_dir + ": " + failed.message() + "; no logs are kept");
+  } else {
+    events_ = EventLog(log_dir + "/events.jsonl", warn);
+  }
+}
+
+void Narrator::run_started() {
+  events_.write(Clock::now(), "run_started",
+                {{"run_id", options_.run_id},
+                 {"nproc", std::int64_t{options_.nproc}},
+                 {"nnodes", std::int64_t{options_.nnodes}},
+                 {"first_rank", std::int64_t{options_.first_rank()}}});
+}
+
+void Narrator::generation_began(core::Generation generation) {
+  events_.write(Clock::now(), "generation_began", {{"gen", std::int64_t{generation}}});
+}
+
+void Narrator::worker_started(core::Generation generation, core::LocalRank rank, int pid) {
+  events_.write(
+      Clock::now(), "worker_started",
+      {{"gen", std::int64_t{generation}}, {"rank", global(rank)}, {"pid", std::int64_t{pid}}});
+}
+
+void Narrator::spawn_failed(core::Generation generation, core::LocalRank rank,
+                            const core::SpawnError& error) {
+  events_.write(Clock::now(), "spawn_failed",
+                {{"gen", std::int64_t{generation}},
+                 {"rank", global(rank)},
+                 {"errno", std::int64_t{error.error_number}}});
+}
+
+void Narrator::group_running(core::Generation generation, std::uint16_t master_port) {
+  events_.write(Clock::now(), "group_running", {{"gen", std::int64_t{generation}}});
+  log::write(log::Level::info, fmt::format("attempt {}: {} workers are started, MASTER_PORT {}",
+                                           generation, options_.nproc, master_port));
+}
+
+void Narrator::worker_exited(core::Generation generation, core::LocalRank rank,
+                             const core::ExitStatus& status, bool oom_killed) {
+  const auto* code = std::get_if<core::Exited>(&status);
+  const auto* signaled = std::get_if<core::Signaled>(&status);
+  events_.write(Clock::now(), "worker_exited",
+                {{"gen", std::int64_t{generation}},
+                 {"rank", global(rank)},
+                 {code != nullptr ? "code" : "signal",
+                  std::int64_t{code != nullptr ? code->code : signaled->signal}},
+                 {"oom_killed", oom_killed}});
+}
+
+void Narrator::teardown_began(core::Generation generation, const core::TeardownBegan& teardown) {
+  cause_time_ = local_time(Clock::now());
+  events_.write(Clock::now(), "teardown_began",
+                {{"gen", std::int64_t{generation}},
+                 {"rank", rank_field(core::blamed_rank(teardown.cause))},
+                 {"waiting_for", number(teardown.waiting_for.size())}});
+}
+
+void Narrator::still_waiting(const std::vector<core::LocalRank>& waiting_for,
+                             core::Nanoseconds left) {
+  router_.notice(waiting_text(waiting_for, options_.first_rank(), left));
+}
+
+void Narrator::teardown_escalated(core::Generation generation,
+                                  const core::TeardownEscalated& escalated) {
+  events_.write(Clock::now(), "killed",
+                {{"gen", std::int64_t{generation}},
+                 {"count", number(escalated.waiting_for.size())},
+                 {"by_request", escalated.by_request}});
+}
+
+void Narrator::processes_gone(core::Generation generation, std::size_t survivors) {
+  events_.write(Clock::now(), "processes_gone",
+                {{"gen", std::int64_t{generation}}, {"survivors", number(survivors)}});
+}
+
+void Narrator::generation_over(const core::GenerationOver& over) {
+  const auto rank = over.verdict.cause ? core::blamed_rank(*over.verdict.cause) : std::nullopt;
+  events_.write(Clock::now(), "generation_ended",
+                {{"gen", std::int64_t{over.verdict.generation}},
+                 {"exit_code", std::int64_t{core::exit_code_of(over.verdict)}},
+                 {"rank", rank_field(rank)}});
+  VerdictContext context;
+  context.first_rank = options_.first_rank();
+  context.max_restarts = options_.group.restart.max_restarts;
+  context.program = options_.command.front();
+  context.local_time = cause_time_;
+  context.colour = out::wants_colour(STDERR_FILENO);
+  if (rank) context.tail = router_.tail(*rank, kTailLines);
+  std::string text = verdict_text(over.verdict, context);
+  if (over.decision) text += decision_text(*over.decision, context);
+  if (!text.empty()) router_.notice(text);
+}
+
+void Narrator::run_finished(int exit_code) {
+  events_.write(Clock::now(), "run_finished", {{"exit_code", std::int64_t{exit_code}}});
+}
+
+std::int64_t Narrator::rank_field(std::optional<core::LocalRank> rank) const {
+  return rank ? global(*rank) : -1;
+}
+
+}  // namespace ddp

@@ -1,0 +1,53 @@
+// Tells what happens in a launch: to events.jsonl as data, and to the user in words. Decides
+// nothing; the supervisor calls it where something happened, before it acts on it.
+#pragma once
+
+#include "launcher/core/action.hpp"
+#include "launcher/event_log.hpp"
+#include "launcher/options.hpp"
+#include "launcher/output/router.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ddp {
+
+class Narrator {
+ public:
+  // Both are borrowed. Messages go through `router`, in order with the workers' lines.
+  Narrator(const Options& options, out::Router& router) : options_(options), router_(router) {}
+
+  // Creates `log_dir` (D/<run_id>) and its events.jsonl; a failure is told, and no events are kept.
+  void record_in(const std::string& log_dir);
+  EventLog& events() { return events_; }
+
+  void run_started();
+  void generation_began(core::Generation generation);
+  void worker_started(core::Generation generation, core::LocalRank rank, int pid);
+  void spawn_failed(core::Generation generation, core::LocalRank rank,
+                    const core::SpawnError& error);
+  void group_running(core::Generation generation, std::uint16_t master_port);
+  void worker_exited(core::Generation generation, core::LocalRank rank,
+                     const core::ExitStatus& status, bool oom_killed);
+  void teardown_began(core::Generation generation, const core::TeardownBegan& teardown);
+  // Some seconds into a teardown.
+  void still_waiting(const std::vector<core::LocalRank>& waiting_for, core::Nanoseconds left);
+  void teardown_escalated(core::Generation generation, const core::TeardownEscalated& escalated);
+  void processes_gone(core::Generation generation, std::size_t survivors);
+  // The verdict, for the reader in a hurry.
+  void generation_over(const core::GenerationOver& over);
+  void run_finished(int exit_code);
+
+ private:
+  std::int64_t global(core::LocalRank rank) const { return options_.first_rank() + rank; }
+  std::int64_t rank_field(std::optional<core::LocalRank> rank) const;
+
+  const Options& options_;
+  out::Router& router_;
+  EventLog events_;
+  std::string cause_time_;  // when the present generation's cause was seen, by the user's clock
+};
+
+}  // namespace ddp
