@@ -90,6 +90,7 @@ class Router::Impl {
 
   void end_generation(Clock::time_point deadline, std::function<void()> done) {
     done_ = std::move(done);
+    for (const auto& source : sources_) source->hold(false);
     drain_timer_.expires_at(deadline);
     drain_timer_.async_wait([this, alive = alive_](const boost::system::error_code& cancelled) {
       if (!cancelled && *alive) drain_over();
@@ -131,6 +132,16 @@ class Router::Impl {
 
   void on_line(std::function<void(int, Stream, std::string_view)> observer) {
     context_.observer = std::move(observer);
+  }
+
+  bool hold(int local_rank, bool held) {
+    bool any = false;
+    for (const auto& source : sources_) {
+      if (source->local_rank() != local_rank || source->ended()) continue;
+      source->hold(held);
+      any = true;
+    }
+    return any;
   }
 
   void notice(std::string_view text) { err_->notice(text); }
@@ -305,6 +316,7 @@ std::optional<Clock::time_point> Router::last_output(int local_rank) const {
 void Router::on_line(std::function<void(int, Stream, std::string_view)> observer) {
   impl_->on_line(std::move(observer));
 }
+bool Router::hold(int local_rank, bool held) { return impl_->hold(local_rank, held); }
 void Router::notice(std::string_view text) { impl_->notice(text); }
 
 }  // namespace ddp::out

@@ -99,6 +99,11 @@ class Router {
   // 64 KiB of a longer one. Off when empty.
   void on_line(std::function<void(int local_rank, Stream, std::string_view line)> observer);
 
+  // Stops reading a worker's pipes, so that it blocks once they are full, or reads them again.
+  // False where it has none: its output goes to its files directly. end_generation() reads them
+  // whatever.
+  bool hold(int local_rank, bool held);
+
   // A message of the launcher itself on stderr, in order with the workers' lines and never inside
   // one.
   void notice(std::string_view text);

@@ -24,6 +24,7 @@ Source::Source(SourceContext& context, os::ScopedFd pipe, Where where)
 }
 
 void Source::watch() {
+  waiting_ = true;
   pipe_.async_wait(asio::posix::stream_descriptor::wait_read,
                    [self = shared_from_this()](const boost::system::error_code&) {
                      if (!self->ended_) self->turn();
@@ -32,7 +33,10 @@ void Source::watch() {
 
 // One read: others have their turn before the next.
 void Source::turn() {
+  waiting_ = false;
+  if (held_) return;  // hold(false) goes on
   if (where_.console != nullptr && !where_.console->admits(id())) {
+    waiting_ = true;
     where_.console->park([weak = weak_from_this()] {
       const auto self = weak.lock();
       if (self && !self->ended_) self->turn();
@@ -46,6 +50,11 @@ void Source::turn() {
     if (where_.console != nullptr) where_.console->flush();
   }
   if (!ended_) watch();
+}
+
+void Source::hold(bool held) {
+  held_ = held;
+  if (!held_ && !waiting_ && !ended_) watch();
 }
 
 // As read(2), with -1 only for "nothing now": a pipe that cannot be read is at its end.

@@ -47,8 +47,12 @@ class Source : public std::enable_shared_from_this<Source> {
   void start() { watch(); }
   bool ended() const { return ended_; }
   int rank() const { return where_.rank; }
+  int local_rank() const { return where_.local_rank; }
   Stream stream() const { return where_.stream; }
   Console::Writer id() const { return this; }
+
+  // Reads nothing until it is called again with false.
+  void hold(bool held);
 
   // Reads what the pipe still holds, at most its capacity, whatever the console takes; then ends.
   // True if another process still has the pipe open.
@@ -76,6 +80,8 @@ class Source : public std::enable_shared_from_this<Source> {
   LineSplitter splitter_;
   std::string last_segment_;  // the newest state of a progress bar shown on a terminal
   bool ended_ = false;
+  bool held_ = false;
+  bool waiting_ = false;  // for the pipe, or parked at the console
 };
 
 }  // namespace ddp::out

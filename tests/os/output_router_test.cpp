@@ -209,4 +209,38 @@ TEST_CASE_FIXTURE(Fixture, "one pipe for both streams keeps the order of reading
   }
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "a held rank blocks when its pipe is full, others go on, and nothing is lost") {
+  constexpr int kLines = 4000;  // 200 KB: three pipes full
+  Pipe out;
+  Reader reader(std::move(out.read));
+  {
+    Router router(io, config(2), out.write.get(), out.write.get(), report());
+    const auto lines = [](const char* name) {
+      for (int i = 0; i < kLines; ++i)
+        write_all(STDOUT_FILENO, name + std::to_string(i) + std::string(40, '.') + "\n");
+    };
+    int held_left = 0;
+    router.on_line([&](int rank, Stream, std::string_view) { held_left += rank == 0; });
+    const pid_t held = spawn_writer(router, 0, 0, [&] { lines("held "); });
+    CHECK(router.hold(0, true));
+    const pid_t free = spawn_writer(router, 0, 1, [&] { lines("free "); });
+    int free_end = 0;
+    const auto deadline = Clock::now() + kTestDeadline;
+    while (::waitpid(free, &free_end, WNOHANG) == 0 && Clock::now() < deadline)
+      io.run_for(std::chrono::milliseconds(1));
+    CHECK(free_end == 0);
+    CHECK(held_left == 0);
+    CHECK(::waitpid(held, nullptr, WNOHANG) == 0);
+    SUBCASE("until it is let go") { CHECK(router.hold(0, false)); }
+    SUBCASE("until the generation ends") {}
+    drain(io, router);
+    CHECK(held_left == kLines);
+    CHECK(reap(held) == 0);
+    CHECK_FALSE(router.hold(0, true));  // nothing left to hold
+    out.write.reset();
+  }
+  CHECK(lines_of(reader.text()).size() == 2 * kLines);
+}
+
 }  // namespace ddp::out
