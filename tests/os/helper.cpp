@@ -151,6 +151,14 @@ const std::map<std::string_view, Step>& steps() {
       {"close", [](Words& w, auto s) { close(static_cast<int>(w.number(s))); }},
       // System
       {"notify", [](Words& w, auto s) { notify(unescape(expand(w.next(s)))); }},
+      {"sync", [](Words&, auto) { sync(); }},
+      {"step", [](Words& w, auto s) { step(w.number(s)); }},
+      {"steps",
+       [](Words& w, auto s) {
+         const long first = w.number(s);
+         const long last = w.number(s);
+         for (long number = first; number <= last; ++number) step(number);
+       }},
       {"listen-master", [](Words&, auto) { listen_master(); }},
       {"no-core", [](Words&, auto) { no_core(); }},
       // Choices

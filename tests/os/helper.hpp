@@ -20,7 +20,10 @@
 // Processes:  fork [ STEPS ] (the parent goes on once the child is ready: at `ready`, a step that
 //             waits, or its end) | ready | setsid | setpgid | exec PROGRAM [ ARGUMENTS ]
 // Files:      touch PATH | append PATH TEXT (a line) | close FD
-// System:     notify TEXT (a datagram to NOTIFY_SOCKET; \n understood) | listen-master (binds and
+// System:     notify TEXT (a datagram to NOTIFY_SOCKET; \n understood) | sync (BARRIER=1: waits
+// until
+//             the launcher has handled what was sent) | step N (X_DDP_STEP=N, then sync) |
+//             steps N M (each of them in turn) | listen-master (binds and
 // listens
 //             at MASTER_ADDR:MASTER_PORT) | no-core (no core files from here on)
 // Choices:    on-rank R,R… [ STEPS ] | on-generation G,G… [ STEPS ] | repeat N [ STEPS ]
@@ -68,6 +71,8 @@ void write_lines(int fd, long count);
 void wait_for_files(const std::vector<std::string>& paths);
 void barrier(const std::string& directory);
 void notify(const std::string& message);
+void sync();
+void step(long number);
 void listen_master();
 void copy_stdin(bool show);
 void fork_child(const std::vector<std::string>& steps);

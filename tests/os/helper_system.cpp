@@ -64,7 +64,10 @@ void barrier(const std::string& directory) {
   wait_for_files(files);
 }
 
-void notify(const std::string& message) {
+namespace {
+
+// One datagram to NOTIFY_SOCKET, with the descriptor `attached` unless it is -1.
+void send_notification(const std::string& message, int attached) {
   const auto name = environment("NOTIFY_SOCKET");
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -74,11 +77,46 @@ void notify(const std::string& message) {
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
   const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) die_errno("socket");
-  if (sendto(fd, message.data(), message.size(), MSG_NOSIGNAL,
-             reinterpret_cast<const sockaddr*>(&address), size) < 0) {
-    die_errno("send to " + name);
+  iovec data{const_cast<char*>(message.data()), message.size()};  // sendmsg only reads it
+  msghdr header{};
+  header.msg_name = &address;
+  header.msg_namelen = size;
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  if (attached >= 0) {
+    header.msg_control = control.data();
+    header.msg_controllen = control.size();
+    cmsghdr* const rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(rights), &attached, sizeof attached);
+  }
+  while (sendmsg(fd, &header, MSG_NOSIGNAL) < 0) {
+    if (errno != EINTR) die_errno("send to " + name);
   }
   close(fd);
+}
+
+}  // namespace
+
+void notify(const std::string& message) { send_notification(message, -1); }
+
+void sync() {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) die_errno("pipe");
+  send_notification("BARRIER=1", ends[1]);
+  close(ends[1]);
+  char end = 0;
+  while (read(ends[0], &end, 1) < 0 && errno == EINTR) {
+  }
+  close(ends[0]);
+}
+
+void step(long number) {
+  notify("X_DDP_STEP=" + std::to_string(number));
+  sync();
 }
 
 void listen_master() {
