@@ -39,7 +39,7 @@ std::optional<Error> store(const FlagSpec& spec, const CLI::Option& option, Sett
   const auto& results = option.results();
   if (results.empty()) return std::nullopt;
   const std::string name(first_name(spec));
-  if (results.size() > 1) {
+  if (results.size() > 1 && spec.kind != ValueKind::several) {
     std::string error = name + " is given " +
                         (results.size() == 2 ? "twice" : std::to_string(results.size()) + " times");
     if (!spec.argument.empty())
@@ -50,9 +50,11 @@ std::optional<Error> store(const FlagSpec& spec, const CLI::Option& option, Sett
   if (spec.argument.empty() && results[0] != "true")
     return Error{name + " is " + in_quotes(results[0]) + ": expected no value"};
   // What looks like a flag is one whose predecessor lost its value ("--log-dir --nproc 2").
-  if (!spec.argument.empty() && results[0].starts_with("--"))
-    return Error{name + " needs a value, not " + in_quotes(results[0])};
-  settings.set(spec.flag, {name, results[0]});
+  for (const auto& value : results) {
+    if (!spec.argument.empty() && value.starts_with("--"))
+      return Error{name + " needs a value, not " + in_quotes(value)};
+    settings.add(spec.flag, {name, value});
+  }
   return std::nullopt;
 }
 

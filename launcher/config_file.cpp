@@ -47,6 +47,8 @@ std::string_view allowed(ValueKind kind) {
       return "a number of seconds or a string such as \"10m\"";
     case ValueKind::list:
       return "an integer, a string, or an array of both";
+    case ValueKind::several:
+      return "a string or an array of strings";
     case ValueKind::toggle:
       return "true or false";
     default:
@@ -68,7 +70,7 @@ std::optional<std::string> as_text(const toml::node& node, ValueKind kind) {
     return *flag ? "true" : "false";
   }
   if (const auto text = node.value_exact<std::string>()) return *text;
-  if (kind == ValueKind::text) return std::nullopt;
+  if (kind == ValueKind::text || kind == ValueKind::several) return std::nullopt;
   if (const auto number = node.value_exact<std::int64_t>()) return std::to_string(*number);
   if (const auto* number = node.as_floating_point(); number && kind == ValueKind::duration)
     return shortest(number->get());
@@ -99,7 +101,7 @@ Result<std::vector<std::string>> read_command(const toml::node& node, const std:
   return command;
 }
 
-std::optional<Error> read_key(std::string_view key, const toml::node& node,
+std::optional<Error> read_key(std::string_view key, const toml::node& node, const std::string& path,
                               const std::string& where, ConfigFile& file) {
   const FlagSpec* const spec = find_flag(key);
   if (spec == nullptr || spec->kind == ValueKind::shell_only) {
@@ -110,13 +112,21 @@ std::optional<Error> read_key(std::string_view key, const toml::node& node,
     return Error{where + std::string(key) + hint + guess +
                  ": expected a long flag without its dashes, or command"};
   }
-  const auto text = as_text(node, spec->kind);
-  if (!text)
-    return Error{where + std::string(key) + " is " + type_name(node) + ": expected " +
-                 std::string(allowed(spec->kind))};
   if (file.settings.get(spec->flag) != nullptr)
     return Error{where + std::string(key) + " is given twice: expected one of its spellings"};
-  file.settings.set(spec->flag, {where + std::string(key), *text});
+  const auto add = [&](const toml::node& value, const std::string& at) -> std::optional<Error> {
+    const auto text = as_text(value, spec->kind);
+    if (!text)
+      return Error{at + std::string(key) + " is " + type_name(value) + ": expected " +
+                   std::string(allowed(spec->kind))};
+    file.settings.add(spec->flag, {at + std::string(key), *text});
+    return std::nullopt;
+  };
+  const auto* const array = node.as_array();
+  if (spec->kind != ValueKind::several || array == nullptr) return add(node, where);
+  for (const toml::node& value : *array) {
+    if (auto error = add(value, place(path, value.source().begin))) return error;
+  }
   return std::nullopt;
 }
 
@@ -132,7 +142,7 @@ Result<ConfigFile> parse_config(std::string_view text, const std::string& path) 
       auto command = read_command(node, where);
       if (!command) return Error{command.error()};
       file.command = std::move(*command);
-    } else if (auto error = read_key(key.str(), node, where, file)) {
+    } else if (auto error = read_key(key.str(), node, path, where, file)) {
       return *error;
     }
   }

@@ -54,8 +54,7 @@ EventLog::EventLog(std::string path, std::function<void(std::string)> report)
   if (!file_.valid()) lost();
 }
 
-void EventLog::write(core::TimePoint now, std::string_view event,
-                     std::initializer_list<Field> fields) {
+void EventLog::write(core::TimePoint now, std::string_view event, std::span<const Field> fields) {
   const bool traced = log::enabled(log::Level::debug);
   if (!file_.valid() && !traced) return;
   boost::json::object line;

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -31,7 +32,10 @@ class EventLog {
   EventLog(std::string path, std::function<void(std::string)> report);
 
   bool enabled() const { return file_.valid(); }
-  void write(core::TimePoint now, std::string_view event, std::initializer_list<Field> fields);
+  void write(core::TimePoint now, std::string_view event, std::span<const Field> fields);
+  void write(core::TimePoint now, std::string_view event, std::initializer_list<Field> fields) {
+    write(now, event, std::span(fields.begin(), fields.size()));
+  }
 
  private:
   void lost();

@@ -65,7 +65,9 @@ std::string harmless_text(const core::RunRecord& record, const std::vector<core:
   std::size_t untold = 0;
   for (std::size_t i = 0; i < record.faults.size(); ++i) {
     const auto& fault = record.faults[i];
-    if (behind_failure.count(i) != 0) continue;
+    // What struck the launcher itself ended the run, which is no failure of the group.
+    const auto side = fault::info(fault.strike.kind).side;
+    if (behind_failure.count(i) != 0 || side == fault::Side::launcher) continue;
     if (told == kMostHarmless && fault.refused.empty()) {
       ++untold;
       continue;

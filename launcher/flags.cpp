@@ -11,6 +11,7 @@ constexpr std::string_view kWorkers = "Workers";
 constexpr std::string_view kNodes = "Several machines";
 constexpr std::string_view kFailure = "Failure and shutdown";
 constexpr std::string_view kOutput = "Output";
+constexpr std::string_view kFaults = "Faults";
 constexpr std::string_view kAbout = "ddp-launch itself";
 
 constexpr FlagSpec kTable[] = {
@@ -60,6 +61,18 @@ constexpr FlagSpec kTable[] = {
      "for all, or by local rank (0:3,1:2)"},
     {Flag::tee, "--tee,-t", "MAP", ValueKind::list, "0", kOutput,
      "to files and the console; the same values"},
+    {Flag::inject, "--inject", "SPEC", ValueKind::several, "none", kFaults,
+     "strike the group with this fault, such as kill@step=50,rank=2 or stop@rank=any,ready=10s; "
+     "may "
+     "be given several times (docs/faults.md)"},
+    {Flag::faults, "--faults", "FILE", ValueKind::text, "none", kFaults,
+     "a TOML plan: faults, and what is expected of the run, which then decides the exit code"},
+    {Flag::fault_seed, "--fault-seed", "N", ValueKind::number, "the plan's, or 0", kFaults,
+     "what ranks and steps left to chance are drawn from: the same seed, the same faults"},
+    {Flag::replay, "--replay", "FILE", ValueKind::text, "none", kFaults,
+     "strike with the faults of a former run, as its events.jsonl tells them"},
+    {Flag::junit, "--junit", "FILE", ValueKind::text, "none", kFaults,
+     "write what was expected and what came of it as JUnit XML"},
     {Flag::log_level, "--log-level", "LEVEL", ValueKind::text, "warn", kAbout,
      "how much ddp-launch says: trace, debug, info, warn, error or off; also DDP_LAUNCH_LOG"},
     {Flag::config, "--config", "FILE", ValueKind::shell_only, "", kAbout,

@@ -6,10 +6,11 @@
 
 #include <array>
 #include <cstddef>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace ddp {
 
@@ -36,6 +37,11 @@ enum class Flag : std::size_t {
   log_dir,
   redirects,
   tee,
+  inject,
+  faults,
+  fault_seed,
+  replay,
+  junit,
   log_level,
   config,
   dry_run,
@@ -51,6 +57,7 @@ enum class ValueKind {
   duration,    // a number of seconds, or text with a unit
   text,        // text only
   list,        // an integer, text, or an array of both
+  several,     // text, or an array of it; may be given several times
   toggle,      // true or false; takes no value on the command line
   shell_only,  // not in a configuration file
 };
@@ -95,16 +102,29 @@ Error refusal(const Setting& setting, std::string_view expected);
 
 class Settings {
  public:
+  // The value of a flag that has one; nullptr where it was not given.
   const Setting* get(Flag flag) const {
-    const auto& setting = settings_[static_cast<std::size_t>(flag)];
-    return setting ? &*setting : nullptr;
+    const auto& values = settings_[static_cast<std::size_t>(flag)];
+    return values.empty() ? nullptr : &values.front();
+  }
+  // Every value of a flag that may be given several times, in the order given.
+  std::span<const Setting> all(Flag flag) const {
+    return settings_[static_cast<std::size_t>(flag)];
   }
   void set(Flag flag, Setting setting) {
-    settings_[static_cast<std::size_t>(flag)] = std::move(setting);
+    settings_[static_cast<std::size_t>(flag)] = {std::move(setting)};
+  }
+  void add(Flag flag, Setting setting) {
+    settings_[static_cast<std::size_t>(flag)].push_back(std::move(setting));
+  }
+  // What `other` has of this flag, if anything, instead of what is here.
+  void take(Flag flag, const Settings& other) {
+    const auto& values = other.settings_[static_cast<std::size_t>(flag)];
+    if (!values.empty()) settings_[static_cast<std::size_t>(flag)] = values;
   }
 
  private:
-  std::array<std::optional<Setting>, kFlagCount> settings_;
+  std::array<std::vector<Setting>, kFlagCount> settings_;
 };
 
 std::string help_text();

@@ -21,6 +21,7 @@ constexpr std::string_view kExamples =
     "  ddp-launch --nproc 2 --devices 2,5 --virtual-local-rank -- ./worker\n"
     "  ddp-launch --nproc 2 --nnodes 2 --node-rank 1 --master-addr host0 --master-port 29500 -- "
     "./worker\n"
+    "  ddp-launch --nproc 4 --max-restarts 3 --inject kill@step=50,rank=2 -- python train.py\n"
     "  ddp-launch --config run.toml --dry-run\n";
 
 // `text` wrapped behind `column` spaces; the first line continues one that is `used` long.

@@ -3,6 +3,8 @@
 
 #include "common/log.hpp"
 #include "launcher/core/exit_code.hpp"
+#include "launcher/event_log.hpp"
+#include "launcher/judgement.hpp"
 #include "launcher/options.hpp"
 #include "launcher/os/keeper.hpp"
 #include "launcher/os/run_dir.hpp"
@@ -15,6 +17,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <string>
 
 namespace {
@@ -35,6 +38,21 @@ bool write_all(int fd, const std::string& text) {
     done += static_cast<std::size_t>(count);
   }
   return true;
+}
+
+// What is left to say of a run whose supervisor died: its record went with it, the end is known.
+int judge_without_supervisor(const ddp::Options& options, int code,
+                             std::chrono::steady_clock::time_point began) {
+  ddp::EventLog events;
+  if (!options.log_dir.empty())
+    events = ddp::EventLog(options.log_dir + "/" + options.run_id + "/events.jsonl", nullptr);
+  ddp::core::RunRecord record;
+  record.first_rank = options.first_rank();
+  record.exit_code = code;
+  const auto judgement =
+      ddp::judge(options, record, events, std::chrono::steady_clock::now() - began);
+  write_all(STDERR_FILENO, judgement.text);
+  return judgement.exit_code;
 }
 
 }  // namespace
@@ -60,7 +78,11 @@ int main(int argc, char** argv) {
     return core::kSystemRefused;
   }
   const os::Place place{*run_dir, os::Cgroup::make_leaf()};
-  return os::keep(place, [&](os::ScopedFd from_keeper) {
+  const auto began = std::chrono::steady_clock::now();
+  const int code = os::keep(place, [&](os::ScopedFd from_keeper) {
     return supervise(options, place, std::move(from_keeper));
   });
+  // A supervisor that ran to its end has judged the run itself.
+  const bool judged = code != core::kLauncherFault || !options.plan.expect;
+  return judged ? code : judge_without_supervisor(options, code, began);
 }

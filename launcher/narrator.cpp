@@ -103,7 +103,7 @@ void Narrator::processes_gone(core::Generation generation, std::size_t survivors
                 {{"gen", std::int64_t{generation}}, {"survivors", number(survivors)}});
 }
 
-void Narrator::generation_over(const core::GenerationOver& over) {
+void Narrator::generation_over(const core::GenerationOver& over, const std::string& injected) {
   const auto rank = over.verdict.cause ? core::blamed_rank(*over.verdict.cause) : std::nullopt;
   events_.write(Clock::now(), "generation_ended",
                 {{"gen", std::int64_t{over.verdict.generation}},
@@ -114,6 +114,7 @@ void Narrator::generation_over(const core::GenerationOver& over) {
   context.max_restarts = options_.group.restart.max_restarts;
   context.program = options_.command.front();
   context.local_time = cause_time_;
+  context.injected = injected;
   context.colour = out::wants_colour(STDERR_FILENO);
   if (rank) context.tail = router_.tail(*rank, kTailLines);
   std::string text = verdict_text(over.verdict, context);

@@ -36,8 +36,8 @@ class Narrator {
   void still_waiting(const std::vector<core::LocalRank>& waiting_for, core::Nanoseconds left);
   void teardown_escalated(core::Generation generation, const core::TeardownEscalated& escalated);
   void processes_gone(core::Generation generation, std::size_t survivors);
-  // The verdict, for the reader in a hurry.
-  void generation_over(const core::GenerationOver& over);
+  // The verdict, for the reader in a hurry; `injected` is the fault behind it, if one is.
+  void generation_over(const core::GenerationOver& over, const std::string& injected);
   void run_finished(int exit_code);
 
  private:

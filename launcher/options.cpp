@@ -25,9 +25,7 @@ Result<Options> read_options(CommandLine line, const Machine& machine) {
   }
   if (const char* level = machine.get_env(env::kLaunchLog); level != nullptr && *level != '\0')
     merged.set(Flag::log_level, {env::kLaunchLog, level});
-  for (const FlagSpec& spec : flag_table()) {
-    if (const Setting* setting = line.settings.get(spec.flag)) merged.set(spec.flag, *setting);
-  }
+  for (const FlagSpec& spec : flag_table()) merged.take(spec.flag, line.settings);
   return check_options(merged, std::move(line.command), machine);
 }
 

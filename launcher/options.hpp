@@ -3,6 +3,7 @@
 
 #include "common/log.hpp"
 #include "common/worker_env.hpp"
+#include "launcher/core/fault_plan.hpp"
 #include "launcher/core/group.hpp"
 #include "launcher/output/router.hpp"
 
@@ -39,6 +40,8 @@ struct Options {
   std::vector<out::StreamSet> tee;       // a stream is never in both
   std::vector<bool> shown;
   std::optional<int> stdin_rank;  // local rank that gets the launcher's stdin
+  core::FaultPlan plan;           // of --inject, --faults or --replay; without faults: none
+  std::string junit;              // where the verdict goes as JUnit XML; empty: nowhere
   log::Level log_level = log::Level::warn;
   bool dry_run = false;
   std::vector<std::string> command;  // program and its arguments

@@ -28,6 +28,7 @@ class Checker : SettingsReader {
           &Checker::shutdown, &Checker::output, &Checker::files, &Checker::log_level}) {
       if (auto failure = (this->*step)()) return *failure;
     }
+    if (auto failure = check_faults(settings(), options_)) return *failure;
     options_.dry_run = toggle(Flag::dry_run);
     return std::move(options_);
   }

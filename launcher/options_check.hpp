@@ -16,4 +16,7 @@ Result<Options> check_options(const Settings& settings, std::vector<std::string>
 std::optional<Error> check_workers(const Settings& settings, const Machine& machine,
                                    Options& options);
 
+// The part that concerns faults: plan and junit of `options`, whose ranks and devices are checked.
+std::optional<Error> check_faults(const Settings& settings, Options& options);
+
 }  // namespace ddp

@@ -2,6 +2,8 @@
 
 #include "common/log.hpp"
 #include "launcher/core/exit_code.hpp"
+#include "launcher/fault_session.hpp"
+#include "launcher/judgement.hpp"
 #include "launcher/narrator.hpp"
 #include "launcher/os/descendants.hpp"
 #include "launcher/os/notify_socket.hpp"
@@ -66,11 +68,13 @@ class Supervisor {
         group_(options.group),
         deadline_timer_(io_),
         waiting_timer_(io_),
+        spawn_timer_(io_),
         router_(io_, router_config(options, log_dir_), STDOUT_FILENO, STDERR_FILENO,
                 [this](const std::string& loss) { warn(loss); }),
         narrator_(options, router_),
         workers_(io_, options.nproc, place.cgroup ? &*place.cgroup : nullptr,
                  [this](core::LocalRank rank, core::ExitStatus status) { exited(rank, status); }),
+        faults_(io_, options, narrator_.events(), router_, workers_),
         signals_(io_, std::move(from_keeper), os::open_signal_fd(),
                  {.stop = [this](int signal) { feed(core::StopRequested{signal}); },
                   .forward = [this](int signal) { workers_.signal_all(signal); },
@@ -151,7 +155,11 @@ class Supervisor {
     oom_before_ = os::oom_kills();
     port_ = options_.master_port.value_or(0);
     reservation_.reset();
-    if (port_ != 0) return;
+    if (port_ == 0) reserve_port();
+    faults_.generation_began(begin.generation, port_);
+  }
+
+  void reserve_port() {
     auto reserved = os::PortReservation::any();
     if (reserved) {
       port_ = reserved->port();
@@ -162,12 +170,25 @@ class Supervisor {
   }
 
   void carry_out(const core::SpawnWorker& spawn) {
-    const auto outcome = start(spawn);
+    const auto change = faults_.spawn_due(spawn.local_rank);
+    if (change.delay <= core::Nanoseconds::zero()) return answer(spawn, start(spawn, change));
+    spawn_timer_.expires_after(change.delay);
+    spawn_timer_.async_wait([this, spawn, change](boost::system::error_code ec) {
+      // Cancelled: the group has to go before it was started.
+      answer(spawn,
+             ec ? core::SpawnError{core::SpawnStage::setup, ECANCELED} : start(spawn, change));
+    });
+  }
+
+  using SpawnOutcome = std::variant<int, core::SpawnError>;
+
+  void answer(const core::SpawnWorker& spawn, const SpawnOutcome& outcome) {
     // Through the loop, so that a signal is heard between any two workers.
     boost::asio::post(io_, [this, outcome, rank = spawn.local_rank, gen = spawn.generation] {
       if (const auto* pid = std::get_if<int>(&outcome)) {
         narrator_.worker_started(gen, rank, *pid);
         feed(core::WorkerStarted{rank, *pid});
+        faults_.started(rank, *pid);
       } else {
         const auto& failed = std::get<core::SpawnError>(outcome);
         narrator_.spawn_failed(gen, rank, failed);
@@ -176,7 +197,8 @@ class Supervisor {
     });
   }
 
-  std::variant<int, core::SpawnError> start(const core::SpawnWorker& spawn) {
+  SpawnOutcome start(const core::SpawnWorker& spawn, const SpawnChange& change) {
+    if (change.refusal) return *change.refusal;
     if (port_ == 0) return core::SpawnError{core::SpawnStage::setup, EADDRNOTAVAIL};
     errno = 0;
     auto streams = router_.open(spawn.generation, spawn.local_rank);
@@ -195,7 +217,9 @@ class Supervisor {
                                               .master_port = port_,
                                               .run_dir = run_dir(),
                                               .notify_socket = notify_path(spawn.local_rank),
-                                              .error_file = rank_dir + "/error.json"},
+                                              .error_file = rank_dir + "/error.json",
+                                              .faults = change.worker_faults,
+                                              .hide_devices = change.hide_devices},
                                              environ);
     request.stdin_fd = options_.stdin_rank == spawn.local_rank ? STDIN_FILENO : dev_null_.get();
     request.stdout_fd = streams->out.get();
@@ -224,6 +248,8 @@ class Supervisor {
   }
 
   void carry_out(const core::TeardownBegan& teardown) {
+    spawn_timer_.cancel();
+    faults_.teardown_began();
     narrator_.teardown_began(group_.generation(), teardown);
     if (teardown.waiting_for.empty()) return;
     waiting_timer_.expires_after(kTellWaitingAfter);
@@ -242,16 +268,23 @@ class Supervisor {
     narrator_.teardown_escalated(group_.generation(), escalated);
   }
 
-  void carry_out(const core::GenerationOver& over) { narrator_.generation_over(over); }
+  void carry_out(const core::GenerationOver& over) {
+    faults_.generation_over(over.verdict);
+    narrator_.generation_over(over, faults_.behind_last_failure());
+  }
 
   void carry_out(const core::Finish& finish) {
-    narrator_.run_finished(finish.exit_code);
+    faults_.finished(finish.exit_code, place_.run_dir);
+    const auto judgement =
+        judge(options_, faults_.record(), narrator_.events(), Clock::now() - began_);
+    if (!judgement.text.empty()) router_.notice(judgement.text);
+    narrator_.run_finished(judgement.exit_code);
     // The keeper removes both too; but should it have died, nobody else does.
     if (place_.cgroup) place_.cgroup->remove();
     os::remove_run_dir(place_.run_dir);
     // The verdict may still be on its way to a slow console.
     router_.end_generation(Clock::now() + kDrainWait,
-                           [this, finish] { exit_code_ = finish.exit_code; });
+                           [this, judgement] { exit_code_ = judgement.exit_code; });
   }
 
   // --- the system's news
@@ -262,6 +295,7 @@ class Supervisor {
       const auto oom_now = signaled->signal == SIGKILL ? os::oom_kills() : oom_before_;
       oom_killed = oom_now && oom_before_ && *oom_now > *oom_before_;
     }
+    faults_.exited(rank);
     narrator_.worker_exited(group_.generation(), rank, status, oom_killed);
     feed(core::WorkerExited{rank, status, oom_killed});
   }
@@ -269,6 +303,7 @@ class Supervisor {
   void notified(core::LocalRank rank, const NotifyMessage& message) {
     if (message.ready) feed(core::WorkerReady{rank});
     if (message.step) feed(core::WorkerStep{rank, *message.step});
+    faults_.notified(rank, message);
   }
 
   // Ctrl-Z: the workers stop, then this process; back when `fg` has continued it.
@@ -277,6 +312,7 @@ class Supervisor {
     workers_.signal_all(SIGSTOP);
     ::kill(::getpid(), SIGSTOP);
     workers_.signal_all(SIGCONT);
+    faults_.continued();
     feed(core::Suspended{Clock::now() - began});
   }
 
@@ -292,6 +328,7 @@ class Supervisor {
   const Options& options_;
   const os::Place& place_;
   const std::string log_dir_;  // D/<run_id>, or empty
+  const Clock::time_point began_ = Clock::now();
   boost::asio::io_context io_{1};
   core::Group group_;
   std::deque<core::Event> queue_;
@@ -299,9 +336,11 @@ class Supervisor {
   boost::asio::steady_timer deadline_timer_;
   std::optional<core::TimePoint> armed_;
   boost::asio::steady_timer waiting_timer_;
+  boost::asio::steady_timer spawn_timer_;  // of a worker whose start a fault delays
   out::Router router_;
   Narrator narrator_;
   WorkerSet workers_;
+  FaultSession faults_;
   os::SignalInbox signals_;
   std::vector<std::unique_ptr<os::NotifySocket>> notify_;
   std::optional<os::PortReservation> reservation_;

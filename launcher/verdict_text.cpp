@@ -65,7 +65,8 @@ std::string cause_text(const core::Cause& cause, const core::Verdict& verdict,
             if (failed.oom_killed) {
               text +=
                   "; the kernel's out-of-memory killer struck: it needs more memory than there is";
-            } else if (failed.status == core::ExitStatus(core::Signaled{SIGKILL, false})) {
+            } else if (context.injected.empty() &&
+                       failed.status == core::ExitStatus(core::Signaled{SIGKILL, false})) {
               text += "; not by ddp-launch, and no out-of-memory kill was seen";
             }
             return text;
@@ -153,7 +154,8 @@ std::string verdict_text(const core::Verdict& verdict, const VerdictContext& con
   std::string text;
   if (verdict.cause) {
     const bool failure = core::blamed_rank(*verdict.cause).has_value();
-    const std::string cause = cause_text(*verdict.cause, verdict, context);
+    std::string cause = cause_text(*verdict.cause, verdict, context);
+    if (!context.injected.empty()) cause += "; injected: " + context.injected;
     text +=
         context.colour && failure ? "ddp-launch: \x1b[1;31m" + cause + "\x1b[0m\n" : line(cause);
     for (const auto& tail_line : context.tail) text += "  | " + tail_line + "\n";

@@ -17,6 +17,7 @@ struct VerdictContext {
   std::string program;            // as the user gave it
   std::string local_time;         // when the cause was seen, by the reader's clock
   std::vector<std::string> tail;  // the blamed rank's last lines
+  std::string injected;           // the fault behind the failure, as it is typed; empty: none
   bool colour = false;
 };
 

@@ -60,9 +60,13 @@ Variables launcher_variables(const Options& options, const WorkerSlot& slot,
   set.emplace_back(env::kDdpRunDir, slot.run_dir);
   set.emplace_back(env::kDdpRunId, options.run_id);
   if (!slot.notify_socket.empty()) set.emplace_back(env::kNotifySocket, slot.notify_socket);
+  if (slot.faults) set.emplace_back(env::kDdpFaults, *slot.faults);
 
   const char* const visible = visible_devices_variable(options.device_type);
-  if (visible != nullptr && !options.devices.empty()) {
+  if (visible != nullptr && slot.hide_devices) {
+    // An index that no device has: an empty list means all of them to some runtimes.
+    set.emplace_back(visible, "-1");
+  } else if (visible != nullptr && !options.devices.empty()) {
     if (own_device) {
       assert(static_cast<std::size_t>(slot.local_rank) < options.devices.size());
       set.emplace_back(visible, options.devices[static_cast<std::size_t>(slot.local_rank)]);
@@ -83,6 +87,7 @@ std::vector<std::string> worker_environment(const Options& options, const Worker
   names.insert(env::kNotifySocket);
   names.insert(env::kWatchdogUsec);
   names.insert(env::kWatchdogPid);
+  names.insert(env::kDdpFaults);
 
   std::vector<std::string> environment;
   for (; *parent != nullptr; ++parent) {

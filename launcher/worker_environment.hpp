@@ -5,6 +5,7 @@
 #include "launcher/options.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,9 +17,11 @@ struct WorkerSlot {
   int local_rank = 0;
   int generation = 0;
   std::uint16_t master_port = 0;
-  std::string run_dir;        // DDP_RUN_DIR
-  std::string notify_socket;  // NOTIFY_SOCKET; empty: none
-  std::string error_file;     // TORCHELASTIC_ERROR_FILE
+  std::string run_dir;                // DDP_RUN_DIR
+  std::string notify_socket;          // NOTIFY_SOCKET; empty: none
+  std::string error_file;             // TORCHELASTIC_ERROR_FILE
+  std::optional<std::string> faults;  // DDP_FAULTS; none: no plan is active
+  bool hide_devices = false;          // the visible-devices variable names none
 };
 
 using Variables = std::vector<std::pair<std::string, std::string>>;

@@ -116,10 +116,13 @@ std::vector<Check> evaluate(const Expectations& expect, const RunRecord& record)
   for (std::size_t i = 0; i < expect.root_causes.size(); ++i)
     checks.push_back(root_cause(i, expect.root_causes[i], all));
   if (expect.no_process_left) {
-    std::int64_t left = 0;
+    std::int64_t left = record.left;
     for (const auto& generation : record.generations) left += generation.survivors;
-    checks.push_back(
-        {"no_process_left", "none", left == 0 ? "none" : plural(left, "process"), left == 0});
+    checks.push_back({"no_process_left", "none",
+                      left == 0   ? "none"
+                      : left == 1 ? "1 process"
+                                  : std::to_string(left) + " processes",
+                      left == 0});
   }
   if (!expect.checkpoint_digest.empty()) {
     checks.push_back({"checkpoint_digest", expect.checkpoint_digest,

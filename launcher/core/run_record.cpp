@@ -74,6 +74,14 @@ void RunRecord::ended(const Verdict& verdict) {
   if (blamed) generation.blamed_step = verdict.workers[static_cast<std::size_t>(*blamed)].last_step;
 }
 
+std::optional<std::size_t> fault_behind_last(const RunRecord& record) {
+  if (record.generations.empty()) return std::nullopt;
+  const auto& last = record.generations.back();
+  if (!last.cause || !last.failed || std::holds_alternative<StoppedBySignal>(*last.cause))
+    return std::nullopt;
+  return fault_behind(record, last, blamed_rank(*last.cause));
+}
+
 std::vector<Incident> incidents(const RunRecord& record) {
   std::vector<Incident> all;
   for (std::size_t i = 0; i < record.generations.size(); ++i) {

@@ -37,7 +37,8 @@ struct RunRecord {
   std::vector<InjectedFault> faults;
   int first_rank = 0;  // the global rank of local rank 0
   int exit_code = 0;
-  std::string digest;  // X_DDP_DIGEST, the last one; empty: none was told
+  std::int64_t left = 0;  // processes found when all should have gone
+  std::string digest;     // X_DDP_DIGEST, the last one; empty: none was told
 
   int restarts() const {
     return generations.empty() ? 0 : static_cast<int>(generations.size()) - 1;
@@ -64,6 +65,10 @@ struct Incident {
   std::optional<Nanoseconds> first_step;  // the next generation's first step
   std::optional<std::int64_t> repeated;   // steps done again
 };
+
+// The fault that made the record's last generation fail: into RunRecord::faults. None: it was real,
+// or it did not fail.
+std::optional<std::size_t> fault_behind_last(const RunRecord& record);
 
 // In order. A stop request is no failure.
 std::vector<Incident> incidents(const RunRecord& record);

@@ -29,15 +29,22 @@ std::vector<int> integers(std::string_view text) {
   return values;
 }
 
-std::vector<int> scan_for_children_of(int parent) {
-  std::vector<int> children;
+std::vector<int> all_pids() {
+  std::vector<int> pids;
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir("/proc"), &::closedir);
-  if (!directory) return children;
+  if (!directory) return pids;
   while (const dirent* entry = ::readdir(directory.get())) {
     int pid = 0;
     const std::string_view name = entry->d_name;
     const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (error != std::errc{} || stop != name.data() + name.size()) continue;
+    if (error == std::errc{} && stop == name.data() + name.size()) pids.push_back(pid);
+  }
+  return pids;
+}
+
+std::vector<int> scan_for_children_of(int parent) {
+  std::vector<int> children;
+  for (const int pid : all_pids()) {
     const auto info = read_process(pid);
     if (info && info->parent == parent) children.push_back(pid);
   }
@@ -89,6 +96,20 @@ std::vector<int> own_children() {
       read_file("/proc/self/task/" + std::to_string(::syscall(SYS_gettid)) + "/children");
   if (list) return integers(*list);
   return scan_for_children_of(::getpid());
+}
+
+std::vector<int> processes_with(std::string_view entry) {
+  std::vector<int> found;
+  const std::string behind_another = std::string(1, '\0') + std::string(entry);
+  for (const int pid : all_pids()) {
+    if (pid == ::getpid()) continue;
+    // A zombie has no environment left, and is not living.
+    const auto environment = read_file("/proc/" + std::to_string(pid) + "/environ");
+    if (environment &&
+        (environment->starts_with(entry) || environment->find(behind_another) != std::string::npos))
+      found.push_back(pid);
+  }
+  return found;
 }
 
 }  // namespace ddp::os

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ddp::os {
@@ -25,5 +26,9 @@ std::string wait_channel(int pid);
 // Direct children of the calling process, zombies included. From /proc/self/task/*/children where
 // the kernel has it, else from a scan of /proc.
 std::vector<int> own_children();
+
+// Living processes, other than the caller, whose environment at exec held an entry that begins with
+// `entry`, wherever they hang in the tree; those of other users cannot be asked.
+std::vector<int> processes_with(std::string_view entry);
 
 }  // namespace ddp::os

@@ -3,8 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <csignal>
+#include <fstream>
 #include <random>
 #include <set>
+#include <sstream>
+#include <string>
 
 namespace {
 
@@ -238,4 +241,27 @@ TEST_CASE("no text stops the parser, and what it accepts it can format") {
     REQUIRE(*back == *spec);
   }
   CHECK(accepted > 20);
+}
+
+// docs/faults.md holds a row for each fault between two marks.
+TEST_CASE("the page tells every fault there is, and no other") {
+  std::ifstream file(DDP_SOURCE_DIR "/docs/faults.md");
+  REQUIRE(file);
+  std::stringstream page;
+  page << file.rdbuf();
+  const std::string text = page.str();
+  const auto from = text.find("<!-- faults -->");
+  const auto to = text.find("<!-- end of faults -->");
+  REQUIRE(from != std::string::npos);
+  REQUIRE(to != std::string::npos);
+  std::istringstream table(text.substr(from, to - from));
+  std::size_t rows = 0;
+  for (std::string line; std::getline(table, line);) {
+    if (!line.starts_with("| `")) continue;
+    REQUIRE(rows < kinds().size());
+    const auto& row = kinds()[rows++];
+    CHECK(line.starts_with("| `" + std::string(row.name) + "` |"));
+    CHECK(line.ends_with("| " + std::string(row.what) + " |"));
+  }
+  CHECK(rows == kinds().size());
 }

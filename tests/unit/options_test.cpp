@@ -255,3 +255,38 @@ TEST_CASE("the log level comes from the flag, then the environment, then the fil
   machine.environment["DDP_LAUNCH_LOG"] = "";
   CHECK(machine.good({}).log_level == log::Level::warn);
 }
+
+TEST_CASE(
+    "a flag that may be given several times: in order, and the command line's alone where it has "
+    "any") {
+  FakeMachine machine;
+  machine.file("run.toml", "nproc = 4\ninject = [\"kill@step=1\", \"stop@rank=3\"]\n");
+  const std::string config = machine.root / "run.toml";
+  const auto kinds = [](const Options& options) {
+    std::vector<fault::Kind> all;
+    for (const auto& spec : options.plan.faults) all.push_back(spec.kind);
+    return all;
+  };
+  using fault::Kind;
+  CHECK(kinds(machine.good({"--config", config})) == std::vector{Kind::kill, Kind::stop});
+  CHECK(kinds(machine.good({"--config", config, "--inject", "pin=0", "--inject=abort"})) ==
+        std::vector{Kind::pin, Kind::abort});
+  machine.file("one.toml", "inject = \"kill@step=1\"\n");
+  CHECK(kinds(machine.good({"--config", (machine.root / "one.toml").string()})) ==
+        std::vector{Kind::kill});
+  CHECK(machine.good({"--inject", "kill@rank=any", "--fault-seed", "9"}).plan.seed == 9);
+  CHECK(machine.good({}).plan.faults.empty());
+}
+
+TEST_CASE("--inject adds to a plan's faults, and --fault-seed replaces its seed") {
+  FakeMachine machine;
+  machine.file("plan.toml", "seed = 3\nfault = [\"kill@step=1\"]\n[expect]\nexit = 137\n");
+  const std::string plan = machine.root / "plan.toml";
+  const Options both = machine.good({"--faults", plan, "--inject", "stop@step=2"});
+  CHECK(both.plan.faults.size() == 2);
+  CHECK(both.plan.seed == 3);
+  CHECK(both.plan.name == "plan");
+  REQUIRE(both.plan.expect);
+  CHECK(both.plan.expect->exit == 137);
+  CHECK(machine.good({"--faults", plan, "--fault-seed", "4"}).plan.seed == 4);
+}

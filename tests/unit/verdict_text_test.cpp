@@ -69,6 +69,14 @@ TEST_CASE("a signal is told by name, with what is known of its origin") {
   CHECK_FALSE(has(oom, "not by ddp-launch"));
 }
 
+TEST_CASE("an injected fault is told instead of a search for who did it") {
+  auto c = context();
+  c.injected = "kill@rank=6,step=50,gen=0";
+  const auto text = verdict_text(failed_with(Signaled{SIGKILL}), c);
+  CHECK(has(text, "at 12:00:00; injected: kill@rank=6,step=50,gen=0\n"));
+  CHECK_FALSE(has(text, "not by ddp-launch"));
+}
+
 TEST_CASE("what could not be started says what was tried and why") {
   Verdict verdict;
   verdict.workers.resize(1);

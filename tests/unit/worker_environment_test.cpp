@@ -142,3 +142,21 @@ TEST_CASE("devices go to the variable of their kind, for the group or one to eac
     CHECK(env.at("RANK") == "2");
   }
 }
+
+TEST_CASE("faults are handed to the worker, and a parent's are not passed on") {
+  const Options options = four_workers();
+  WorkerSlot slot = kSlot;
+  CHECK(table(options, slot, {"DDP_FAULTS=0/0:abort@rank=0,seed=0"}).count("DDP_FAULTS") == 0);
+  slot.faults = "";
+  CHECK(table(options, slot).at("DDP_FAULTS").empty());
+}
+
+TEST_CASE("a rank whose devices are hidden sees none, whatever others and the parent see") {
+  Options options = four_workers();
+  options.devices = {"0", "1", "2", "3"};
+  WorkerSlot slot = kSlot;
+  slot.hide_devices = true;
+  CHECK(table(options, slot, {"CUDA_VISIBLE_DEVICES=5"}).at("CUDA_VISIBLE_DEVICES") == "-1");
+  options.device_type = DeviceType::hip;
+  CHECK(table(options, slot).at("HIP_VISIBLE_DEVICES") == "-1");
+}

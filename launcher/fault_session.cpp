@@ -1,0 +1,352 @@
+#include "launcher/fault_session.hpp"
+
+#include "common/env_names.hpp"
+#include "launcher/core/fault_engine.hpp"
+#include "launcher/os/descendants.hpp"
+#include "launcher/os/fault_effects.hpp"
+#include "launcher/os/proc.hpp"
+#include "launcher/worker_set.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <vector>
+
+namespace ddp {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using fault::Kind;
+
+// What exec itself says is told apart from what fork says: 127 and 126, or 71.
+core::SpawnError spawn_error(const fault::Value& value) {
+  const auto* number = std::get_if<std::int64_t>(&value);
+  const int error = number != nullptr ? static_cast<int>(*number) : EAGAIN;
+  const bool of_exec = error == ENOENT || error == EACCES || error == ENOEXEC || error == ENOTDIR;
+  return {of_exec ? core::SpawnStage::exec : core::SpawnStage::fork, error};
+}
+
+}  // namespace
+
+class FaultSession::Impl {
+ public:
+  Impl(boost::asio::io_context& io, const Options& options, EventLog& events, out::Router& router,
+       WorkerSet& workers)
+      : options_(options),
+        events_(events),
+        router_(router),
+        workers_(workers),
+        timer_(io),
+        keeper_(::getppid()),
+        pids_(static_cast<std::size_t>(options.nproc)) {
+    record_.first_rank = options.first_rank();
+    if (options.plan.faults.empty()) return;
+    engine_.emplace(options.plan.faults, options.plan.seed,
+                    core::FaultScope{options.world_size(), options.first_rank(), options.nproc});
+    if (!engine_->wants_lines()) return;
+    router_.on_line([this](int local_rank, out::Stream, std::string_view line) {
+      hear(core::heard::Said{local_rank, line});
+    });
+  }
+
+  ~Impl() { router_.on_line(nullptr); }
+
+  void generation_began(core::Generation generation, std::uint16_t port) {
+    record_.began(generation);
+    port_ = port;
+    hear(core::heard::GenerationBegan{generation});
+  }
+
+  SpawnChange spawn_due(core::LocalRank local_rank) {
+    SpawnChange change;
+    if (!engine_) return change;
+    change_ = &change;
+    hear(core::heard::SpawnDue{local_rank});
+    change_ = nullptr;
+    change.worker_faults = engine_->worker_faults(local_rank);
+    return change;
+  }
+
+  void started(core::LocalRank local_rank, int pid) {
+    pid_of(local_rank) = pid;
+    record_.started(Clock::now());
+    hear(core::heard::Started{local_rank});
+  }
+
+  void notified(core::LocalRank rank, const NotifyMessage& message) {
+    if (message.digest) record_.digest = *message.digest;
+    if (message.step) record_.stepped(*message.step, Clock::now());
+    if (!engine_) return;
+    if (message.ready) hear(core::heard::Ready{rank});
+    // The step first: a phase is entered within it.
+    if (message.step) hear(core::heard::Stepped{rank, *message.step});
+    if (message.phase) hear(core::heard::PhaseEntered{rank, *message.phase});
+    const auto struck = message.fault ? fault::parse_strike_id(*message.fault) : std::nullopt;
+    if (struck) hear(core::heard::Struck{rank, *struck});
+  }
+
+  void exited(core::LocalRank rank) {
+    effects_.forget(pid_of(rank));
+    pid_of(rank) = 0;
+    if (!engine_) return;
+    router_.hold(rank, false);  // what it wrote last is shown
+    close_lasting("exit", [rank](const Lasting& one) { return one.local_rank == rank; });
+    hear(core::heard::Exited{rank});
+  }
+
+  void teardown_began() {
+    undone_by_ = "teardown";
+    hear(core::heard::TeardownBegan{});
+    undone_by_ = "time";
+    // The teardown itself continued them.
+    close_lasting("teardown", [](const Lasting& one) {
+      return one.kind == Kind::stop || one.kind == Kind::slow || one.kind == Kind::block_output;
+    });
+  }
+
+  void generation_over(const core::Verdict& verdict) {
+    record_.ended(verdict);
+    std::fill(pids_.begin(), pids_.end(), 0);
+    if (!occupied_.valid()) return;
+    occupied_.reset();
+    events_.write(Clock::now(), "fault_undone",
+                  {{"gen", std::int64_t{verdict.generation}},
+                   {"rank", std::int64_t{-1}},
+                   {"fault", std::string(fault::info(Kind::port_taken).name)},
+                   {"by", std::string("teardown")}});
+  }
+
+  void continued() {
+    for (const auto& one : lasting_) {
+      if (one.kind == Kind::stop) workers_.signal(one.local_rank, SIGSTOP);
+    }
+  }
+
+  void finished(int exit_code, const std::string& run_dir) {
+    // A killed keeper is what the user sees, whatever the supervisor does afterwards.
+    record_.exit_code = keeper_killed_ ? 128 + SIGKILL : exit_code;
+    if (!options_.plan.expect || !options_.plan.expect->no_process_left) return;
+    // Looked for in two ways that know nothing of how they were killed: by descent, and by the
+    // variable each of them was given, whose value no other launch's has.
+    auto left = os::processes_with(std::string(env::kNotifySocket) + "=" + run_dir + "/");
+    for (const auto& child : os::living_children()) left.push_back(child.pid);
+    std::sort(left.begin(), left.end());
+    record_.left = std::unique(left.begin(), left.end()) - left.begin();
+  }
+
+  const core::RunRecord& record() const { return record_; }
+
+  std::string behind_last_failure() const {
+    const auto fault = core::fault_behind_last(record_);
+    return fault ? fault::format(record_.faults[*fault].strike.replay) : std::string();
+  }
+
+ private:
+  struct Lasting {
+    int fault = 0;
+    Kind kind = Kind::stop;
+    core::LocalRank local_rank = 0;
+  };
+
+  int& pid_of(core::LocalRank rank) { return pids_.at(static_cast<std::size_t>(rank)); }
+  std::int64_t global(std::optional<core::LocalRank> rank) const {
+    return rank ? options_.first_rank() + *rank : -1;
+  }
+
+  void hear(const core::FaultEvent& event) {
+    if (!engine_) return;
+    for (const auto& action : engine_->step(event, Clock::now()))
+      std::visit([this](const auto& one) { carry_out(one); }, action);
+    arm();
+  }
+
+  void arm() {
+    const auto deadline = engine_->next_deadline();
+    if (deadline == armed_) return;
+    armed_ = deadline;
+    timer_.cancel();
+    if (!deadline) return;
+    timer_.expires_at(*deadline);
+    timer_.async_wait([this](boost::system::error_code ec) {
+      if (ec) return;
+      armed_.reset();
+      hear(core::heard::Tick{});
+    });
+  }
+
+  // --- what the engine asks for
+
+  void carry_out(const core::Strike& strike) {
+    const std::string replay = fault::format(strike.replay);
+    const auto now = Clock::now();
+    std::vector<EventLog::Field> fields{
+        {"gen", std::int64_t{strike.generation}},
+        {"rank", global(strike.local_rank)},
+        {"fault", std::string(fault::info(strike.kind).name)},
+        {"index", std::int64_t{strike.fault}},
+        {"occurrence", strike.occurrence},
+        {"replay", replay},
+    };
+    if (strike.step) fields.push_back({"step", *strike.step});
+    if (strike.since_start) fields.push_back({"since_start_ns", strike.since_start->count()});
+    events_.write(now, "fault_injected", fields);
+    record_.faults.push_back({strike, now, {}});
+    const std::string refused = strike_now(strike);
+    if (refused.empty()) {
+      router_.notice("ddp-launch: injected " + replay + "\n");
+      if (strike.local_rank && fault::takes(strike.kind, fault::Word::lasts)) {
+        std::erase_if(lasting_, [&](const Lasting& one) {
+          return one.kind == strike.kind && one.local_rank == *strike.local_rank;
+        });
+        lasting_.push_back({strike.fault, strike.kind, *strike.local_rank});
+      }
+      return;
+    }
+    record_.faults.back().refused = refused;
+    events_.write(Clock::now(), "fault_refused",
+                  {{"gen", std::int64_t{strike.generation}},
+                   {"rank", global(strike.local_rank)},
+                   {"fault", std::string(fault::info(strike.kind).name)},
+                   {"replay", replay},
+                   {"why", refused}});
+    router_.notice("ddp-launch: could not inject " + replay + ": " + refused + "\n");
+  }
+
+  // Empty, or why it could not be done.
+  std::string strike_now(const core::Strike& strike) {
+    if (fault::info(strike.kind).side == fault::Side::worker) return {};  // it does it itself
+    switch (strike.kind) {
+      case Kind::stop:
+        workers_.signal(*strike.local_rank, SIGSTOP);
+        return {};
+      case Kind::slow:
+        return {};  // its first pulse follows
+      case Kind::block_output:
+        return router_.hold(*strike.local_rank, true) ? "" : "its output goes to files directly";
+      case Kind::hide_device:
+        change_->hide_devices = true;
+        return {};
+      case Kind::spawn_fail:
+        change_->refusal = spawn_error(strike.value);
+        return {};
+      case Kind::spawn_delay:
+        change_->delay += std::get<core::Nanoseconds>(strike.value);
+        return {};
+      case Kind::port_taken:
+        return take_port();
+      case Kind::kill_supervisor:
+        return ::kill(::getpid(), SIGKILL) == 0 ? "" : std::strerror(errno);
+      case Kind::kill_keeper:
+        return kill_keeper();
+      default:
+        return effects_.apply(strike.kind, strike.value, pid_of(*strike.local_rank));
+    }
+  }
+
+  std::string take_port() {
+    if (options_.node_rank != 0) return "rank 0 listens on another machine";
+    if (port_ == 0) return "no port was reserved";
+    auto taken = os::occupy_port(port_);
+    if (!taken) return taken.error();
+    occupied_ = std::move(*taken);
+    return {};
+  }
+
+  std::string kill_keeper() {
+    // Pid 1 of a container ignores what comes from inside it.
+    if (keeper_ <= 1 || ::getppid() != keeper_) return "there is no keeper that can be killed";
+    if (::kill(keeper_, SIGKILL) != 0) return std::strerror(errno);
+    keeper_killed_ = true;
+    return {};
+  }
+
+  void carry_out(const core::Relent& relent) {
+    switch (relent.kind) {
+      case Kind::stop:
+        workers_.signal(relent.local_rank, SIGCONT);
+        break;
+      case Kind::slow:
+        break;  // its last pulse let it run
+      case Kind::block_output:
+        router_.hold(relent.local_rank, false);
+        break;
+      default:
+        effects_.undo(relent.kind, pid_of(relent.local_rank));
+    }
+    close_lasting(undone_by_, [&](const Lasting& one) {
+      return one.fault == relent.fault && one.kind == relent.kind &&
+             one.local_rank == relent.local_rank;
+    });
+  }
+
+  void carry_out(const core::Pulse& pulse) {
+    workers_.signal(pulse.local_rank, pulse.run ? SIGCONT : SIGSTOP);
+  }
+
+  // Tells of the end of lasting faults.
+  template <class Ends>
+  void close_lasting(const char* by, Ends ends) {
+    std::erase_if(lasting_, [&](const Lasting& one) {
+      if (!ends(one)) return false;
+      events_.write(Clock::now(), "fault_undone",
+                    {{"gen", std::int64_t{record_.generations.back().generation}},
+                     {"rank", global(one.local_rank)},
+                     {"fault", std::string(fault::info(one.kind).name)},
+                     {"by", std::string(by)}});
+      return true;
+    });
+  }
+
+  const Options& options_;
+  EventLog& events_;
+  out::Router& router_;
+  WorkerSet& workers_;
+  boost::asio::steady_timer timer_;
+  std::optional<core::TimePoint> armed_;
+  const pid_t keeper_;
+  bool keeper_killed_ = false;
+  core::RunRecord record_;
+  std::optional<core::FaultEngine> engine_;  // none: no fault is planned
+  os::FaultEffects effects_;
+  std::vector<int> pids_;  // by local rank, of unreaped workers; 0: none
+  std::vector<Lasting> lasting_;
+  const char* undone_by_ = "time";
+  SpawnChange* change_ = nullptr;  // of the worker whose start is being considered
+  std::uint16_t port_ = 0;
+  os::ScopedFd occupied_;
+};
+
+FaultSession::FaultSession(boost::asio::io_context& io, const Options& options, EventLog& events,
+                           out::Router& router, WorkerSet& workers)
+    : impl_(std::make_unique<Impl>(io, options, events, router, workers)) {}
+FaultSession::~FaultSession() = default;
+
+void FaultSession::generation_began(core::Generation generation, std::uint16_t port) {
+  impl_->generation_began(generation, port);
+}
+SpawnChange FaultSession::spawn_due(core::LocalRank local_rank) {
+  return impl_->spawn_due(local_rank);
+}
+void FaultSession::started(core::LocalRank local_rank, int pid) { impl_->started(local_rank, pid); }
+void FaultSession::notified(core::LocalRank local_rank, const NotifyMessage& message) {
+  impl_->notified(local_rank, message);
+}
+void FaultSession::exited(core::LocalRank local_rank) { impl_->exited(local_rank); }
+void FaultSession::teardown_began() { impl_->teardown_began(); }
+void FaultSession::generation_over(const core::Verdict& verdict) {
+  impl_->generation_over(verdict);
+}
+void FaultSession::continued() { impl_->continued(); }
+void FaultSession::finished(int exit_code, const std::string& run_dir) {
+  impl_->finished(exit_code, run_dir);
+}
+const core::RunRecord& FaultSession::record() const { return impl_->record(); }
+std::string FaultSession::behind_last_failure() const { return impl_->behind_last_failure(); }
+
+}  // namespace ddp

@@ -1,0 +1,105 @@
+// Which faults strike the run, and what is expected of it.
+#include "launcher/fault_plan_file.hpp"
+#include "launcher/fault_replay.hpp"
+#include "launcher/options_check.hpp"
+#include "launcher/settings_reader.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <limits>
+
+namespace ddp {
+namespace {
+
+class FaultsChecker : SettingsReader {
+ public:
+  FaultsChecker(const Settings& settings, Options& options)
+      : SettingsReader(settings), options_(options) {}
+
+  Failure run() {
+    for (const auto step : {&FaultsChecker::plan, &FaultsChecker::replay, &FaultsChecker::injected,
+                            &FaultsChecker::seed, &FaultsChecker::junit}) {
+      if (auto failure = (this->*step)()) return failure;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  Failure plan() {
+    const Setting* const setting = given(Flag::faults);
+    if (setting == nullptr) return std::nullopt;
+    auto plan = read_fault_plan(setting->text, options_.world_size());
+    if (!plan) return Error{setting->what + ": " + plan.error()};
+    options_.plan = std::move(*plan);
+    return possible(setting->what + " " + setting->text);
+  }
+
+  Failure replay() {
+    const Setting* const setting = given(Flag::replay);
+    if (setting == nullptr) return std::nullopt;
+    for (const Flag other : {Flag::inject, Flag::faults, Flag::fault_seed}) {
+      if (given(other) != nullptr)
+        return refusal(*setting, "no " + std::string(first_name(spec_of(other))) +
+                                     " beside it: what is replayed is complete");
+    }
+    auto plan = read_replay(setting->text, options_.world_size());
+    if (!plan) return Error{setting->what + ": " + plan.error()};
+    options_.plan = std::move(*plan);
+    return possible(setting->what + " " + setting->text);
+  }
+
+  Failure injected() {
+    for (const Setting& setting : settings().all(Flag::inject)) {
+      auto spec = fault::parse(setting.text, options_.world_size());
+      if (!spec) return Error{setting.what + " is '" + setting.text + "': " + spec.error()};
+      options_.plan.faults.push_back(std::move(*spec));
+      if (auto failure = possible(setting.what + " is '" + setting.text + "'")) return failure;
+    }
+    return std::nullopt;
+  }
+
+  // What the grammar allows and this launch cannot do.
+  Failure possible(const std::string& where) const {
+    const auto& faults = options_.plan.faults;
+    const bool hides = std::any_of(faults.begin(), faults.end(), [](const fault::Spec& spec) {
+      return spec.kind == fault::Kind::hide_device;
+    });
+    if (hides && visible_devices_variable(options_.device_type) == nullptr)
+      return Error{where + ": hide-device: expected a --device-type with devices, not cpu"};
+    return std::nullopt;
+  }
+
+  Failure seed() {
+    const Setting* const setting = given(Flag::fault_seed);
+    if (setting == nullptr) return std::nullopt;
+    const auto seed =
+        parse_integer(setting->what, setting->text, 0, std::numeric_limits<std::int64_t>::max());
+    if (!seed) return Error{seed.error()};
+    options_.plan.seed = static_cast<std::uint64_t>(*seed);
+    return std::nullopt;
+  }
+
+  // Refused now where it is plain that it could not be written: at the end of a long run is late.
+  Failure junit() {
+    const Setting* const setting = given(Flag::junit);
+    if (setting == nullptr) return std::nullopt;
+    const std::filesystem::path path(setting->text);
+    const auto directory = path.has_parent_path() ? path.parent_path() : ".";
+    std::error_code failed;
+    if (!path.has_filename() || std::filesystem::is_directory(path, failed) ||
+        !std::filesystem::is_directory(directory, failed))
+      return refusal(*setting, "a file in a directory that is there");
+    options_.junit = setting->text;
+    return std::nullopt;
+  }
+
+  Options& options_;
+};
+
+}  // namespace
+
+Failure check_faults(const Settings& settings, Options& options) {
+  return FaultsChecker(settings, options).run();
+}
+
+}  // namespace ddp

@@ -1,0 +1,177 @@
+// Plans: refused before anything is started, judged at the end, the same each time, and replayed.
+#include "tests/e2e/fault_run.hpp"
+
+#include <signal.h>
+
+#include <filesystem>
+
+using namespace ddp::test;
+
+namespace {
+
+// Two ranks, ten steps; the last generation ends, those before it wait for their fault.
+Words ten_steps(const char* waiting_generations) {
+  return helper({"steps", "1", "10", "on-generation", waiting_generations, "[", "pause", "]",
+                 "notify", "X_DDP_DIGEST=0123abcd", "sync"});
+}
+
+std::string plan(const Scene& scene, const std::string& text, const std::string& name = "plan") {
+  const std::string path = scene.path(name + ".toml");
+  write_file(path, text);
+  return path;
+}
+
+Words restarts(const char* count) { return Words{"--max-restarts", count} + kRestartAtOnce; }
+
+}  // namespace
+
+TEST_CASE("a wrong fault is refused with its place, and nothing is started") {
+  const Scene scene;
+  const Words steps = helper({"touch", scene.path("started")});
+  const auto refused = [&](const Words& flags) {
+    const auto run = scene.run(Words{"--nproc", "2"} + flags, steps);
+    CHECK(run.status == Status{.code = 2});
+    CHECK(lines_of(run.err).size() == 1);
+    return run.err;
+  };
+  CHECK(contains(refused({"--inject", "kill", "--inject", "kill@stp=5"}),
+                 "--inject is 'kill@stp=5': column 6: 'stp': expected "));
+  CHECK(contains(refused({"--inject", "kill@rank=2"}), "expected ranks from 0 to 1"));
+  CHECK(contains(refused({"--inject", "hide-device", "--device-type", "cpu"}), "hide-device"));
+  const std::string bad = plan(scene, "[[fault]]\nfault = \"kill\"\nsteps = 5\n");
+  CHECK(contains(refused({"--faults", bad}), bad + ":3:9: 'steps': expected "));
+  CHECK(contains(refused({"--faults", scene.path("none")}), "No such file"));
+  CHECK(contains(refused({"--replay", bad}), bad + ":1: not an event"));
+  CHECK(contains(refused({"--replay", bad, "--inject", "kill"}), "no --inject beside it"));
+  CHECK(contains(refused({"--fault-seed", "x"}), "--fault-seed"));
+  CHECK(contains(refused({"--junit", scene.path("no/where.xml")}), "--junit"));
+  write_file(scene.path("run.toml"), "inject = [\"kill@step=1\",\n \"kil@step=2\"]\n");
+  CHECK(contains(refused({"--config", scene.path("run.toml")}),
+                 "run.toml:2:2: inject is 'kil@step=2': column 1: 'kil'"));
+  CHECK_FALSE(std::filesystem::exists(scene.path("started")));
+}
+
+TEST_CASE("faults may stand in the configuration file, several of them") {
+  const Scene scene;
+  write_file(scene.path("run.toml"),
+             "nproc = 1\ninject = [\"signal=USR1@step=9\", \"kill@step=2,rank=0\"]\n");
+  const auto run = scene.run(Words{"--config", scene.path("run.toml")} + recorded(scene),
+                             helper({"steps", "1", "3"}));
+  CHECK(run.status == Status{.code = 137});
+  CHECK(struck(scene) == Words{"kill@rank=0,step=2,gen=0"});
+}
+
+TEST_CASE("a plan's expectations decide the exit code") {
+  const Scene scene;
+  const std::string faults = "[[fault]]\nfault = \"kill\"\nstep = 4\nrank = 1\n[expect]\n";
+  const std::string met = faults +
+                          "restarts = 1\nrestarts_at_most = 1\ndetected_within = \"20s\"\n"
+                          "torn_down_within = \"20s\"\nrecovered_within = \"60s\"\n"
+                          "lost_steps_at_most = 10\nroot_cause = { rank = 1, by = \"SIGKILL\" }\n"
+                          "no_process_left = true\ncheckpoint_digest = \"0123abcd\"\n";
+  const auto good = scene.run(
+      Words{"--nproc", "2", "--faults", plan(scene, met), "--junit", scene.path("good.xml")} +
+          recorded(scene, "good") + restarts("1"),
+      ten_steps("0"));
+  CAPTURE(good.err);
+  CHECK(good.status == Status{.code = 0});
+  CHECK(fields_of(scene, "expectation", "name", "good") ==
+        Words{"exit", "restarts", "restarts_at_most", "detected_within", "torn_down_within",
+              "recovered_within", "lost_steps_at_most", "root_cause", "no_process_left",
+              "checkpoint_digest"});
+  CHECK(fields_of(scene, "expectation", "met", "good") == Words(10, "true"));
+  CHECK(contains(good.err, "injected kill "));
+  CHECK(contains(good.err,
+                 "ddp-launch: met     root_cause: expected rank 1 by SIGKILL, measured "
+                 "rank 1 by SIGKILL\n"));
+  CHECK(contains(read_file(scene.path("good.xml")), "tests=\"10\" failures=\"0\""));
+
+  // The same run, and one expectation that it does not meet.
+  const std::string unmet = met + "exit = 3\n";
+  const auto bad = scene.run(
+      Words{"--nproc", "2", "--faults", plan(scene, unmet), "--junit", scene.path("bad.xml")} +
+          recorded(scene, "bad") + restarts("1"),
+      ten_steps("0"));
+  CHECK(bad.status == Status{.code = 73});
+  CHECK(contains(bad.err, "ddp-launch: NOT MET exit: expected 3, measured 0\n"));
+  CHECK(fields_of(scene, "expectation", "met", "bad") == Words{"false"} + Words(9, "true"));
+  CHECK(
+      contains(read_file(scene.path("bad.xml")), "<failure message=\"expected 3, measured 0\"/>"));
+
+  // A failure that was expected is success.
+  const std::string fails = plan(scene, faults + "exit = 137\n");
+  CHECK(scene.run({"--nproc", "2", "--faults", fails}, ten_steps("0")).status == Status{.code = 0});
+}
+
+TEST_CASE("a process that is left is seen") {
+  Scene scene;
+  const Words flags{"--nproc", "1", "--faults", plan(scene, "[expect]\nno_process_left = true\n")};
+  const Words steps = helper(
+      {"fork", "[", "setsid", "print", "pid {PID}", "close", "1", "close", "2", "pause", "]"});
+  CHECK(scene.run(flags, steps).status == Status{.code = 0});
+  // What clears up is switched off.
+  scene.env["DDP_LAUNCH_TEST_OFF"] = "subreaper,sweep,cgroup";
+  Process leaky = scene.launch(flags, steps);
+  CHECK(leaky.wait_exit() == Status{.code = 73});
+  kill(std::stoi(leaky.until("pid ").substr(8)), SIGKILL);
+  leaky.wait();
+  CHECK(contains(leaky.err(), "NOT MET no_process_left: expected none, measured 1 process"));
+}
+
+TEST_CASE("expectations of a launcher that is killed itself") {
+  const Scene scene;
+  const auto judged = [&](const std::string& fault, const std::string& exit) {
+    return plan(scene, "fault = [\"" + fault + "@step=2\"]\n[expect]\nexit = " + exit + "\n");
+  };
+  const Words steps = helper({"steps", "1", "2", "pause"});
+  const auto run = scene.run(
+      Words{"--faults", judged("kill-supervisor", "70")} + recorded(scene, "supervisor"), steps);
+  CHECK(run.status == Status{.code = 0});
+  CHECK(fields_of(scene, "expectation", "met", "supervisor") == Words{"true"});
+  CHECK(scene.run({"--faults", judged("kill-supervisor", "0")}, steps).status ==
+        Status{.code = 73});
+
+  // Who kills the keeper takes its exit code; the verdict is in the events.
+  Process keeper = scene.launch(
+      Words{"--faults", judged("kill-keeper", "137")} + recorded(scene, "keeper"), steps);
+  CHECK(keeper.wait_exit() == Status{.signal = SIGKILL});
+  keeper.wait_nothing_left();
+  CHECK(fields_of(scene, "expectation", "met", "keeper") == Words{"true"});
+}
+
+TEST_CASE("the same plan and seed strike the same ranks at the same steps; a replay too") {
+  const Scene scene;
+  const auto run = [&](const std::string& name, const Words& flags) {
+    const auto finished =
+        scene.run(Words{"--nproc", "3"} + flags + recorded(scene, name) + restarts("4"),
+                  ten_steps("0,1,2,3"));
+    CAPTURE(finished.err);
+    CHECK(finished.status == Status{.code = 0});
+    return struck(scene, name);
+  };
+  const Words drawn{"--inject", "kill@rank=any,step=2-9,times=4", "--fault-seed"};
+  const auto first = run("first", drawn + Words{"7"});
+  CHECK(first.size() == 4);
+  CHECK(run("second", drawn + Words{"7"}) == first);
+  CHECK(run("other", drawn + Words{"8"}) != first);
+  CHECK(run("replay", {"--replay", events_path(scene, "first")}) == first);
+}
+
+TEST_CASE("a failure is told with what it cost, with or without a plan") {
+  const Scene scene;
+  const auto run =
+      scene.run(Words{"--nproc", "2"} + restarts("1"),
+                helper({"on-generation", "1", "[", "steps", "6", "8", "exit", "0", "]", "steps",
+                        "1", "7", "on-rank", "1", "[", "exit", "3", "]", "pause"}));
+  CHECK(run.status == Status{.code = 0});
+  const auto lines = lines_of(run.err);
+  std::string row;
+  for (const auto& line : lines) {
+    if (contains(line, "real: exit 3")) row = line;
+  }
+  CAPTURE(run.err);
+  // gen, failure, rank, step … and the two steps that were done again.
+  CHECK(contains(row, "    0  real: exit 3     1     7         - "));
+  CHECK(row.ends_with(" 2"));
+  CHECK(scene.run({}, helper({"exit", "0"})).err == "");
+}

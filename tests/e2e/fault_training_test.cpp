@@ -1,0 +1,74 @@
+// The real worker under kills at random: what it computes is what an undisturbed run computes.
+// DDP_TEST_KILLS=200 makes it the long proof.
+#include "tests/e2e/fault_run.hpp"
+
+#include <cstdlib>
+#include <set>
+
+using namespace ddp::test;
+
+namespace {
+
+int kills() {
+  const char* const wanted = std::getenv("DDP_TEST_KILLS");
+  return wanted != nullptr ? std::atoi(wanted) : 8;
+}
+
+constexpr int kMeanSteps = 6;
+
+Words worker(const Scene& scene, int steps, const char* checkpoints) {
+  std::string text;
+  for (int i = 0; i < 200; ++i) text += "rank " + std::to_string(i % 37) + " waits for the rest. ";
+  write_file(scene.path("data"), text);
+  return {path_or("DDP_TEST_WORKER", DDP_WORKER),
+          "--data",
+          scene.path("data"),
+          "--backend",
+          "gloo",
+          "--context",
+          "8",
+          "--embed",
+          "8",
+          "--hidden",
+          "16",
+          "--batch",
+          "12",
+          "--steps",
+          std::to_string(steps),
+          "--checkpoint-dir",
+          scene.path(checkpoints),
+          "--checkpoint-every",
+          "4",
+          "--json"};
+}
+
+std::string digest(const std::string& output) {
+  const auto at = output.find("\"digest\":");
+  return at == std::string::npos ? "" : field(output.substr(at), "digest");
+}
+
+}  // namespace
+
+TEST_CASE("a random rank killed again and again: the digest of an undisturbed run") {
+  const Scene scene;
+  const int count = kills();
+  const int steps = count * (kMeanSteps + 2) + 60;
+  const auto undisturbed = scene.run({"--nproc", "2"}, worker(scene, steps, "a"));
+  CAPTURE(undisturbed.err);
+  REQUIRE(undisturbed.status == Status{.code = 0});
+  REQUIRE(digest(undisturbed.out) != "");
+
+  const std::string spec =
+      "kill@rank=any,mtbf=" + std::to_string(kMeanSteps) + "steps,times=" + std::to_string(count);
+  Process launch = scene.launch(Words{"--nproc", "2", "--max-restarts", std::to_string(count),
+                                      "--inject", spec, "--fault-seed", "7"} +
+                                    recorded(scene) + kRestartAtOnce,
+                                worker(scene, steps, "b"));
+  CHECK(launch.wait(Deadline(std::chrono::seconds(30 + 5 * count))) == Status{.code = 0});
+  scene.check_nothing_left(launch);
+  CAPTURE(launch.err());
+  const auto ranks = fields_of(scene, "fault_injected", "rank");
+  CHECK(ranks.size() == static_cast<std::size_t>(count));
+  CHECK(std::set<std::string>(ranks.begin(), ranks.end()).size() == 2);
+  CHECK(digest(launch.out()) == digest(undisturbed.out));
+}
