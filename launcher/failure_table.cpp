@@ -62,23 +62,25 @@ std::string harmless_text(const core::RunRecord& record, const std::vector<core:
   }
   std::string text;
   std::size_t told = 0;
-  std::size_t untold = 0;
+  std::size_t told_refused = 0;
+  std::int64_t untold = record.forgotten;
   for (std::size_t i = 0; i < record.faults.size(); ++i) {
     const auto& fault = record.faults[i];
     // What struck the launcher itself ended the run, which is no failure of the group.
     const auto side = fault::info(fault.strike.kind).side;
     if (behind_failure.count(i) != 0 || side == fault::Side::launcher) continue;
-    if (told == kMostHarmless && fault.refused.empty()) {
+    auto& told_of_these = fault.refused.empty() ? told : told_refused;
+    if (told_of_these == kMostHarmless) {
       ++untold;
       continue;
     }
+    ++told_of_these;
     const auto& strike = fault.strike;
     std::string where = fmt::format("generation {}", strike.generation);
     if (strike.local_rank)
       where += fmt::format(", rank {}", record.first_rank + *strike.local_rank);
     if (strike.step) where += fmt::format(", step {}", *strike.step);
     if (fault.refused.empty()) {
-      ++told;
       text += fmt::format("ddp-launch: injected {} ({}); nothing failed by it\n",
                           fault_name(strike), where);
     } else {
@@ -87,7 +89,7 @@ std::string harmless_text(const core::RunRecord& record, const std::vector<core:
     }
   }
   if (untold > 0)
-    text += fmt::format("ddp-launch: and {} more faults by which nothing failed\n", untold);
+    text += fmt::format("ddp-launch: and {} more strikes by which nothing failed\n", untold);
   return text;
 }
 

@@ -24,6 +24,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using fault::Kind;
 
+// Of each fault; the event file tells all of them.
+constexpr std::int64_t kToldStrikes = 50;
+
 // What exec itself says is told apart from what fork says: 127 and 126, or 71.
 core::SpawnError spawn_error(const fault::Value& value) {
   const auto* number = std::get_if<std::int64_t>(&value);
@@ -47,6 +50,7 @@ class FaultSession::Impl {
         pids_(static_cast<std::size_t>(options.nproc)) {
     record_.first_rank = options.first_rank();
     if (options.plan.faults.empty()) return;
+    strikes_.resize(options.plan.faults.size());
     engine_.emplace(options.plan.faults, options.plan.seed,
                     core::FaultScope{options.world_size(), options.first_rank(), options.nproc});
     if (!engine_->wants_lines()) return;
@@ -196,10 +200,11 @@ class FaultSession::Impl {
     if (strike.step) fields.push_back({"step", *strike.step});
     if (strike.since_start) fields.push_back({"since_start_ns", strike.since_start->count()});
     events_.write(now, "fault_injected", fields);
-    record_.faults.push_back({strike, now, {}});
     const std::string refused = strike_now(strike);
+    record_.struck({strike, now, refused});
+    const bool told = ++strikes_.at(static_cast<std::size_t>(strike.fault)) <= kToldStrikes;
     if (refused.empty()) {
-      router_.notice("ddp-launch: injected " + replay + "\n");
+      if (told) router_.notice("ddp-launch: injected " + replay + "\n");
       if (strike.local_rank && fault::takes(strike.kind, fault::Word::lasts)) {
         std::erase_if(lasting_, [&](const Lasting& one) {
           return one.kind == strike.kind && one.local_rank == *strike.local_rank;
@@ -208,14 +213,13 @@ class FaultSession::Impl {
       }
       return;
     }
-    record_.faults.back().refused = refused;
     events_.write(Clock::now(), "fault_refused",
                   {{"gen", std::int64_t{strike.generation}},
                    {"rank", global(strike.local_rank)},
                    {"fault", std::string(fault::info(strike.kind).name)},
                    {"replay", replay},
                    {"why", refused}});
-    router_.notice("ddp-launch: could not inject " + replay + ": " + refused + "\n");
+    if (told) router_.notice("ddp-launch: could not inject " + replay + ": " + refused + "\n");
   }
 
   // Empty, or why it could not be done.
@@ -314,7 +318,8 @@ class FaultSession::Impl {
   core::RunRecord record_;
   std::optional<core::FaultEngine> engine_;  // none: no fault is planned
   os::FaultEffects effects_;
-  std::vector<int> pids_;  // by local rank, of unreaped workers; 0: none
+  std::vector<std::int64_t> strikes_;  // by fault
+  std::vector<int> pids_;              // by local rank, of unreaped workers; 0: none
   std::vector<Lasting> lasting_;
   const char* undone_by_ = "time";
   SpawnChange* change_ = nullptr;  // of the worker whose start is being considered

@@ -83,6 +83,7 @@ int main(int argc, char** argv) {
     return supervise(options, place, std::move(from_keeper));
   });
   // A supervisor that ran to its end has judged the run itself.
-  const bool judged = code != core::kLauncherFault || !options.plan.expect;
+  const bool judged =
+      code != core::kLauncherFault || (!options.plan.expect && options.junit.empty());
   return judged ? code : judge_without_supervisor(options, code, began);
 }

@@ -29,6 +29,9 @@ bool reaches_others(Kind kind) {
   }
 }
 
+// Of one generation: enough for the table, which tells fewer.
+constexpr std::ptrdiff_t kKeptHarmless = 16;
+
 std::optional<std::size_t> fault_behind(const RunRecord& record, const GenerationRecord& generation,
                                         std::optional<LocalRank> blamed) {
   std::optional<std::size_t> own;
@@ -63,6 +66,24 @@ void RunRecord::stepped(std::int64_t step, TimePoint now) {
   generation.last_step = std::max(generation.last_step.value_or(step), step);
 }
 
+void RunRecord::struck(InjectedFault fault) {
+  const auto of_now = [&](const InjectedFault& one) {
+    return one.strike.generation == fault.strike.generation;
+  };
+  const auto now_first = std::find_if(faults.begin(), faults.end(), of_now);
+  if (faults.end() - now_first >= kKeptHarmless) {
+    const auto same = std::find_if(now_first, faults.end(), [&](const InjectedFault& one) {
+      return one.strike.fault == fault.strike.fault &&
+             one.strike.local_rank == fault.strike.local_rank;
+    });
+    if (same != faults.end()) {
+      faults.erase(same);
+      ++forgotten;
+    }
+  }
+  faults.push_back(std::move(fault));
+}
+
 void RunRecord::ended(const Verdict& verdict) {
   if (generations.empty()) return;
   auto& generation = generations.back();
@@ -72,6 +93,15 @@ void RunRecord::ended(const Verdict& verdict) {
   generation.survivors = static_cast<std::int64_t>(verdict.survivors.size());
   const auto blamed = verdict.cause ? blamed_rank(*verdict.cause) : std::nullopt;
   if (blamed) generation.blamed_step = verdict.workers[static_cast<std::size_t>(*blamed)].last_step;
+
+  const auto behind = fault_behind_last(*this);
+  std::ptrdiff_t index = 0;
+  std::ptrdiff_t kept = 0;
+  forgotten += static_cast<std::int64_t>(std::erase_if(faults, [&](const InjectedFault& one) {
+    const bool to_blame = behind && index == static_cast<std::ptrdiff_t>(*behind);
+    ++index;
+    return !to_blame && one.strike.generation == generation.generation && ++kept > kKeptHarmless;
+  }));
 }
 
 std::optional<std::size_t> fault_behind_last(const RunRecord& record) {

@@ -34,8 +34,9 @@ struct GenerationRecord {
 
 struct RunRecord {
   std::vector<GenerationRecord> generations;
-  std::vector<InjectedFault> faults;
-  int first_rank = 0;  // the global rank of local rank 0
+  std::vector<InjectedFault> faults;  // not all of them: struck() tells which
+  std::int64_t forgotten = 0;         // how many that did no harm are no longer in `faults`
+  int first_rank = 0;                 // the global rank of local rank 0
   int exit_code = 0;
   std::int64_t left = 0;  // processes found when all should have gone
   std::string digest;     // X_DDP_DIGEST, the last one; empty: none was told
@@ -48,6 +49,10 @@ struct RunRecord {
   void began(Generation generation);
   void started(TimePoint now);
   void stepped(std::int64_t step, TimePoint now);
+  // A fault may strike a million times in a run: of those of one kind to one rank in one generation
+  // the last is kept, which is the one that a failure would be put down to, and of those that did
+  // no harm the first few.
+  void struck(InjectedFault fault);
   void ended(const Verdict& verdict);
 };
 

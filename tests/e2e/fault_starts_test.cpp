@@ -117,3 +117,15 @@ TEST_CASE("the keeper is killed: the supervisor tears down and leaves nothing be
   scene.check_no_file_left();
   CHECK(struck(scene) == Words{"kill-keeper@step=2,gen=0"});
 }
+
+TEST_CASE("whatever faults changed is gone with the launcher, even when all of it is killed") {
+  const Scene scene;
+  Process launch = scene.launch(
+      Words{"--nproc", "3", "--inject", "stop@step=1,rank=0", "--inject", "slow=0.1@step=1,rank=1",
+            "--inject", "block-output@step=1,rank=2", "--inject", "port-taken"} +
+          recorded(scene),
+      helper({"steps", "1", "2", "pause"}));
+  launch.until_err("injected block-output");
+  kill(supervisor_pid(launch), SIGKILL);
+  CHECK(finish(scene, launch).status == Status{.code = 70});
+}

@@ -199,3 +199,33 @@ TEST_CASE("durations in three digits") {
   CHECK(short_duration(seconds(99)) == "99.0 s");
   CHECK(short_duration(seconds(300)) == "5.00 min");
 }
+
+TEST_CASE("a million strikes take no memory, and the one behind the failure is kept") {
+  RunRecord record;
+  record.began(0);
+  InjectedFault limit;  // early, and to blame in the end
+  limit.strike = {.fault = 1, .kind = Kind::open_files, .generation = 0, .local_rank = 1};
+  limit.at = at(milliseconds(1));
+  record.struck(limit);
+  InjectedFault harmless;
+  harmless.strike = {.fault = 0, .kind = Kind::slow, .value = 0.5, .generation = 0};
+  for (int i = 0; i < 100'000; ++i) {
+    harmless.strike.local_rank = 2 + i % 2;
+    harmless.at = at(milliseconds(2 + i));
+    record.struck(harmless);
+  }
+  Verdict verdict;
+  verdict.workers.resize(4);
+  verdict.cause = WorkerFailed{1, Exited{99}, false};
+  verdict.failed = at(seconds(1000));
+  verdict.ended = at(seconds(1001));
+  record.ended(verdict);
+  CHECK(record.faults.size() < 40);
+  CHECK(record.faults.size() + static_cast<std::size_t>(record.forgotten) == 100'001);
+  const auto all = incidents(record);
+  REQUIRE(all.size() == 1);
+  REQUIRE(all[0].fault);
+  CHECK(record.faults[*all[0].fault].strike.kind == Kind::open_files);
+  CHECK(ddp::failure_table(record).find("more strikes by which nothing failed") !=
+        std::string::npos);
+}
