@@ -231,6 +231,8 @@ class Supervisor {
     workers_.signal(signal.local_rank, signal.signal);
   }
 
+  void carry_out(const core::TakeEvidence& take) { feed(core::EvidenceTaken{take.generation, {}}); }
+
   void carry_out(const core::EndGeneration& end) {
     waiting_timer_.cancel();
     workers_.end(Clock::now() + kFinalWait, [this, end](std::vector<core::Survivor> survivors) {

@@ -1,6 +1,7 @@
 #include "launcher/verdict_text.hpp"
 
 #include "common/overloaded.hpp"
+#include "launcher/hang_text.hpp"
 #include "launcher/os/signals.hpp"
 
 #include <fmt/core.h>
@@ -15,10 +16,6 @@
 
 namespace ddp {
 namespace {
-
-std::string ranks_text(const std::vector<core::LocalRank>& ranks, int first_rank) {
-  return (ranks.size() == 1 ? "rank " : "ranks ") + rank_list(ranks, first_rank);
-}
 
 std::string spawn_error_text(const core::SpawnError& error, const std::string& program) {
   const std::string why = std::strerror(error.error_number);
@@ -82,6 +79,10 @@ std::string cause_text(const core::Cause& cause, const core::Verdict& verdict,
             return rank_of(early.local_rank) + " exited with code 0 while others still ran" +
                    where(early.local_rank);
           },
+          [&](const core::Hung& hung) {
+            return hang_text(hung.hang, hung.local_rank, context.first_rank) + "; seen at " +
+                   context.local_time;
+          },
       },
       cause);
 }
@@ -111,6 +112,10 @@ std::string stopped_text(const core::Verdict& verdict, const VerdictContext& con
 std::string line(const std::string& text) { return "ddp-launch: " + text + "\n"; }
 
 }  // namespace
+
+std::string ranks_text(const std::vector<core::LocalRank>& local_ranks, int first_rank) {
+  return (local_ranks.size() == 1 ? "rank " : "ranks ") + rank_list(local_ranks, first_rank);
+}
 
 std::string rank_list(const std::vector<core::LocalRank>& local_ranks, int first_rank) {
   std::string text;
@@ -153,7 +158,7 @@ std::string waiting_text(const std::vector<core::LocalRank>& local_ranks, int fi
 std::string verdict_text(const core::Verdict& verdict, const VerdictContext& context) {
   std::string text;
   if (verdict.cause) {
-    const bool failure = core::blamed_rank(*verdict.cause).has_value();
+    const bool failure = !std::holds_alternative<core::StoppedBySignal>(*verdict.cause);
     std::string cause = cause_text(*verdict.cause, verdict, context);
     if (!context.injected.empty()) cause += "; injected: " + context.injected;
     text +=
@@ -196,6 +201,9 @@ std::string decision_text(const core::RestartDecision& decision, const VerdictCo
                     fmt::format("not restarted: a crash loop, the same failure {} times in a row "
                                 "without progress",
                                 give_up.count));
+              case Reason::out_of_time:
+                if (context.max_restarts == 0) return {};
+                return line("not restarted: the time of the whole run is over");
               case Reason::stop_requested:
               case Reason::unkillable:
                 return {};

@@ -30,6 +30,8 @@ std::string decision_text(const core::RestartDecision& decision, const VerdictCo
 
 // "0-3, 7" of local ranks, as global ranks.
 std::string rank_list(const std::vector<core::LocalRank>& local_ranks, int first_rank);
+// "rank 7", "ranks 0-3, 7".
+std::string ranks_text(const std::vector<core::LocalRank>& local_ranks, int first_rank);
 
 // "exited with code 3", "was killed by SIGSEGV (core dumped)".
 std::string status_text(const core::ExitStatus& status);

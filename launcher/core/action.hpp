@@ -29,6 +29,15 @@ struct SignalWorker {
   int signal = 0;
 };
 
+// Find out what the processes of a hung group do before it has to go. Answered by EvidenceTaken;
+// news that ends it sooner (a worker's death, a stop request, `deadline`) is followed by
+// TeardownBegan.
+struct TakeEvidence {
+  Generation generation = 0;
+  Hang hang;
+  TimePoint deadline;
+};
+
 // Kill every descendant that is left, drain the pipes, release what the generation held; all within
 // bounds. Answered by GenerationEnded.
 struct EndGeneration {
@@ -56,8 +65,8 @@ struct Finish {
   int exit_code = 0;
 };
 
-using Action = std::variant<BeginGeneration, SpawnWorker, SignalWorker, EndGeneration, GroupRunning,
-                            TeardownBegan, TeardownEscalated, GenerationOver, Finish>;
+using Action = std::variant<BeginGeneration, SpawnWorker, SignalWorker, TakeEvidence, EndGeneration,
+                            GroupRunning, TeardownBegan, TeardownEscalated, GenerationOver, Finish>;
 using Actions = std::vector<Action>;
 
 }  // namespace ddp::core

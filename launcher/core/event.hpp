@@ -2,6 +2,7 @@
 // time, in the order the kernel reported them.
 #pragma once
 
+#include "launcher/core/hang.hpp"
 #include "launcher/core/types.hpp"
 
 #include <cstdint>
@@ -40,6 +41,17 @@ struct WorkerExited {
   bool oom_killed = false;  // the kernel's out-of-memory killer took it, as far as the system shows
 };
 
+// A limit of HangWatch is exceeded.
+struct HangDetected {
+  Hang hang;
+};
+
+// The answer to TakeEvidence: as much as could be found out in time.
+struct EvidenceTaken {
+  Generation generation = 0;
+  std::vector<ProcessPicture> processes;  // by local rank; empty: none was looked at
+};
+
 // SIGINT, SIGTERM, SIGHUP or SIGQUIT to the launcher, or its parent's death.
 struct StopRequested {
   int signal = 0;
@@ -58,7 +70,8 @@ struct GenerationEnded {
 // The deadline of Group::next_deadline() has come (or may have: an early tick does nothing).
 struct Tick {};
 
-using Event = std::variant<StartRequested, WorkerStarted, SpawnFailed, WorkerReady, WorkerStep,
-                           WorkerExited, StopRequested, Suspended, GenerationEnded, Tick>;
+using Event =
+    std::variant<StartRequested, WorkerStarted, SpawnFailed, WorkerReady, WorkerStep, WorkerExited,
+                 HangDetected, EvidenceTaken, StopRequested, Suspended, GenerationEnded, Tick>;
 
 }  // namespace ddp::core

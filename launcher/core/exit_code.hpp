@@ -12,7 +12,7 @@ enum ExitCode : int {
   kUsage = 2,
   kLauncherFault = 70,
   kSystemRefused = 71,
-  kNotReady = 72,
+  kHung = 72,
   kExpectationFailed = 73,
   kUnkillable = 74,
   kNotExecutable = 126,

@@ -1,5 +1,7 @@
 #include "launcher/core/group.hpp"
 
+#include "launcher/core/exit_code.hpp"
+
 #include <cassert>
 #include <csignal>
 
@@ -13,6 +15,8 @@ const char* name_of(Phase phase) {
       return "launching";
     case Phase::running:
       return "running";
+    case Phase::examining:
+      return "examining";
     case Phase::tearing_down:
       return "tearing down";
     case Phase::closing:
@@ -61,6 +65,10 @@ Actions Group::step(const Event& event, TimePoint now) {
     worker(step->local_rank).last_step = step->step;
   } else if (const auto* exited = std::get_if<WorkerExited>(&event)) {
     worker_exited(*exited, now, actions);
+  } else if (const auto* hung = std::get_if<HangDetected>(&event)) {
+    hang_detected(hung->hang, now, actions);
+  } else if (const auto* evidence = std::get_if<EvidenceTaken>(&event)) {
+    if (evidence->generation == verdict_.generation) evidence_taken(*evidence, now, actions);
   } else if (const auto* stop = std::get_if<StopRequested>(&event)) {
     stop_requested(*stop, now, actions);
   } else if (const auto* suspended = std::get_if<Suspended>(&event)) {
@@ -116,6 +124,32 @@ void Group::worker_exited(const WorkerExited& event, TimePoint now, Actions& act
       tear_down(ExitedEarly{event.local_rank}, now, actions);
     }
   }
+  // Whatever was being looked at is no longer as it was.
+  if (phase_ == Phase::examining) tear_down(*verdict_.cause, now, actions);
+  close_if_all_gone(actions);
+}
+
+void Group::hang_detected(const Hang& hang, TimePoint now, Actions& actions) {
+  out_of_time_ |= hang.kind == HangKind::run_timeout;
+  if (phase_ == Phase::launching || phase_ == Phase::running) {
+    phase_ = Phase::examining;
+    verdict_.cause = Hung{hang, blame(hang)};
+    verdict_.failed = now;
+    deadline_ = now + config_.evidence_timeout;
+    actions.push_back(TakeEvidence{verdict_.generation, hang, *deadline_});
+  } else if (phase_ == Phase::backing_off && out_of_time_) {
+    // The last failure has been reported; what ends the run is its time.
+    finish(kHung, actions);
+  }
+}
+
+void Group::evidence_taken(const EvidenceTaken& event, TimePoint now, Actions& actions) {
+  if (phase_ != Phase::examining) return;
+  auto& hung = std::get<Hung>(*verdict_.cause);
+  for (std::size_t i = 0; i < event.processes.size() && i < hung.hang.ranks.size(); ++i)
+    hung.hang.ranks[i].process = event.processes[i];
+  hung.local_rank = blame(hung.hang);
+  tear_down(hung, now, actions);
   close_if_all_gone(actions);
 }
 
@@ -127,6 +161,10 @@ void Group::stop_requested(const StopRequested& event, TimePoint now, Actions& a
     case Phase::launching:
     case Phase::running:
       tear_down(StoppedBySignal{event.signal}, now, actions);
+      close_if_all_gone(actions);
+      break;
+    case Phase::examining:
+      tear_down(*verdict_.cause, now, actions);
       close_if_all_gone(actions);
       break;
     case Phase::tearing_down:
@@ -154,6 +192,8 @@ void Group::generation_ended(const GenerationEnded& event, TimePoint now, Action
   RestartDecision decision = GiveUp{GiveUp::Reason::unkillable, history_.restarts()};
   if (stop_signal_) {
     decision = GiveUp{GiveUp::Reason::stop_requested, history_.restarts()};
+  } else if (out_of_time_) {
+    decision = GiveUp{GiveUp::Reason::out_of_time, history_.restarts()};
   } else if (verdict_.cause) {
     decision = history_.decide(verdict_, now);
   }
@@ -172,7 +212,10 @@ void Group::generation_ended(const GenerationEnded& event, TimePoint now, Action
 
 void Group::tick(TimePoint now, Actions& actions) {
   if (!deadline_ || now < *deadline_) return;
-  if (phase_ == Phase::tearing_down) {
+  if (phase_ == Phase::examining) {
+    tear_down(*verdict_.cause, now, actions);
+    close_if_all_gone(actions);
+  } else if (phase_ == Phase::tearing_down) {
     escalate(/*by_request=*/false, actions);
   } else if (phase_ == Phase::backing_off) {
     begin_generation(verdict_.generation + 1, now, actions);
@@ -182,7 +225,7 @@ void Group::tick(TimePoint now, Actions& actions) {
 void Group::tear_down(Cause cause, TimePoint now, Actions& actions) {
   phase_ = Phase::tearing_down;
   verdict_.cause = cause;
-  verdict_.failed = now;
+  if (!verdict_.failed) verdict_.failed = now;  // a hang was seen before this
   deadline_ = now + config_.shutdown_timeout;
   const auto waiting_for = alive_workers();
   // The signals go first: what a survivor waits for is a signal, not our telling of it.

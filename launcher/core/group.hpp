@@ -5,8 +5,12 @@
 //   restarts left
 //                                                  -> finished                   none left, or a
 //                                                  stop request
-//   backing_off -> finished                                          a stop request
+//   launching | running -> examining -> tearing_down                 a hang
+//   backing_off -> finished                                          a stop request, the run's
+//   time is up
 //
+// examining: the group hangs; what its processes do is looked at before it goes. Ends when that is
+// done, at its deadline, when a worker ends, or at a stop request: the hang stays the cause.
 // tearing_down: every worker was told to go; ends when all have, SIGKILL after the grace period or
 // at a second stop request. closing: the workers are gone and the supervisor clears up what they
 // left (EndGeneration). Invariants, held by tests over random event sequences: never two
@@ -25,13 +29,23 @@
 
 namespace ddp::core {
 
-enum class Phase { idle, launching, running, tearing_down, closing, backing_off, finished };
+enum class Phase {
+  idle,
+  launching,
+  running,
+  examining,
+  tearing_down,
+  closing,
+  backing_off,
+  finished
+};
 const char* name_of(Phase phase);
 
 struct GroupConfig {
   int nproc = 1;
   Nanoseconds shutdown_timeout = std::chrono::seconds(30);
   bool early_exit_fails = false;  // a worker that exits 0 while others run is a failure
+  Nanoseconds evidence_timeout = std::chrono::seconds(10);  // for looking at a hung group
   RestartPolicy restart;
 };
 
@@ -53,6 +67,8 @@ class Group {
   void begin_generation(Generation generation, TimePoint now, Actions& actions);
   void spawn_next(Actions& actions);
   void worker_exited(const WorkerExited& event, TimePoint now, Actions& actions);
+  void hang_detected(const Hang& hang, TimePoint now, Actions& actions);
+  void evidence_taken(const EvidenceTaken& event, TimePoint now, Actions& actions);
   void stop_requested(const StopRequested& event, TimePoint now, Actions& actions);
   void generation_ended(const GenerationEnded& event, TimePoint now, Actions& actions);
   void tick(TimePoint now, Actions& actions);
@@ -74,6 +90,7 @@ class Group {
   bool spawn_in_flight_ = false;
   bool escalated_ = false;
   std::optional<int> stop_signal_;  // the first stop request of the launch
+  bool out_of_time_ = false;        // the whole run's time is up
   std::optional<TimePoint> deadline_;
 };
 

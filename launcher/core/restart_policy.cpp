@@ -9,11 +9,14 @@ namespace ddp::core {
 namespace {
 
 // A worker that tells its steps made progress when it finished one; one that tells nothing, when
-// its group lasted.
+// its group lasted. Of a hang, what lasted before it counts.
 bool made_progress(const Verdict& verdict, TimePoint now, Nanoseconds long_enough) {
   bool tells_steps = false;
   for (const auto& worker : verdict.workers) tells_steps |= worker.last_step.has_value();
-  return tells_steps || now - verdict.began >= long_enough;
+  TimePoint end = now;
+  if (const auto* hung = std::get_if<Hung>(&*verdict.cause))
+    end = verdict.failed.value_or(now) - hung->hang.limit;
+  return tells_steps || end - verdict.began >= long_enough;
 }
 
 // Equal for failures that are the same as far as a user is concerned.

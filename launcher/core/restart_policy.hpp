@@ -34,7 +34,14 @@ struct RestartIn {
   Nanoseconds delay{};
 };
 struct GiveUp {
-  enum class Reason { no_restarts_left, not_retryable, crash_loop, stop_requested, unkillable };
+  enum class Reason {
+    no_restarts_left,
+    not_retryable,
+    crash_loop,
+    stop_requested,
+    out_of_time,  // of the whole run
+    unkillable
+  };
   Reason reason = Reason::no_restarts_left;
   int count = 0;  // restarts used, or generations in the loop
 };

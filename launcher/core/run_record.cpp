@@ -88,6 +88,8 @@ void RunRecord::ended(const Verdict& verdict) {
   if (generations.empty()) return;
   auto& generation = generations.back();
   generation.cause = verdict.cause;
+  if (auto* hung = generation.cause ? std::get_if<Hung>(&*generation.cause) : nullptr)
+    hung->hang.ranks.clear();
   generation.failed = verdict.failed;
   generation.ended = verdict.ended;
   generation.survivors = static_cast<std::int64_t>(verdict.survivors.size());
@@ -150,6 +152,7 @@ std::string cause_name(const Cause& cause) {
                         [](const WorkerNotStarted&) -> std::string { return "not started"; },
                         [](const StoppedBySignal& stopped) { return signal_name(stopped.signal); },
                         [](const ExitedEarly&) -> std::string { return "early exit"; },
+                        [](const Hung&) -> std::string { return "hang"; },
                     },
                     cause);
 }

@@ -15,6 +15,7 @@ int exit_code_of(const Verdict& verdict) {
                         // The worker itself succeeded; it is the group that did not. 1 is what a
                         // shell's `false` says.
                         [](const ExitedEarly&) { return 1; },
+                        [](const Hung&) -> int { return kHung; },
                     },
                     *verdict.cause);
 }

@@ -1,6 +1,7 @@
 // Why a generation ended: the root cause, and what became of every worker.
 #pragma once
 
+#include "launcher/core/hang.hpp"
 #include "launcher/core/types.hpp"
 
 #include <optional>
@@ -26,7 +27,12 @@ struct StoppedBySignal {
 struct ExitedEarly {
   LocalRank local_rank = 0;
 };
-using Cause = std::variant<WorkerFailed, WorkerNotStarted, StoppedBySignal, ExitedEarly>;
+// The group lived and did not get on.
+struct Hung {
+  Hang hang;
+  std::optional<LocalRank> local_rank;  // to blame, where one is
+};
+using Cause = std::variant<WorkerFailed, WorkerNotStarted, StoppedBySignal, ExitedEarly, Hung>;
 
 // One worker's part in a generation.
 struct WorkerOutcome {

@@ -1,0 +1,20 @@
+// A hang in one line: what was missed, by whom, and where every rank stands. Pure.
+#pragma once
+
+#include "launcher/core/hang.hpp"
+
+#include <optional>
+#include <string>
+
+namespace ddp {
+
+// "no new step for 30 s: rank 2 is behind at step 41 (phase train, stopped (T)); ranks 0, 1, 3 wait
+// at step 42 (phase train, asleep in futex_wait_queue)". Ranks that stand alike are told together:
+// the blamed one first, then those that are behind.
+std::string hang_text(const core::Hang& hang, std::optional<core::LocalRank> blamed,
+                      int first_rank);
+
+// "stopped (T)", "asleep in futex_wait_queue"; empty where nothing is known.
+std::string process_text(const core::ProcessPicture& process);
+
+}  // namespace ddp

@@ -1,0 +1,96 @@
+#include "launcher/hang_text.hpp"
+#include "launcher/verdict_text.hpp"
+
+#include <doctest/doctest.h>
+
+namespace {
+
+using namespace ddp;
+using namespace ddp::core;
+using std::chrono::seconds;
+
+RankStanding standing(int rank, std::optional<std::int64_t> step, std::string phase, Activity what,
+                      std::string wait_channel = "") {
+  RankStanding one{.local_rank = rank, .step = step, .phase = std::move(phase)};
+  one.process.activity = what;
+  one.process.wait_channel = std::move(wait_channel);
+  one.process.state = what == Activity::stopped ? 'T' : 'S';
+  return one;
+}
+
+Hang lagging() {
+  Hang hang{.kind = HangKind::no_progress, .limit = seconds(30), .ranks = {}};
+  for (int rank = 0; rank < 4; ++rank) {
+    hang.ranks.push_back(rank == 2 ? standing(rank, 41, "train", Activity::stopped)
+                                   : standing(rank, 42, "train", Activity::sleeping, "futex_wait"));
+  }
+  hang.ranks[2].behind = true;
+  return hang;
+}
+
+}  // namespace
+
+TEST_CASE("who is behind, where, and where the others wait") {
+  CHECK(hang_text(lagging(), 2, 0) ==
+        "no new step for 30 s: rank 2 is behind at step 41 (phase train, stopped (T)); ranks "
+        "0, 1, 3 wait at step 42 (phase train, asleep in futex_wait)");
+  CHECK(hang_text(lagging(), 2, 8).find("rank 10 is behind at step 41") != std::string::npos);
+}
+
+TEST_CASE("what each limit says") {
+  Hang hang{.kind = HangKind::not_ready, .limit = seconds(5), .ranks = {}};
+  hang.ranks.push_back({.local_rank = 0, .phase = "load", .ready = true});
+  hang.ranks.push_back({.local_rank = 1, .behind = true});
+  CHECK(hang_text(hang, 1, 0) ==
+        "not ready within 5 s: rank 1 has not said READY=1; rank 0 is ready (phase load)");
+  hang.kind = HangKind::no_heartbeat;
+  CHECK(hang_text(hang, {}, 0) ==
+        "no heartbeat for 5 s: rank 1 sends no WATCHDOG=1; rank 0 lives (phase load)");
+  hang.kind = HangKind::silent;
+  hang.ranks[1].step = 3;
+  CHECK(hang_text(hang, {}, 0) ==
+        "no output for 5 s: rank 1 is silent at step 3; rank 0 writes (phase load)");
+  hang.kind = HangKind::run_timeout;
+  hang.ranks[1].behind = false;
+  hang.ranks[0].ended = true;
+  CHECK(hang_text(hang, {}, 0) ==
+        "the run took longer than 5 s: rank 1 stands at step 3; rank 0 has ended");
+}
+
+TEST_CASE("ranks that never told a step") {
+  Hang hang{.kind = HangKind::no_progress, .limit = seconds(5), .ranks = {}};
+  hang.ranks.push_back(standing(0, {}, "", Activity::running));
+  hang.ranks.push_back(standing(1, {}, "", Activity::running));
+  CHECK(hang_text(hang, {}, 0) == "no step for 5 s: ranks 0, 1 told no step (on the CPU)");
+}
+
+TEST_CASE("the blamed rank is told apart though it stands as the others do") {
+  Hang hang{.kind = HangKind::silent, .limit = seconds(5), .ranks = {}};
+  for (int rank = 0; rank < 3; ++rank)
+    hang.ranks.push_back(standing(rank, 7, "", Activity::sleeping));
+  CHECK(hang_text(hang, 1, 0).find("rank 1 writes at step 7 (asleep); ranks 0, 2 write") !=
+        std::string::npos);
+}
+
+TEST_CASE("the verdict of a hung generation") {
+  Verdict verdict;
+  verdict.workers.resize(4);
+  verdict.cause = Hung{lagging(), 2};
+  for (int rank = 0; rank < 4; ++rank) {
+    auto& worker = verdict.workers[static_cast<std::size_t>(rank)];
+    worker = {.local_rank = rank, .pid = 100 + rank, .stopped_by_launcher = true};
+    worker.status = Signaled{15, false};
+  }
+  VerdictContext context;
+  context.local_time = "12:00:00.000";
+  context.tail = {"the last line"};
+  CHECK(verdict_text(verdict, context) ==
+        "ddp-launch: " + hang_text(lagging(), 2, 0) +
+            "; seen at 12:00:00.000\n"
+            "  | the last line\n"
+            "ddp-launch: stopped by ddp-launch: ranks 0-3 (SIGTERM)\n");
+  // Without one to blame nobody's lines are shown; it is a failure all the same.
+  verdict.cause = Hung{lagging(), {}};
+  context.tail.clear();
+  CHECK(verdict_text(verdict, context).find("stopped by ddp-launch") != std::string::npos);
+}
