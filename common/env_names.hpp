@@ -42,6 +42,10 @@ inline constexpr const char* kZeAffinityMask = "ZE_AFFINITY_MASK";
 // Several ranks on one GPU.
 inline constexpr const char* kNcclHostId = "NCCL_HOSTID";
 
+// PyTorch's flight recorder: a rank reads <value><rank>.pipe.
+inline constexpr const char* kNcclFlightPipe = "TORCH_NCCL_DEBUG_INFO_PIPE_FILE";
+inline constexpr const char* kFlightPipe = "TORCH_FR_DEBUG_INFO_PIPE_FILE";
+
 // What the launcher itself reads.
 inline constexpr const char* kLaunchLog = "DDP_LAUNCH_LOG";
 inline constexpr const char* kLaunchTestOff = "DDP_LAUNCH_TEST_OFF";  // launcher/os/mechanism.hpp

@@ -24,6 +24,10 @@
 
 namespace ddp {
 
+// A metric that the launcher knows: what a rank computed in the step it tells, before it waited for
+// others.
+inline constexpr std::string_view kBusySeconds = "busy_seconds";
+
 // Messages longer than this are dropped whole by the launcher.
 inline constexpr std::size_t kNotifyMessageLimit = 4096;
 inline constexpr std::size_t kNotifyNameLimit = 64;

@@ -43,6 +43,8 @@ std::string_view allowed(ValueKind kind) {
   switch (kind) {
     case ValueKind::number:
       return "an integer or a string";
+    case ValueKind::real:
+      return "a number or a string";
     case ValueKind::duration:
       return "a number of seconds or a string such as \"10m\"";
     case ValueKind::list:
@@ -72,7 +74,8 @@ std::optional<std::string> as_text(const toml::node& node, ValueKind kind) {
   if (const auto text = node.value_exact<std::string>()) return *text;
   if (kind == ValueKind::text || kind == ValueKind::several) return std::nullopt;
   if (const auto number = node.value_exact<std::int64_t>()) return std::to_string(*number);
-  if (const auto* number = node.as_floating_point(); number && kind == ValueKind::duration)
+  if (const auto* number = node.as_floating_point();
+      number && (kind == ValueKind::duration || kind == ValueKind::real))
     return shortest(number->get());
   const auto* array = node.as_array();
   if (array == nullptr || array->empty() || kind != ValueKind::list) return std::nullopt;

@@ -10,6 +10,7 @@ namespace {
 constexpr std::string_view kWorkers = "Workers";
 constexpr std::string_view kNodes = "Several machines";
 constexpr std::string_view kFailure = "Failure and shutdown";
+constexpr std::string_view kHangs = "Hangs and stragglers";
 constexpr std::string_view kOutput = "Output";
 constexpr std::string_view kFaults = "Faults";
 constexpr std::string_view kAbout = "ddp-launch itself";
@@ -50,6 +51,28 @@ constexpr FlagSpec kTable[] = {
      "whether a worker that exits 0 while others still run has failed"},
     {Flag::shutdown_timeout, "--shutdown-timeout,--grace-period", "TIME", ValueKind::duration,
      "30s", kFailure, "from SIGTERM to SIGKILL, one period for the whole group"},
+    {Flag::timeout, "--timeout", "TIME", ValueKind::duration, "off", kHangs,
+     "the longest the whole run may take, restarts included; then it is ended for good"},
+    {Flag::ready_timeout, "--ready-timeout", "TIME", ValueKind::duration, "off", kHangs,
+     "from the start of an attempt until every rank has said READY=1 (sd_notify)"},
+    {Flag::heartbeat_timeout, "--heartbeat-timeout", "TIME", ValueKind::duration, "off", kHangs,
+     "between a rank's READY=1 or WATCHDOG=1 and its next WATCHDOG=1; workers get it as "
+     "WATCHDOG_USEC"},
+    {Flag::progress_timeout, "--progress-timeout", "TIME", ValueKind::duration, "off", kHangs,
+     "without a new X_DDP_STEP of the slowest rank that tells them"},
+    {Flag::output_timeout, "--output-timeout", "TIME", ValueKind::duration, "off", kHangs,
+     "without a byte of output of any one rank"},
+    {Flag::on_hang, "--on-hang", "CMD", ValueKind::text, "py-spy or gdb, where installed", kHangs,
+     "shell command to look into each rank of a hung group, with {pid}, {rank} and {dir}; none: "
+     "no command"},
+    {Flag::hang_signal, "--hang-signal", "SIGNAL", ValueKind::text, "none", kHangs,
+     "signal that makes a worker tell where it is (USR1), sent to each rank of a hung group"},
+    {Flag::evidence_timeout, "--evidence-timeout", "TIME", ValueKind::duration, "10s", kHangs,
+     "the longest that a hung group is looked at before it has to go"},
+    {Flag::straggler_factor, "--straggler-factor", "X", ValueKind::real, "off", kHangs,
+     "name a rank whose part of a step takes X times the median rank's, 1.1 to 1000"},
+    {Flag::straggler_window, "--straggler-window", "N", ValueKind::number, "20", kHangs,
+     "steps that it is measured over, 5 to 10000"},
     {Flag::output, "--output", "prefix|raw|none", ValueKind::text, "prefix", kOutput,
      "workers' lines on the console: behind '[rank] ', as they are, or not at all"},
     {Flag::local_ranks_filter, "--local-ranks-filter", "LIST", ValueKind::list, "all", kOutput,

@@ -32,6 +32,16 @@ enum class Flag : std::size_t {
   crash_loop,
   early_exit,
   shutdown_timeout,
+  timeout,
+  ready_timeout,
+  heartbeat_timeout,
+  progress_timeout,
+  output_timeout,
+  on_hang,
+  hang_signal,
+  evidence_timeout,
+  straggler_factor,
+  straggler_window,
   output,
   local_ranks_filter,
   log_dir,
@@ -54,6 +64,7 @@ inline constexpr std::size_t kFlagCount = static_cast<std::size_t>(Flag::count);
 // What a flag's value may be in a configuration file.
 enum class ValueKind {
   number,      // an integer, or text ("auto", "3 in 10m")
+  real,        // a number, or text
   duration,    // a number of seconds, or text with a unit
   text,        // text only
   list,        // an integer, text, or an array of both

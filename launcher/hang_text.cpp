@@ -127,4 +127,38 @@ std::string hang_text(const core::Hang& hang, std::optional<core::LocalRank> bla
   return text;
 }
 
+std::string straggler_text(const core::Straggler& straggler, int window, int first_rank) {
+  const auto ms = [](core::Nanoseconds time) { return static_cast<double>(time.count()) / 1e6; };
+  return fmt::format(
+      "ddp-launch: rank {} is slow: {:.1f} ms a step, the median rank {:.1f} ms ({:.1f} times), "
+      "over "
+      "{} steps, {}\n",
+      first_rank + straggler.local_rank, ms(straggler.own), ms(straggler.median), straggler.factor,
+      window, straggler.by_metric ? "by its own busy_seconds" : "by when its steps were told");
+}
+
+std::string tasks_text(int rank, int pid, const core::ProcessPicture& picture,
+                       const core::ProcessSample& before, const core::ProcessSample& after) {
+  const auto between = after.at - before.at;
+  std::string text = fmt::format(
+      "rank {}, pid {}: {}\n{} threads, {:.2f} cores used, looked at twice within {}\n\n", rank,
+      pid, process_text(picture), picture.threads, picture.cores, duration_text(between));
+  text += fmt::format("{:>8}  {:<5}  {:>5}  {:<16}  {:<28}  {}\n", "tid", "state", "cores", "name",
+                      "waits in", "system call");
+  for (const auto& thread : after.threads) {
+    const auto earlier = std::find_if(before.threads.begin(), before.threads.end(),
+                                      [&](const auto& other) { return other.tid == thread.tid; });
+    std::string cores = "new";
+    if (earlier != before.threads.end() && between.count() > 0) {
+      const auto used = thread.cpu_time - earlier->cpu_time;
+      cores = fmt::format("{:.2f}",
+                          static_cast<double>(used.count()) / static_cast<double>(between.count()));
+    }
+    text += fmt::format("{:>8}  {:<5}  {:>5}  {:<16}  {:<28}  {}\n", thread.tid, thread.state,
+                        cores, thread.name, thread.wait_channel.empty() ? "-" : thread.wait_channel,
+                        thread.system_call.empty() ? "-" : thread.system_call);
+  }
+  return text;
+}
+
 }  // namespace ddp

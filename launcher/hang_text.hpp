@@ -2,6 +2,8 @@
 #pragma once
 
 #include "launcher/core/hang.hpp"
+#include "launcher/core/straggler_watch.hpp"
+#include "launcher/core/task_picture.hpp"
 
 #include <optional>
 #include <string>
@@ -16,5 +18,12 @@ std::string hang_text(const core::Hang& hang, std::optional<core::LocalRank> bla
 
 // "stopped (T)", "asleep in futex_wait_queue"; empty where nothing is known.
 std::string process_text(const core::ProcessPicture& process);
+
+// "ddp-launch: rank 2 is slow: …", a line.
+std::string straggler_text(const core::Straggler& straggler, int window, int first_rank);
+
+// A table of a process's threads, from two looks at them.
+std::string tasks_text(int rank, int pid, const core::ProcessPicture& picture,
+                       const core::ProcessSample& before, const core::ProcessSample& after);
 
 }  // namespace ddp

@@ -1,7 +1,9 @@
 #include "launcher/narrator.hpp"
 
 #include "common/log.hpp"
+#include "common/notify.hpp"
 #include "launcher/core/exit_code.hpp"
+#include "launcher/hang_text.hpp"
 #include "launcher/output/colour.hpp"
 #include "launcher/verdict_text.hpp"
 
@@ -10,6 +12,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <utility>
 
 namespace ddp {
 namespace {
@@ -77,8 +80,67 @@ void Narrator::worker_exited(core::Generation generation, core::LocalRank rank,
                  {"oom_killed", oom_killed}});
 }
 
-void Narrator::teardown_began(core::Generation generation, const core::TeardownBegan& teardown) {
+void Narrator::hang_detected(core::Generation generation, const core::Hang& hang) {
   cause_time_ = local_time(Clock::now());
+  std::vector<core::LocalRank> behind;
+  for (const auto& rank : hang.ranks) {
+    if (rank.behind) behind.push_back(rank.local_rank);
+  }
+  events_.write(Clock::now(), "hang_detected",
+                {{"gen", std::int64_t{generation}},
+                 {"kind", std::string(core::name_of(hang.kind))},
+                 {"limit_ns", std::int64_t{hang.limit.count()}},
+                 {"behind", rank_list(behind, options_.first_rank())}});
+}
+
+void Narrator::ranks_seen(core::Generation generation, const core::Hang& hang) {
+  for (const auto& rank : hang.ranks) {
+    events_.write(Clock::now(), "hang_rank",
+                  {{"gen", std::int64_t{generation}},
+                   {"rank", global(rank.local_rank)},
+                   {"step", rank.step.value_or(-1)},
+                   {"phase", rank.phase},
+                   {"ready", rank.ready},
+                   {"behind", rank.behind},
+                   {"activity", std::string(core::name_of(rank.process.activity))},
+                   {"state", std::string(1, rank.process.state)},
+                   {"cores", rank.process.cores},
+                   {"wait_channel", rank.process.wait_channel},
+                   {"threads", std::int64_t{rank.process.threads}}});
+  }
+}
+
+void Narrator::hang_evidence(core::Generation generation, core::LocalRank rank,
+                             const std::string& what, const std::string& file,
+                             const std::string& outcome) {
+  events_.write(Clock::now(), "hang_evidence",
+                {{"gen", std::int64_t{generation}},
+                 {"rank", global(rank)},
+                 {"what", what},
+                 {"file", file},
+                 {"outcome", outcome}});
+}
+
+void Narrator::straggler(core::Generation generation, const core::Straggler& straggler) {
+  events_.write(Clock::now(), "straggler",
+                {{"gen", std::int64_t{generation}},
+                 {"rank", global(straggler.local_rank)},
+                 {"own_ns", std::int64_t{straggler.own.count()}},
+                 {"median_ns", std::int64_t{straggler.median.count()}},
+                 {"factor", straggler.factor},
+                 {"steps", std::int64_t{options_.straggler.window}},
+                 {"by", std::string(straggler.by_metric ? kBusySeconds : "arrival")}});
+  router_.notice(straggler_text(straggler, options_.straggler.window, options_.first_rank()));
+}
+
+void Narrator::hang_evidence_taken(std::vector<std::string> stack, std::string where) {
+  stack_ = std::move(stack);
+  evidence_ = std::move(where);
+}
+
+void Narrator::teardown_began(core::Generation generation, const core::TeardownBegan& teardown) {
+  // Of a hang it is known already, and its evidence took a while.
+  if (!std::holds_alternative<core::Hung>(teardown.cause)) cause_time_ = local_time(Clock::now());
   events_.write(Clock::now(), "teardown_began",
                 {{"gen", std::int64_t{generation}},
                  {"rank", rank_field(core::blamed_rank(teardown.cause))},
@@ -115,6 +177,8 @@ void Narrator::generation_over(const core::GenerationOver& over, const std::stri
   context.program = options_.command.front();
   context.local_time = cause_time_;
   context.injected = injected;
+  context.stack = std::exchange(stack_, {});
+  context.evidence = std::exchange(evidence_, {});
   context.colour = out::wants_colour(STDERR_FILENO);
   if (rank) context.tail = router_.tail(*rank, kTailLines);
   std::string text = verdict_text(over.verdict, context);

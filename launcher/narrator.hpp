@@ -31,6 +31,15 @@ class Narrator {
   void group_running(core::Generation generation, std::uint16_t master_port);
   void worker_exited(core::Generation generation, core::LocalRank rank,
                      const core::ExitStatus& status, bool oom_killed);
+  void hang_detected(core::Generation generation, const core::Hang& hang);
+  // Where each rank of a hung group stands and what its process does.
+  void ranks_seen(core::Generation generation, const core::Hang& hang);
+  // What was done to find out (proc, signal, flight_recorder, on_hang), and what came of it.
+  void hang_evidence(core::Generation generation, core::LocalRank rank, const std::string& what,
+                     const std::string& file, const std::string& outcome);
+  void straggler(core::Generation generation, const core::Straggler& straggler);
+  // For the verdict: the blamed rank's stack, and a sentence on where the rest is.
+  void hang_evidence_taken(std::vector<std::string> stack, std::string where);
   void teardown_began(core::Generation generation, const core::TeardownBegan& teardown);
   // Some seconds into a teardown.
   void still_waiting(const std::vector<core::LocalRank>& waiting_for, core::Nanoseconds left);
@@ -47,6 +56,8 @@ class Narrator {
   const Options& options_;
   out::Router& router_;
   EventLog events_;
+  std::vector<std::string> stack_;  // of the present generation's hang
+  std::string evidence_;
   std::string cause_time_;  // when the present generation's cause was seen, by the user's clock
 };
 

@@ -5,6 +5,8 @@
 #include "common/worker_env.hpp"
 #include "launcher/core/fault_plan.hpp"
 #include "launcher/core/group.hpp"
+#include "launcher/core/hang_watch.hpp"
+#include "launcher/core/straggler_watch.hpp"
 #include "launcher/output/router.hpp"
 
 #include <cstdint>
@@ -33,8 +35,12 @@ struct Options {
   std::vector<std::string> devices;
   bool virtual_local_rank = false;
   core::GroupConfig group;  // nproc, shutdown_timeout, restart policy
-  std::string run_id;       // never empty after parsing
-  std::string log_dir;      // as given; empty: none
+  core::HangLimits hang;
+  std::string on_hang;             // as given; empty: the default
+  std::optional<int> hang_signal;  // none: no signal
+  core::StragglerConfig straggler;
+  std::string run_id;   // never empty after parsing
+  std::string log_dir;  // as given; empty: none
   out::Style output = out::Style::prefix;
   std::vector<out::StreamSet> redirect;  // by local rank, nproc entries
   std::vector<out::StreamSet> tee;       // a stream is never in both

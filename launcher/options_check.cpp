@@ -29,6 +29,7 @@ class Checker : SettingsReader {
       if (auto failure = (this->*step)()) return *failure;
     }
     if (auto failure = check_faults(settings(), options_)) return *failure;
+    if (auto failure = check_hangs(settings(), options_)) return *failure;
     options_.dry_run = toggle(Flag::dry_run);
     return std::move(options_);
   }

@@ -19,4 +19,8 @@ std::optional<Error> check_workers(const Settings& settings, const Machine& mach
 // The part that concerns faults: plan and junit of `options`, whose ranks and devices are checked.
 std::optional<Error> check_faults(const Settings& settings, Options& options);
 
+// The part of it that concerns hangs: hang, on_hang, hang_signal, straggler and
+// group.evidence_timeout of `options`.
+std::optional<Error> check_hangs(const Settings& settings, Options& options);
+
 }  // namespace ddp

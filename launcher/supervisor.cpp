@@ -3,6 +3,7 @@
 #include "common/log.hpp"
 #include "launcher/core/exit_code.hpp"
 #include "launcher/fault_session.hpp"
+#include "launcher/hang_session.hpp"
 #include "launcher/judgement.hpp"
 #include "launcher/narrator.hpp"
 #include "launcher/os/descendants.hpp"
@@ -75,6 +76,13 @@ class Supervisor {
         workers_(io_, options.nproc, place.cgroup ? &*place.cgroup : nullptr,
                  [this](core::LocalRank rank, core::ExitStatus status) { exited(rank, status); }),
         faults_(io_, options, narrator_.events(), router_, workers_),
+        hangs_({.io = io_,
+                .options = options_,
+                .router = router_,
+                .workers = workers_,
+                .narrator = narrator_,
+                .run_dir = run_dir(),
+                .feed = [this](const core::Event& event) { feed(event); }}),
         signals_(io_, std::move(from_keeper), os::open_signal_fd(),
                  {.stop = [this](int signal) { feed(core::StopRequested{signal}); },
                   .forward = [this](int signal) { workers_.signal_all(signal); },
@@ -90,6 +98,7 @@ class Supervisor {
     // Through the router, which keeps them out of the workers' lines and never waits.
     log::redirect([this](std::string_view line) { router_.notice(line); });
     if (const int refused = set_up(); refused != 0) return refused;
+    hangs_.run_began();
     feed(core::StartRequested{});
     while (!exit_code_) io_.run_one();
     return *exit_code_;
@@ -149,6 +158,7 @@ class Supervisor {
 
   void carry_out(const core::BeginGeneration& begin) {
     narrator_.generation_began(begin.generation);
+    hangs_.generation_began(begin.generation);
     if (begin.generation > 0) {
       for (const auto& socket : notify_) socket->discard_queued();
     }
@@ -187,6 +197,7 @@ class Supervisor {
     boost::asio::post(io_, [this, outcome, rank = spawn.local_rank, gen = spawn.generation] {
       if (const auto* pid = std::get_if<int>(&outcome)) {
         narrator_.worker_started(gen, rank, *pid);
+        hangs_.worker_started(rank);
         feed(core::WorkerStarted{rank, *pid});
         faults_.started(rank, *pid);
       } else {
@@ -221,6 +232,7 @@ class Supervisor {
                                               .faults = change.worker_faults,
                                               .hide_devices = change.hide_devices},
                                              environ);
+    request.traceable = options_.hang.any() && options_.on_hang != "none";
     request.stdin_fd = options_.stdin_rank == spawn.local_rank ? STDIN_FILENO : dev_null_.get();
     request.stdout_fd = streams->out.get();
     request.stderr_fd = streams->err.get();
@@ -231,7 +243,7 @@ class Supervisor {
     workers_.signal(signal.local_rank, signal.signal);
   }
 
-  void carry_out(const core::TakeEvidence& take) { feed(core::EvidenceTaken{take.generation, {}}); }
+  void carry_out(const core::TakeEvidence& take) { hangs_.take_evidence(take); }
 
   void carry_out(const core::EndGeneration& end) {
     waiting_timer_.cancel();
@@ -253,6 +265,7 @@ class Supervisor {
     spawn_timer_.cancel();
     faults_.teardown_began();
     narrator_.teardown_began(group_.generation(), teardown);
+    hangs_.teardown_began(teardown);
     if (teardown.waiting_for.empty()) return;
     waiting_timer_.expires_after(kTellWaitingAfter);
     waiting_timer_.async_wait([this, kill_at = teardown.kill_at](boost::system::error_code ec) {
@@ -299,10 +312,12 @@ class Supervisor {
     }
     faults_.exited(rank);
     narrator_.worker_exited(group_.generation(), rank, status, oom_killed);
+    hangs_.worker_exited(rank);
     feed(core::WorkerExited{rank, status, oom_killed});
   }
 
   void notified(core::LocalRank rank, const NotifyMessage& message) {
+    hangs_.notified(rank, message);
     if (message.ready) feed(core::WorkerReady{rank});
     if (message.step) feed(core::WorkerStep{rank, *message.step});
     faults_.notified(rank, message);
@@ -315,7 +330,9 @@ class Supervisor {
     ::kill(::getpid(), SIGSTOP);
     workers_.signal_all(SIGCONT);
     faults_.continued();
-    feed(core::Suspended{Clock::now() - began});
+    const auto duration = Clock::now() - began;
+    hangs_.suspended(duration);
+    feed(core::Suspended{duration});
   }
 
   // --- names and words
@@ -343,6 +360,7 @@ class Supervisor {
   Narrator narrator_;
   WorkerSet workers_;
   FaultSession faults_;
+  HangSession hangs_;
   os::SignalInbox signals_;
   std::vector<std::unique_ptr<os::NotifySocket>> notify_;
   std::optional<os::PortReservation> reservation_;

@@ -164,6 +164,11 @@ std::string verdict_text(const core::Verdict& verdict, const VerdictContext& con
     text +=
         context.colour && failure ? "ddp-launch: \x1b[1;31m" + cause + "\x1b[0m\n" : line(cause);
     for (const auto& tail_line : context.tail) text += "  | " + tail_line + "\n";
+    if (!context.stack.empty()) {
+      text += line("where it was found:");
+      for (const auto& frame : context.stack) text += "  > " + frame + "\n";
+    }
+    if (!context.evidence.empty()) text += line(context.evidence);
     if (failure) {
       if (const auto stopped = stopped_text(verdict, context); !stopped.empty())
         text += line(stopped);

@@ -61,6 +61,11 @@ Variables launcher_variables(const Options& options, const WorkerSlot& slot,
   set.emplace_back(env::kDdpRunId, options.run_id);
   if (!slot.notify_socket.empty()) set.emplace_back(env::kNotifySocket, slot.notify_socket);
   if (slot.faults) set.emplace_back(env::kDdpFaults, *slot.faults);
+  // Without WATCHDOG_PID, which is not known before the exec: then it is meant for whoever has it.
+  if (const auto limit = options.hang.heartbeat; limit.count() > 0)
+    set.emplace_back(
+        env::kWatchdogUsec,
+        std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(limit).count()));
 
   const char* const visible = visible_devices_variable(options.device_type);
   if (visible != nullptr && slot.hide_devices) {

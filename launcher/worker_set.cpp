@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <optional>
 #include <utility>
@@ -35,6 +36,37 @@ class WorkerSet::Impl {
     return child.pid;
   }
 
+  std::optional<core::SpawnError> spawn_helper(os::SpawnRequest request,
+                                               std::function<void(core::ExitStatus)> helper_ended) {
+    if (const auto* cgroup = current_cgroup()) request.cgroup_fd = cgroup->fd();
+    auto spawned = os::spawn(request);
+    if (const auto* error = std::get_if<core::SpawnError>(&spawned)) return *error;
+    auto& child = std::get<os::Child>(spawned);
+    std::erase_if(helpers_, [](const auto& helper) { return helper->reaped(); });
+    helpers_.push_back(std::make_unique<os::ExitWatcher>(
+        io_, child.pid, std::move(child.pidfd),
+        [this, helper_ended = std::move(helper_ended)](core::ExitStatus status) {
+          helper_ended(status);
+          child_changed();
+        }));
+    return std::nullopt;
+  }
+
+  void kill_helpers() {
+    for (const auto& helper : helpers_) {
+      if (!helper->reaped()) os::signal_group(helper->pid(), SIGKILL);
+    }
+  }
+
+  void signal_process(core::LocalRank rank, int signal) {
+    if (const int pid = living_pid(rank); pid > 1) ::kill(pid, signal);
+  }
+
+  int living_pid(core::LocalRank rank) const {
+    const auto& watcher = workers_.at(static_cast<std::size_t>(rank));
+    return watcher && !watcher->reaped() ? watcher->pid() : 0;
+  }
+
   void signal(core::LocalRank rank, int signal) {
     const auto& watcher = worker(rank);
     // Only while its leader is unreaped does the group's number belong to it.
@@ -47,7 +79,8 @@ class WorkerSet::Impl {
   }
 
   void child_changed() {
-    const bool any_left = os::reap_orphans([this](int pid) { return rank_of(pid) >= 0; });
+    const bool any_left =
+        os::reap_orphans([this](int pid) { return rank_of(pid) >= 0 || is_helper(pid); });
     if (ended_) sweep(any_left);
   }
 
@@ -82,6 +115,7 @@ class WorkerSet::Impl {
     timer_.cancel();
     for (auto& survivor : survivors) survivor.local_rank = rank_of(survivor.pid);
     for (auto& watcher : workers_) watcher.reset();
+    helpers_.clear();
     if (killed_) replace_cgroup();
     auto ended = std::exchange(ended_, nullptr);
     ended(std::move(survivors));
@@ -106,6 +140,12 @@ class WorkerSet::Impl {
     return -1;
   }
 
+  bool is_helper(int pid) const {
+    return std::any_of(helpers_.begin(), helpers_.end(), [pid](const auto& helper) {
+      return !helper->reaped() && helper->pid() == pid;
+    });
+  }
+
   std::unique_ptr<os::ExitWatcher>& worker(core::LocalRank rank) {
     return workers_.at(static_cast<std::size_t>(rank));
   }
@@ -119,6 +159,7 @@ class WorkerSet::Impl {
   Exited exited_;
   Ended ended_;
   std::vector<std::unique_ptr<os::ExitWatcher>> workers_;
+  std::vector<std::unique_ptr<os::ExitWatcher>> helpers_;
 };
 
 WorkerSet::WorkerSet(boost::asio::io_context& io, int nproc, const os::Cgroup* cgroup,
@@ -129,6 +170,17 @@ WorkerSet::~WorkerSet() = default;
 std::variant<int, core::SpawnError> WorkerSet::spawn(core::LocalRank local_rank,
                                                      os::SpawnRequest request) {
   return impl_->spawn(local_rank, std::move(request));
+}
+std::optional<core::SpawnError> WorkerSet::spawn_helper(
+    os::SpawnRequest request, std::function<void(core::ExitStatus)> ended) {
+  return impl_->spawn_helper(std::move(request), std::move(ended));
+}
+void WorkerSet::kill_helpers() { impl_->kill_helpers(); }
+void WorkerSet::signal_process(core::LocalRank local_rank, int signal) {
+  impl_->signal_process(local_rank, signal);
+}
+int WorkerSet::living_pid(core::LocalRank local_rank) const {
+  return impl_->living_pid(local_rank);
 }
 void WorkerSet::signal(core::LocalRank local_rank, int signal) {
   impl_->signal(local_rank, signal);

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -27,9 +28,22 @@ class WorkerSet {
   // The pid of the started worker, or why there is none.
   std::variant<int, core::SpawnError> spawn(core::LocalRank local_rank, os::SpawnRequest request);
 
+  // Of a worker that is not known to have ended; 0 otherwise.
+  int living_pid(core::LocalRank local_rank) const;
+
   // To the worker's whole process group; nothing when it has ended.
   void signal(core::LocalRank local_rank, int signal);
   void signal_all(int signal);
+  // To the worker's own process alone.
+  void signal_process(core::LocalRank local_rank, int signal);
+
+  // A command beside the workers (a debugger, say): contained and cleared away as they are. `ended`
+  // comes from the event loop, once, unless the generation's end is the sooner. An error: it was
+  // not started.
+  std::optional<core::SpawnError> spawn_helper(os::SpawnRequest request,
+                                               std::function<void(core::ExitStatus)> ended);
+  // SIGKILL to the group of each.
+  void kill_helpers();
 
   // A child changed state: reaps what is no worker. Call on every SIGCHLD.
   void child_changed();

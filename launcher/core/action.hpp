@@ -29,9 +29,9 @@ struct SignalWorker {
   int signal = 0;
 };
 
-// Find out what the processes of a hung group do before it has to go. Answered by EvidenceTaken;
-// news that ends it sooner (a worker's death, a stop request, `deadline`) is followed by
-// TeardownBegan.
+// Find out what the processes of a hung group do before it has to go. Answered by ProcessesSeen, if
+// they could be looked at, and EvidenceTaken; news that ends it sooner (a worker's death, a stop
+// request, `deadline`) is followed by TeardownBegan.
 struct TakeEvidence {
   Generation generation = 0;
   Hang hang;

@@ -46,10 +46,15 @@ struct HangDetected {
   Hang hang;
 };
 
+// What the processes of a hung group do.
+struct ProcessesSeen {
+  Generation generation = 0;
+  std::vector<ProcessPicture> processes;  // by local rank
+};
+
 // The answer to TakeEvidence: as much as could be found out in time.
 struct EvidenceTaken {
   Generation generation = 0;
-  std::vector<ProcessPicture> processes;  // by local rank; empty: none was looked at
 };
 
 // SIGINT, SIGTERM, SIGHUP or SIGQUIT to the launcher, or its parent's death.
@@ -70,8 +75,8 @@ struct GenerationEnded {
 // The deadline of Group::next_deadline() has come (or may have: an early tick does nothing).
 struct Tick {};
 
-using Event =
-    std::variant<StartRequested, WorkerStarted, SpawnFailed, WorkerReady, WorkerStep, WorkerExited,
-                 HangDetected, EvidenceTaken, StopRequested, Suspended, GenerationEnded, Tick>;
+using Event = std::variant<StartRequested, WorkerStarted, SpawnFailed, WorkerReady, WorkerStep,
+                           WorkerExited, HangDetected, ProcessesSeen, EvidenceTaken, StopRequested,
+                           Suspended, GenerationEnded, Tick>;
 
 }  // namespace ddp::core

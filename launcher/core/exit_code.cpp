@@ -12,6 +12,7 @@ std::span<const ExitCodeRow> exit_code_table() {
       {"2", "usage: an option, a value or the configuration file is wrong"},
       {"70", "ddp-launch's own fault: a bug, or its supervisor died"},
       {"71", "the system refused: processes, descriptors, memory or disk"},
+      {"72", "the group hung: not ready, no heartbeat, no step, no output in time, or --timeout"},
       {"73", "an expectation of the fault plan was not met; when all are met it is 0"},
       {"74", "a process of the group could not be killed"},
       {"126", "the program is not executable"},

@@ -67,8 +67,13 @@ Actions Group::step(const Event& event, TimePoint now) {
     worker_exited(*exited, now, actions);
   } else if (const auto* hung = std::get_if<HangDetected>(&event)) {
     hang_detected(hung->hang, now, actions);
+  } else if (const auto* seen = std::get_if<ProcessesSeen>(&event)) {
+    processes_seen(*seen);
   } else if (const auto* evidence = std::get_if<EvidenceTaken>(&event)) {
-    if (evidence->generation == verdict_.generation) evidence_taken(*evidence, now, actions);
+    if (phase_ == Phase::examining && evidence->generation == verdict_.generation) {
+      tear_down(*verdict_.cause, now, actions);
+      close_if_all_gone(actions);
+    }
   } else if (const auto* stop = std::get_if<StopRequested>(&event)) {
     stop_requested(*stop, now, actions);
   } else if (const auto* suspended = std::get_if<Suspended>(&event)) {
@@ -143,14 +148,12 @@ void Group::hang_detected(const Hang& hang, TimePoint now, Actions& actions) {
   }
 }
 
-void Group::evidence_taken(const EvidenceTaken& event, TimePoint now, Actions& actions) {
-  if (phase_ != Phase::examining) return;
+void Group::processes_seen(const ProcessesSeen& event) {
+  if (phase_ != Phase::examining || event.generation != verdict_.generation) return;
   auto& hung = std::get<Hung>(*verdict_.cause);
   for (std::size_t i = 0; i < event.processes.size() && i < hung.hang.ranks.size(); ++i)
     hung.hang.ranks[i].process = event.processes[i];
   hung.local_rank = blame(hung.hang);
-  tear_down(hung, now, actions);
-  close_if_all_gone(actions);
 }
 
 void Group::stop_requested(const StopRequested& event, TimePoint now, Actions& actions) {

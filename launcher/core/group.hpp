@@ -68,7 +68,7 @@ class Group {
   void spawn_next(Actions& actions);
   void worker_exited(const WorkerExited& event, TimePoint now, Actions& actions);
   void hang_detected(const Hang& hang, TimePoint now, Actions& actions);
-  void evidence_taken(const EvidenceTaken& event, TimePoint now, Actions& actions);
+  void processes_seen(const ProcessesSeen& event);
   void stop_requested(const StopRequested& event, TimePoint now, Actions& actions);
   void generation_ended(const GenerationEnded& event, TimePoint now, Actions& actions);
   void tick(TimePoint now, Actions& actions);

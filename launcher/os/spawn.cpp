@@ -32,6 +32,7 @@ struct WorkerSetup {
   const std::vector<int>& ignored_signals;
   std::vector<const char*> environment;
   bool dies_with_launcher = true;
+  bool traceable = false;
 
   // Process v2's own environment initializer is declared but not defined in 1.81's header-only
   // form.
@@ -47,6 +48,8 @@ struct WorkerSetup {
     if (dies_with_launcher && ::prctl(PR_SET_PDEATHSIG, SIGKILL) == -1) return last_error();
     // The parent may have died before the line above: then nobody would ever send the signal.
     if (::getppid() != launcher_pid) return {ESRCH, process::system_category()};
+    // Fails where there is no such module, and then nothing is to be allowed.
+    if (traceable) ::prctl(PR_SET_PTRACER, launcher_pid);
     // exec resets handlers by itself; what is ignored would stay ignored.
     for (const int signal : ignored_signals) {
       if (::signal(signal, SIG_DFL) == SIG_ERR) return last_error();
@@ -114,7 +117,11 @@ std::variant<Child, core::SpawnError> spawn(const SpawnRequest& request) {
   // shell's `exec`.
   CloneLauncher launcher;
   launcher.cgroup_fd = request.cgroup_fd;
-  WorkerSetup setup{::getpid(), signals_ignored_at_start(), {}, !is_off(Mechanism::death_signal)};
+  WorkerSetup setup{::getpid(),
+                    signals_ignored_at_start(),
+                    {},
+                    !is_off(Mechanism::death_signal),
+                    request.traceable};
   for (const auto& variable : request.environment) setup.environment.push_back(variable.c_str());
   setup.environment.push_back(nullptr);
   auto launched =

@@ -21,6 +21,9 @@ struct SpawnRequest {
   int stdin_fd = -1;
   int stdout_fd = -1;
   int stderr_fd = -1;
+  // Where the Yama module lets only ancestors trace a process (ptrace_scope 1): let debuggers that
+  // the launcher starts do so as well.
+  bool traceable = false;
   int cgroup_fd = -1;  // start within this cgroup, if it lets us; -1: the launcher's own
 };
 

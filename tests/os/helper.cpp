@@ -1,6 +1,7 @@
 #include "tests/os/helper.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,6 +180,18 @@ const std::map<std::string_view, Step>& steps() {
          const long count = w.number(s);
          const auto list = w.list(s);
          for (long i = 0; i < count; ++i) run(list);
+       }},
+      // Time
+      {"tick",
+       [](Words& w, auto s) {
+         const long count = w.number(s);
+         const long ms = w.number(s);
+         const auto list = w.list(s);
+         for (long i = 0; i < count; ++i) {
+           setenv("TICK", std::to_string(i).c_str(), 1);
+           run(list);
+           poll(nullptr, 0, static_cast<int>(ms));
+         }
        }},
   };
   return table;

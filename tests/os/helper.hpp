@@ -5,7 +5,8 @@
 // A list of steps stands between [ and ]. In TEXT and PATH, {NAME} becomes the environment
 // variable NAME; {PID}, {PPID}, {PGID} and {SID} the process's own numbers; {{ a brace.
 // After the last step it exits 0. A wrong step or a failed call ends it with 99 and a line on
-// stderr. Nothing here takes time: what waits, waits for an event, so that no test needs to sleep.
+// stderr. Nothing here takes time but `tick`, for what is itself about time (a heartbeat): what
+// waits, waits for an event, so that no test needs to sleep.
 //
 // Says:       print TEXT | eprint TEXT | raw TEXT (\n \r \t \0 \\ understood, no newline added) |
 //             write-lines N | ewrite-lines N ("<rank> <number> <padding>", whole lines, one write
@@ -27,6 +28,7 @@
 // listens
 //             at MASTER_ADDR:MASTER_PORT) | no-core (no core files from here on)
 // Choices:    on-rank R,R… [ STEPS ] | on-generation G,G… [ STEPS ] | repeat N [ STEPS ]
+// Time:       tick N MS [ STEPS ] (N times: the steps, where {TICK} counts them, then MS ms)
 #pragma once
 
 #include <span>

@@ -63,7 +63,9 @@ TEST_CASE("a hung group is looked at before it is told to go, and ends with 72")
   CHECK(group.phase() == Phase::examining);
   CHECK(group.next_deadline() == at(20));
 
-  actions = group.step(EvidenceTaken{0, rank_1_stopped()}, at(12));
+  CHECK(group.step(ProcessesSeen{0, rank_1_stopped()}, at(11)).empty());
+  CHECK(group.phase() == Phase::examining);
+  actions = group.step(EvidenceTaken{0}, at(12));
   CHECK(find<SignalWorker>(actions)->signal == SIGTERM);
   REQUIRE(find<TeardownBegan>(actions));
   CHECK(group.phase() == Phase::tearing_down);
@@ -80,6 +82,7 @@ TEST_CASE("a hung group is looked at before it is told to go, and ends with 72")
 TEST_CASE("looking ends at its deadline, at a death, at a stop request; the hang stays the cause") {
   Group group = running_group(3);
   group.step(HangDetected{hang()}, at(10));
+  group.step(ProcessesSeen{0, rank_1_stopped()}, at(11));
   Actions actions;
   bool restarted = true;
   SUBCASE("deadline") { actions = group.step(Tick{}, at(20)); }
@@ -90,9 +93,12 @@ TEST_CASE("looking ends at its deadline, at a death, at a stop request; the hang
   }
   REQUIRE(find<TeardownBegan>(actions));
   // What comes too late changes nothing.
-  CHECK(group.step(EvidenceTaken{0, rank_1_stopped()}, at(21)).empty());
+  CHECK(group.step(ProcessesSeen{0, rank_1_stopped()}, at(21)).empty());
+  CHECK(group.step(EvidenceTaken{0}, at(21)).empty());
   actions = end(group, 22);
-  CHECK(exit_code_of(find<GenerationOver>(actions)->verdict) == 72);
+  const auto& verdict = find<GenerationOver>(actions)->verdict;
+  CHECK(exit_code_of(verdict) == 72);
+  CHECK(blamed_rank(*verdict.cause) == 1);  // what was seen until then counts
   CHECK((find<BeginGeneration>(actions) != nullptr) == restarted);
 }
 
@@ -101,7 +107,7 @@ TEST_CASE("a group can hang while it is still being launched") {
   group.step(StartRequested{}, at(0));
   CHECK(find<TakeEvidence>(group.step(HangDetected{hang(HangKind::not_ready)}, at(5))));
   CHECK(group.step(WorkerStarted{0, 100}, at(5)).empty());  // no further one is started
-  const auto actions = group.step(EvidenceTaken{0, {}}, at(6));
+  const auto actions = group.step(EvidenceTaken{0}, at(6));
   CHECK(find<SignalWorker>(actions)->local_rank == 0);
   CHECK(find<EndGeneration>(group.step(WorkerExited{0, Signaled{SIGTERM}}, at(7))));
 }
@@ -110,19 +116,19 @@ TEST_CASE("evidence that comes while the last worker is being started") {
   Group group({.nproc = 1});
   group.step(StartRequested{}, at(0));
   group.step(HangDetected{hang(HangKind::not_ready)}, at(5));
-  CHECK_FALSE(find<EndGeneration>(group.step(EvidenceTaken{0, {}}, at(6))));
+  CHECK_FALSE(find<EndGeneration>(group.step(EvidenceTaken{0}, at(6))));
   CHECK(find<SignalWorker>(group.step(WorkerStarted{0, 100}, at(7)))->signal == SIGTERM);
 }
 
 TEST_CASE("a hang is tried again, and without progress counts as a crash loop") {
   Group group = running_group(10);
   group.step(HangDetected{hang()}, at(100));  // limit 5 s: 95 s went well
-  group.step(EvidenceTaken{0, rank_1_stopped()}, at(101));
+  group.step(EvidenceTaken{0}, at(101));
   CHECK(find<BeginGeneration>(end(group, 102)));
   for (int generation = 1;; ++generation) {
     for (int rank = 0; rank < 3; ++rank) group.step(WorkerStarted{rank, 200}, at(103));
     group.step(HangDetected{hang()}, at(108));  // it hung from the beginning
-    group.step(EvidenceTaken{generation, rank_1_stopped()}, at(108));
+    group.step(EvidenceTaken{generation}, at(108));
     const auto actions = end(group, 140);
     const auto decision = *find<GenerationOver>(actions)->decision;
     if (generation == 1) {
@@ -138,7 +144,7 @@ TEST_CASE("the end of the whole run's time ends it for good") {
   Group group = running_group(10);
   SUBCASE("while it runs") {
     group.step(HangDetected{hang(HangKind::run_timeout)}, at(60));
-    group.step(EvidenceTaken{0, {}}, at(61));
+    group.step(EvidenceTaken{0}, at(61));
     const auto actions = end(group, 62);
     CHECK(std::get<GiveUp>(*find<GenerationOver>(actions)->decision).reason ==
           GiveUp::Reason::out_of_time);

@@ -94,3 +94,29 @@ TEST_CASE("the verdict of a hung generation") {
   context.tail.clear();
   CHECK(verdict_text(verdict, context).find("stopped by ddp-launch") != std::string::npos);
 }
+
+TEST_CASE("a straggler, with figures") {
+  const Straggler slow{.local_rank = 2,
+                       .own = std::chrono::microseconds(41250),
+                       .median = std::chrono::milliseconds(10),
+                       .factor = 4.125};
+  CHECK(straggler_text(slow, 20, 4) ==
+        "ddp-launch: rank 6 is slow: 41.2 ms a step, the median rank 10.0 ms (4.1 times), over 20 "
+        "steps, by when its steps were told\n");
+}
+
+TEST_CASE("the threads of a process as a table") {
+  const ProcessSample before{
+      TimePoint(seconds(1)),
+      {{.tid = 7, .state = 'S', .name = "main"}, {.tid = 8, .state = 'R', .name = "loader"}}};
+  auto after = before;
+  after.at += std::chrono::milliseconds(200);
+  after.threads[0].wait_channel = "futex_wait";
+  after.threads[1].cpu_time = std::chrono::milliseconds(100);
+  after.threads.push_back({.tid = 9, .state = 'S', .name = "late"});
+  const auto text = tasks_text(3, 7, picture_of(before, after), before, after);
+  CHECK(text.find("rank 3, pid 7: on the CPU") == 0);
+  CHECK(text.find("futex_wait") != std::string::npos);
+  CHECK(text.find("0.50  loader") != std::string::npos);
+  CHECK(text.find("new  late") != std::string::npos);
+}

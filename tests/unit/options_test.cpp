@@ -28,6 +28,7 @@ TEST_CASE("without a flag everything has its default") {
   CHECK(o.group.restart.max_backoff == 30s);
   CHECK(o.group.restart.crash_loop == 5);
   CHECK(o.group.shutdown_timeout == 30s);
+  CHECK_FALSE(o.hang.any());
   CHECK_FALSE(o.group.early_exit_fails);
   CHECK(is_run_id(o.run_id));
   CHECK(o.log_dir.empty());
@@ -42,18 +43,37 @@ TEST_CASE("without a flag everything has its default") {
 }
 
 TEST_CASE("every flag reaches its field, as two words or with '='") {
-  const std::vector<std::pair<std::string, std::string>> values{
-      {"--nproc", "2"},          {"--nnodes", "3"},
-      {"--node-rank", "1"},      {"--master-addr", "host0"},
-      {"--master-port", "4711"}, {"--device-type", "hip"},
-      {"--devices", "2,5"},      {"--stdin", "3"},
-      {"--run-id", "night_7.a"}, {"--max-restarts", "3 in 10m"},
-      {"--backoff", "250ms"},    {"--max-backoff", "1m"},
-      {"--crash-loop", "0"},     {"--early-exit", "fail"},
-      {"--log-dir", "logs"},     {"--shutdown-timeout", "1.5"},
-      {"--output", "raw"},       {"--local-ranks-filter", "1"},
-      {"--redirects", "0:1"},    {"--tee", "1:2"},
-      {"--log-level", "debug"}};
+  const std::vector<std::pair<std::string, std::string>> values{{"--nproc", "2"},
+                                                                {"--nnodes", "3"},
+                                                                {"--node-rank", "1"},
+                                                                {"--master-addr", "host0"},
+                                                                {"--master-port", "4711"},
+                                                                {"--device-type", "hip"},
+                                                                {"--devices", "2,5"},
+                                                                {"--stdin", "3"},
+                                                                {"--run-id", "night_7.a"},
+                                                                {"--max-restarts", "3 in 10m"},
+                                                                {"--backoff", "250ms"},
+                                                                {"--max-backoff", "1m"},
+                                                                {"--crash-loop", "0"},
+                                                                {"--early-exit", "fail"},
+                                                                {"--log-dir", "logs"},
+                                                                {"--shutdown-timeout", "1.5"},
+                                                                {"--output", "raw"},
+                                                                {"--local-ranks-filter", "1"},
+                                                                {"--redirects", "0:1"},
+                                                                {"--tee", "1:2"},
+                                                                {"--log-level", "debug"},
+                                                                {"--timeout", "2h"},
+                                                                {"--ready-timeout", "5m"},
+                                                                {"--heartbeat-timeout", "10"},
+                                                                {"--progress-timeout", "30s"},
+                                                                {"--output-timeout", "90s"},
+                                                                {"--on-hang", "dump {pid}"},
+                                                                {"--hang-signal", "USR1"},
+                                                                {"--evidence-timeout", "20"},
+                                                                {"--straggler-factor", "2.5"},
+                                                                {"--straggler-window", "50"}};
   Words apart{"--dry-run"};
   Words joined{"--dry-run"};
   for (const auto& [flag, value] : values) {
@@ -91,6 +111,16 @@ TEST_CASE("every flag reaches its field, as two words or with '='") {
     CHECK(o.tee[1].err);
     CHECK_FALSE(o.tee[1].out);
     CHECK(o.log_level == log::Level::debug);
+    CHECK(o.hang.run == 2h);
+    CHECK(o.hang.ready == 5min);
+    CHECK(o.hang.heartbeat == 10s);
+    CHECK(o.hang.progress == 30s);
+    CHECK(o.hang.output == 90s);
+    CHECK(o.on_hang == "dump {pid}");
+    CHECK(o.hang_signal == 10);
+    CHECK(o.group.evidence_timeout == 20s);
+    CHECK(o.straggler.factor == 2.5);
+    CHECK(o.straggler.window == 50);
     CHECK(o.dry_run);
   }
 }

@@ -122,6 +122,14 @@ TEST_CASE("what a service manager told the launcher is not the worker's") {
   CHECK(env.count("WATCHDOG_PID") == 0);
 }
 
+TEST_CASE("a heartbeat that is asked for is told in microseconds, to whichever process has it") {
+  Options options = four_workers();
+  options.hang.heartbeat = std::chrono::milliseconds(1500);
+  const auto env = table(options, kSlot, {"WATCHDOG_PID=1"});
+  CHECK(env.at("WATCHDOG_USEC") == "1500000");
+  CHECK(env.count("WATCHDOG_PID") == 0);
+}
+
 TEST_CASE("devices go to the variable of their kind, for the group or one to each") {
   const std::pair<DeviceType, const char*> kinds[] = {
       {DeviceType::cuda, "CUDA_VISIBLE_DEVICES"},

@@ -1,0 +1,72 @@
+// Finds a rank that is slower than the others, from what the ranks tell at each step.
+//
+// Data-parallel ranks wait for each other, so the time from step to step is the same for all: it
+// tells nothing. What is compared is each rank's own part of a step:
+//   - busy_seconds, a metric that a rank may tell with its step (X_DDP_METRIC): what it computed
+//     before it waited. Used when every rank that tells steps tells it.
+//   - else the time from when the last rank had told the step before (or from its own telling it,
+//     if that was later) until it tells this one. It shows a slow rank where a step is told before
+//     the ranks wait for each other, or where they never wait; where it is told after, all ranks
+//     tell it together and nothing can be seen.
+// A rank's figure is the median over the last `window` steps; it is a straggler when that exceeds
+// the median rank's (of two, the faster one's) `factor` times and by a millisecond at least. Each
+// rank is told once a generation.
+#pragma once
+
+#include "launcher/core/types.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <vector>
+
+namespace ddp::core {
+
+struct StragglerConfig {
+  double factor = 0;  // 0: off
+  int window = 20;    // steps
+};
+
+struct Straggler {
+  LocalRank local_rank = 0;
+  Nanoseconds own{};     // a step
+  Nanoseconds median{};  // of the median rank
+  double factor = 0;     // own / median
+  bool by_metric = false;
+};
+
+class StragglerWatch {
+ public:
+  StragglerWatch(StragglerConfig config, int nproc);
+
+  void generation_began();
+  // `busy_seconds` as told with this step. Those that are found to be slow, once each.
+  std::vector<Straggler> stepped(LocalRank rank, std::int64_t step,
+                                 std::optional<double> busy_seconds, TimePoint now);
+  void exited(LocalRank rank);
+
+ private:
+  struct Rank {
+    std::optional<std::int64_t> step;
+    TimePoint told;
+    std::deque<Nanoseconds> own;   // by arrival, at most `window`
+    std::deque<Nanoseconds> busy;  // by metric
+    bool ended = false;
+    bool named = false;
+  };
+  struct Told {
+    int ranks = 0;
+    TimePoint last;
+  };
+
+  int telling() const;
+  std::vector<Straggler> evaluate();
+
+  StragglerConfig config_;
+  std::vector<Rank> ranks_;
+  std::map<std::int64_t, Told> steps_;  // the latest ones
+  std::int64_t since_ = 0;  // steps told by all ranks together since the last evaluation
+};
+
+}  // namespace ddp::core
