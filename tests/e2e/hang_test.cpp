@@ -269,3 +269,19 @@ TEST_CASE("a rank that computes longer than the others is named, once") {
         "steps, by its own busy_seconds\n");
   CHECK(contains(read_file(scene.path("logs/r/events.jsonl")), "\"event\":\"straggler\""));
 }
+
+TEST_CASE("a rank that a fault plan stops is found as a hang, is blamed, and the plan is met") {
+  const Scene scene;
+  write_file(scene.path("plan.toml"),
+             "[[fault]]\nfault = \"stop\"\nstep = 4\nrank = 1\n[expect]\nrestarts = 1\n"
+             "root_cause = { rank = 1, by = \"hang\" }\ndetected_within = \"60s\"\n");
+  const auto run = scene.run(Words{"--nproc", "3", "--max-restarts", "1", "--progress-timeout",
+                                   "1s", "--faults", scene.path("plan.toml")} +
+                                 kShortly,
+                             helper({"steps", "1", "10", "on-generation", "0", "[", "pause", "]"}));
+  CAPTURE(run.err);
+  CHECK(run.status == Status{.code = 0});
+  CHECK(contains(verdict(run, "no new step"),
+                 "rank 1 is behind at step 4 (stopped (T)); ranks 0, 2 wait at step 10 (asleep"));
+  CHECK(contains(run.err, "met     root_cause: expected rank 1 by hang, measured rank 1 by hang"));
+}
