@@ -6,6 +6,7 @@
 #include "common/notify.hpp"
 
 #include "common/env_names.hpp"
+#include "common/parse.hpp"
 #include "common/utf8.hpp"
 
 #include <fcntl.h>
@@ -14,11 +15,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 
 namespace ddp {
 namespace {
@@ -42,6 +45,16 @@ std::string metric_line(std::string_view name, double value) {
     if (text[i] == '=') text[i] = '_';  // the first '=' ends the name
   }
   return text + '=' + std::string(digits, end);
+}
+
+// A quarter of WATCHDOG_USEC, so that one beat that comes late is not taken for a hang; 0 for none.
+std::chrono::microseconds heartbeat_asked_for() {
+  const char* const usec = std::getenv(env::kWatchdogUsec);
+  const char* const pid = std::getenv(env::kWatchdogPid);
+  if (usec == nullptr) return {};
+  const auto period = parse_integer("", usec, 1, std::numeric_limits<std::int64_t>::max());
+  if (!period || (pid != nullptr && pid != std::to_string(::getpid()))) return {};
+  return std::chrono::microseconds(std::max<std::int64_t>(1, *period / 4));
 }
 
 // Waits until poll(2) reports something on `fd` or the deadline passes; false then.
@@ -84,7 +97,10 @@ bool send_by(int socket, std::string_view message, int attached, Clock::time_poi
 
 Notifier Notifier::from_environment() {
   const char* const address = std::getenv(env::kNotifySocket);
-  return address == nullptr ? Notifier() : connect_to(address);
+  if (address == nullptr) return {};
+  Notifier notifier = connect_to(address);
+  notifier.heartbeat_ = heartbeat_asked_for();
+  return notifier;
 }
 
 Notifier Notifier::connect_to(std::string_view address) {
@@ -108,11 +124,16 @@ Notifier Notifier::connect_to(std::string_view address) {
 }
 
 Notifier::Notifier(Notifier&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), unsent_(std::move(other.unsent_)) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      unsent_(std::move(other.unsent_)),
+      heartbeat_(other.heartbeat_),
+      last_heartbeat_(other.last_heartbeat_) {}
 
 Notifier& Notifier::operator=(Notifier&& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(unsent_, other.unsent_);
+  std::swap(heartbeat_, other.heartbeat_);
+  std::swap(last_heartbeat_, other.last_heartbeat_);
   return *this;
 }
 
@@ -122,6 +143,13 @@ Notifier::~Notifier() {
 
 void Notifier::ready() { send("READY=1"); }
 void Notifier::watchdog() { send("WATCHDOG=1"); }
+void Notifier::alive() {
+  if (!connected() || heartbeat_.count() == 0) return;
+  const auto now = Clock::now();
+  if (now - last_heartbeat_ < heartbeat_) return;
+  last_heartbeat_ = now;
+  watchdog();
+}
 void Notifier::status(std::string_view text) { send(line("STATUS", text)); }
 void Notifier::phase(std::string_view name) {
   send(line("X_DDP_PHASE", utf8_prefix(name, kNotifyNameLimit)));
@@ -145,6 +173,13 @@ void Notifier::step(std::int64_t step, const std::vector<std::pair<std::string, 
   send(message);
 }
 
+bool Notifier::flush(std::chrono::milliseconds timeout) {
+  if (!connected()) return false;
+  if (!unsent_.empty() && !send_by(fd_, unsent_, -1, Clock::now() + timeout)) return false;
+  unsent_.clear();
+  return true;
+}
+
 bool Notifier::barrier(std::chrono::milliseconds timeout) {
   if (!connected()) return false;
   const Clock::time_point deadline = Clock::now() + timeout;
@@ -154,9 +189,7 @@ bool Notifier::barrier(std::chrono::milliseconds timeout) {
 
   // A barrier ahead of messages that are still unsent would promise too much. It travels alone, as
   // systemd demands.
-  bool sent = unsent_.empty() || send_by(fd_, unsent_, -1, deadline);
-  if (sent) unsent_.clear();
-  sent = sent && send_by(fd_, "BARRIER=1", write_end, deadline);
+  const bool sent = flush(timeout) && send_by(fd_, "BARRIER=1", write_end, deadline);
   ::close(write_end);
   const bool handled = sent && wait_for(read_end, 0, deadline);  // POLLHUP is always reported
   ::close(read_end);

@@ -67,6 +67,10 @@ class Notifier {
   bool connected() const { return fd_ >= 0; }
   void ready();
   void watchdog();
+  // A heartbeat at the rate that was asked for: WATCHDOG=1, at most every quarter of WATCHDOG_USEC;
+  // nothing where that is unset or, by WATCHDOG_PID, another process's. To be called as the work
+  // gets on, never from a thread that would go on when the work hangs.
+  void alive();
   void status(std::string_view text);
   void phase(std::string_view name);
   void step(std::int64_t step);
@@ -76,6 +80,9 @@ class Notifier {
   void digest(std::string_view text);
   // This worker is about to strike itself.
   void fault(std::string_view id);
+  // Waits for room for what a full queue refused: a worker's last words before it ends. False when
+  // the deadline passes first or there is no launcher.
+  bool flush(std::chrono::milliseconds timeout);
   // Sends BARRIER=1 and waits until the launcher has handled everything sent before it. False when
   // the deadline passes first or there is no launcher.
   bool barrier(std::chrono::milliseconds timeout);
@@ -88,6 +95,8 @@ class Notifier {
 
   int fd_ = -1;
   std::string unsent_;
+  std::chrono::microseconds heartbeat_{0};  // between two of alive()'s; 0: none are asked for
+  std::chrono::steady_clock::time_point last_heartbeat_{};
 };
 
 }  // namespace ddp

@@ -344,6 +344,47 @@ TEST_CASE("a barrier waits for room and sends what is unsent first") {
   launch.join();
 }
 
+TEST_CASE("last words wait for room, and no longer than told") {
+  Listener launcher(false);
+  Notifier notifier = Notifier::connect_to(launcher.address());
+  CHECK(notifier.flush(60s));  // nothing to say
+  const int queued = launcher.fill(notifier);
+  notifier.digest("00ff");
+  CHECK_FALSE(notifier.flush(1ms));
+  std::thread launch([&] {
+    for (int i = 0; i < queued; ++i) launcher.receive();
+    CHECK(parse_notify(launcher.receive()).digest == "00ff");
+  });
+  CHECK(notifier.flush(60s));
+  launch.join();
+}
+
+TEST_CASE("heartbeats are as many as were asked for, of the process that was asked") {
+  Listener launcher(false);
+  ::setenv("NOTIFY_SOCKET", launcher.address().c_str(), 1);
+  ::setenv("WATCHDOG_USEC", "3600000000", 1);
+  Notifier slow = Notifier::from_environment();
+  slow.alive();
+  slow.alive();  // not before a quarter of an hour
+  CHECK(launcher.receive() == "WATCHDOG=1");
+  CHECK(launcher.empty());
+  ::setenv("WATCHDOG_USEC", "1", 1);
+  Notifier fast = Notifier::from_environment();
+  fast.alive();
+  CHECK(launcher.receive() == "WATCHDOG=1");
+  ::setenv("WATCHDOG_PID", "1", 1);
+  Notifier::from_environment().alive();
+  ::unsetenv("WATCHDOG_PID");
+  for (const char* none : {"0", "-5", "soon", ""}) {
+    ::setenv("WATCHDOG_USEC", none, 1);
+    Notifier::from_environment().alive();
+  }
+  ::unsetenv("WATCHDOG_USEC");
+  Notifier::from_environment().alive();
+  ::unsetenv("NOTIFY_SOCKET");
+  CHECK(launcher.empty());
+}
+
 TEST_CASE("a barrier that nobody handles ends with its deadline") {
   Listener launcher(false);
   Notifier notifier = Notifier::connect_to(launcher.address());
