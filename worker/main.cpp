@@ -1,5 +1,6 @@
 // worker: one rank of a data-parallel training run, or a run of its own.
 #include "common/env_names.hpp"
+#include "common/fault_points.hpp"
 #include "common/notify.hpp"
 #include "common/worker_env.hpp"
 #include "worker/checkpoint/checkpoints.hpp"
@@ -32,7 +33,9 @@ void run(const Options& options, const WorkerEnv& env) {
                      std::to_string(env.world_size) + ", one sample for each rank");
   }
   Notifier notifier = Notifier::from_environment();
-  notifier.phase("load");
+  auto faults = FaultPoints::read(env, notifier);
+  if (!faults) throw UsageError(faults.error());
+  faults->phase("load");
   const Corpus corpus =
       read_corpus(options.data, static_cast<std::size_t>(options.model.context), options.held_out);
   const std::size_t part = largest_part(options, env.world_size);
@@ -41,7 +44,7 @@ void run(const Options& options, const WorkerEnv& env) {
   const int device = gpu == nullptr ? 0
                                     : choose_device(env, gpu->device_count(why),
                                                     std::getenv(env::kNcclHostId) != nullptr);
-  notifier.phase("join");
+  faults->phase("join");
   Group group = join_group(env, options.join_timeout);
   std::unique_ptr<Engine> engine;
   if (gpu != nullptr) {
@@ -66,8 +69,9 @@ void run(const Options& options, const WorkerEnv& env) {
   Report report(env.rank != 0  ? Report::Style::silent
                 : options.json ? Report::Style::json
                                : Report::Style::table);
-  Checkpoints checkpoints(options, corpus, *engine, *group.communicator, report);
-  Trainer(options, corpus, *engine, *group.communicator, checkpoints, notifier, report).run();
+  Checkpoints checkpoints(options, corpus, *engine, *group.communicator, *faults, report);
+  Trainer({options, corpus, *engine, *group.communicator, checkpoints, notifier, *faults, report})
+      .run();
   // Rank 0 hosts the store: no rank may find it gone.
   group.communicator->barrier();
 }

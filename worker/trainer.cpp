@@ -26,6 +26,9 @@ std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 constexpr std::size_t kFirstBucketBytes = std::size_t{1} << 20;
 constexpr std::size_t kBucketBytes = std::size_t{25} << 20;
 
+// For the launcher to hear how the run ended.
+constexpr std::chrono::seconds kLastWords{1};
+
 // Held-out samples that a validation looks at, evenly spread, at most.
 constexpr std::size_t kMostValidationSamples = 65536;
 
@@ -37,19 +40,18 @@ std::size_t largest_part(const Options& options, int world_size) {
   return ceil_div(share, static_cast<std::size_t>(options.accumulate));
 }
 
-Trainer::Trainer(const Options& options, const Corpus& corpus, Engine& engine,
-                 Communicator& communicator, Checkpoints& checkpoints, Notifier& notifier,
-                 Report& report)
-    : options_(options),
-      corpus_(corpus),
-      engine_(engine),
-      communicator_(communicator),
-      checkpoints_(checkpoints),
-      notifier_(notifier),
-      report_(report),
-      sampler_(corpus.training.samples(), static_cast<std::uint64_t>(options.batch), options.seed,
-               communicator.rank(), communicator.world_size()),
-      buckets_(make_buckets(engine.layout(), kFirstBucketBytes, kBucketBytes)) {}
+Trainer::Trainer(const Parts& parts)
+    : options_(parts.options),
+      corpus_(parts.corpus),
+      engine_(parts.engine),
+      communicator_(parts.communicator),
+      checkpoints_(parts.checkpoints),
+      notifier_(parts.notifier),
+      faults_(parts.faults),
+      report_(parts.report),
+      sampler_(corpus_.training.samples(), static_cast<std::uint64_t>(options_.batch),
+               options_.seed, communicator_.rank(), communicator_.world_size()),
+      buckets_(make_buckets(engine_.layout(), kFirstBucketBytes, kBucketBytes)) {}
 
 void Trainer::run() {
   report_.start({.backend = std::string(communicator_.backend()),
@@ -84,24 +86,30 @@ void Trainer::run() {
   report_.summary(summary);
   if (finished && options_.generate > 0 && communicator_.rank() == 0)
     report_.generated(generate(options_.generate));
-  notifier_.phase("done");
+  notifier_.digest(summary.digest);
+  faults_.phase("done");
+  notifier_.flush(kLastWords);
 }
 
 bool Trainer::train(std::int64_t done, Summary& summary) {
   double line_seconds = 0;
   std::int64_t line_steps = 0;
   bool stopped = false;
-  notifier_.phase("train");
+  faults_.phase("train");
   summary.steps = done;
   for (std::int64_t step = done + 1; step <= options_.steps && !stopped; ++step) {
     const auto begin = Clock::now();
     const StepOutcome outcome = train_step(step);
     const double seconds = seconds_since(begin);
-    if (!std::isfinite(outcome.loss)) {
-      throw Failure("the loss is not finite in step " + std::to_string(step) +
+    // Before a checkpoint could be written of it.
+    if (!std::isfinite(outcome.loss) || !std::isfinite(outcome.gradient_norm)) {
+      throw Failure(std::string("the ") + (std::isfinite(outcome.loss) ? "gradient" : "loss") +
+                    " is not finite in step " + std::to_string(step) +
                     ": a smaller --lr, or --grad-clip, may help");
     }
-    notifier_.step(step, {{"loss", outcome.loss}});
+    faults_.end_step(step, {{"loss", outcome.loss},
+                            {"gradient_norm", outcome.gradient_norm},
+                            {"samples_per_second", options_.batch / seconds}});
     stopped = outcome.stop && step != options_.steps;
     summary.seconds += seconds;
     summary.steps = step;
@@ -118,9 +126,9 @@ bool Trainer::train(std::int64_t done, Summary& summary) {
       line_steps = 0;
     }
     if (checkpoints_.enabled() && (last || checkpoints_.due(step))) {
-      notifier_.phase("checkpoint");
+      faults_.phase("checkpoint");
       checkpoints_.save(step);
-      notifier_.phase("train");
+      faults_.phase("train");
     }
     if (options_.eval_every > 0 && step % options_.eval_every == 0 && !last) validate(step);
   }
@@ -149,8 +157,28 @@ void Trainer::start_buckets(std::size_t ready_end, std::int64_t step) {
   for (; next_bucket_ < buckets_.size() && buckets_[next_bucket_].end <= ready_end;
        ++next_bucket_) {
     const Range& range = buckets_[next_bucket_];
+    damage(range);
     communicator_.start(engine_.gradients().subspan(range.begin, range.size()), step,
                         static_cast<int>(next_bucket_));
+  }
+}
+
+void Trainer::take_faults(std::int64_t step) {
+  faults_.begin_step(step);
+  for (const auto& strike :
+       faults_.take(step, {fault::Kind::skip_allreduce, fault::Kind::die_in_allreduce})) {
+    communicator_.sabotage(strike.kind == fault::Kind::skip_allreduce ? Sabotage::skip
+                                                                      : Sabotage::die);
+  }
+  gradient_faults_ = faults_.take(step, {fault::Kind::nan, fault::Kind::bitflip});
+}
+
+void Trainer::damage(const Range& bucket) {
+  const Layout& layout = engine_.layout();
+  for (const auto& strike : gradient_faults_) {
+    const std::size_t element = layout.element_of(strike.choice % layout.parameters);
+    if (element >= bucket.begin && element < bucket.end)
+      engine_.change_gradient(element, [&](float value) { return fault::damaged(strike, value); });
   }
 }
 
@@ -161,9 +189,11 @@ StepOutcome Trainer::train_step(std::int64_t step) {
   const std::size_t part_size = largest_part(options_, communicator_.world_size());
   const std::size_t parts = static_cast<std::size_t>(options_.accumulate);
   next_bucket_ = 0;
+  take_faults(step);
   for (std::size_t part = 0; part < parts; ++part) {
     const std::size_t begin = std::min(part * part_size, samples.size());
     const std::size_t end = std::min(begin + part_size, samples.size());
+    notifier_.alive();
     fill(samples.subspan(begin, end - begin), corpus_.training);
     engine_.forward_backward({contexts_, targets_},
                              {.scale = 1.0f / static_cast<float>(options_.batch),
@@ -185,7 +215,7 @@ StepOutcome Trainer::train_step(std::int64_t step) {
 double Trainer::validate(std::int64_t step) {
   const std::size_t available = corpus_.validation.samples();
   if (available == 0) return 0;
-  notifier_.phase("validate");
+  faults_.phase("validate");
   const std::size_t count = std::min(available, kMostValidationSamples);
   const std::size_t part_size = largest_part(options_, communicator_.world_size());
   const auto rank = static_cast<std::size_t>(communicator_.rank());
@@ -195,6 +225,7 @@ double Trainer::validate(std::int64_t step) {
   for (std::size_t i = rank; i < count; i += ranks) {
     part.push_back(i * available / count);
     if (part.size() == part_size || i + ranks >= count) {
+      notifier_.alive();
       fill(part, corpus_.validation);
       sum += engine_.evaluate({contexts_, targets_});
       part.clear();
@@ -203,7 +234,7 @@ double Trainer::validate(std::int64_t step) {
   communicator_.sum({&sum, 1});
   const double bits = sum / static_cast<double>(count) / std::numbers::ln2;
   report_.validation(step, bits);
-  notifier_.phase("train");
+  faults_.phase("train");
   return bits;
 }
 
@@ -224,11 +255,12 @@ std::string Trainer::verified_digest() {
 }
 
 std::string Trainer::generate(int bytes) {
-  notifier_.phase("generate");
+  faults_.phase("generate");
   const auto start = corpus_.training.context_of(0);
   std::vector<std::uint8_t> window(start.begin(), start.end());
   std::string text;
   for (int i = 0; i < bytes; ++i) {
+    notifier_.alive();
     std::vector<float> p = engine_.predict(window);
     double total = 0;
     std::vector<double> weight(p.size());

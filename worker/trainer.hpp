@@ -1,6 +1,7 @@
 // The training loop, the same for every device and backend.
 #pragma once
 
+#include "common/fault_points.hpp"
 #include "common/notify.hpp"
 #include "worker/checkpoint/checkpoints.hpp"
 #include "worker/comm/communicator.hpp"
@@ -20,8 +21,17 @@ namespace ddp::worker {
 class Trainer {
  public:
   // Everything is borrowed and must outlive the trainer.
-  Trainer(const Options& options, const Corpus& corpus, Engine& engine, Communicator& communicator,
-          Checkpoints& checkpoints, Notifier& notifier, Report& report);
+  struct Parts {
+    const Options& options;
+    const Corpus& corpus;
+    Engine& engine;
+    Communicator& communicator;
+    Checkpoints& checkpoints;
+    Notifier& notifier;
+    FaultPoints& faults;
+    Report& report;
+  };
+  explicit Trainer(const Parts& parts);
 
   // Resumes where a checkpoint is, trains, validates, prints the summary and, if asked for, text.
   // After SIGTERM the run ends behind the step in hand, with a checkpoint. Throws Failure.
@@ -34,6 +44,9 @@ class Trainer {
   double validate(std::int64_t step);
   void fill(std::span<const std::uint64_t> samples, const Text& text);
   void start_buckets(std::size_t ready_end, std::int64_t step);
+  // What a fault plan has for the communication and the gradient of this step.
+  void take_faults(std::int64_t step);
+  void damage(const Range& bucket);
   double learning_rate(std::int64_t step) const;
   std::string verified_digest();
   std::string generate(int bytes);
@@ -44,10 +57,12 @@ class Trainer {
   Communicator& communicator_;
   Checkpoints& checkpoints_;
   Notifier& notifier_;
+  FaultPoints& faults_;
   Report& report_;
   Sampler sampler_;
   std::vector<Range> buckets_;
   std::size_t next_bucket_ = 0;
+  std::vector<fault::WorkerFaults::Strike> gradient_faults_;  // of the step in hand
   std::vector<std::uint8_t> contexts_;
   std::vector<std::uint8_t> targets_;
 };

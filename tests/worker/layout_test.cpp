@@ -29,6 +29,14 @@ TEST_CASE("segments lie one after another in the order gradients become ready") 
   CHECK(layout.parameters == 256 + 256 * 5 + 5 + 25 + 5 + 60 + 256 * 3);
 }
 
+TEST_CASE("parameters are counted without header and gaps") {
+  const Layout layout({.context = 4, .embed = 3, .hidden = 5, .layers = 1});
+  std::size_t index = 0;
+  for (const Segment& s : layout.segments)
+    for (std::size_t i = 0; i < s.size(); ++i) CHECK(layout.element_of(index++) == s.offset + i);
+  CHECK(index == layout.parameters);
+}
+
 TEST_CASE("buckets cover the buffer, cut where segments end") {
   for (const std::size_t limit : {std::size_t{1}, std::size_t{4000}, std::size_t{1} << 30}) {
     const Layout layout({.context = 4, .embed = 8, .hidden = 64, .layers = 3});

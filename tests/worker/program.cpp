@@ -26,8 +26,9 @@ namespace ddp::test {
 namespace {
 
 const char* const kLauncherVariables[] = {
-    env::kRank,       env::kLocalRank,    env::kWorldSize, env::kLocalWorldSize, env::kMasterAddr,
-    env::kMasterPort, env::kRestartCount, env::kRunId,     env::kNotifySocket};
+    env::kRank,         env::kLocalRank,    env::kWorldSize,    env::kLocalWorldSize,
+    env::kMasterAddr,   env::kMasterPort,   env::kRestartCount, env::kRunId,
+    env::kNotifySocket, env::kWatchdogUsec, env::kWatchdogPid,  env::kDdpFaults};
 
 std::vector<std::string> child_environment(const Environment& added) {
   std::vector<std::string> all;

@@ -1,6 +1,8 @@
 #include "worker/checkpoint/checkpoints.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <span>
 #include <string>
 
@@ -36,8 +38,12 @@ std::span<std::byte> bytes_of(std::vector<float>& values) {
 }  // namespace
 
 Checkpoints::Checkpoints(const Options& options, const Corpus& corpus, Engine& engine,
-                         Communicator& communicator, Report& report)
-    : options_(options), engine_(engine), communicator_(communicator), report_(report) {
+                         Communicator& communicator, FaultPoints& faults, Report& report)
+    : options_(options),
+      engine_(engine),
+      communicator_(communicator),
+      faults_(faults),
+      report_(report) {
   if (enabled() && communicator.rank() == 0) {
     store_.emplace(options.checkpoint_dir, options.keep, engine.layout(),
                    configuration_of(options, corpus));
@@ -71,7 +77,17 @@ std::int64_t Checkpoints::restore() {
 
 void Checkpoints::save(std::int64_t step) {
   if (!store_) return;
-  store_->save({step, step * options_.batch}, engine_.save());
+  std::optional<CheckpointStore::Damage> damage;
+  for (const auto& strike :
+       faults_.take(step, {fault::Kind::corrupt_checkpoint, fault::Kind::cut_checkpoint}))
+    damage = {strike.kind == fault::Kind::cut_checkpoint, strike.choice};
+  const TrainingState state = engine_.save();
+  if (!std::all_of(state.parameters.begin(), state.parameters.end(),
+                   [](float value) { return std::isfinite(value); })) {
+    throw Failure("the parameters are not finite after step " + std::to_string(step) +
+                  ": no checkpoint is written of them");
+  }
+  store_->save({step, step * options_.batch}, state, damage);
 }
 
 }  // namespace ddp::worker

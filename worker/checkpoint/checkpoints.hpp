@@ -2,6 +2,7 @@
 // any number of ranks.
 #pragma once
 
+#include "common/fault_points.hpp"
 #include "worker/checkpoint/store.hpp"
 #include "worker/comm/communicator.hpp"
 #include "worker/data/corpus.hpp"
@@ -19,7 +20,7 @@ class Checkpoints {
   // Everything is borrowed. Without --checkpoint-dir all calls do nothing. Throws Failure where the
   // directory cannot be used.
   Checkpoints(const Options& options, const Corpus& corpus, Engine& engine,
-              Communicator& communicator, Report& report);
+              Communicator& communicator, FaultPoints& faults, Report& report);
 
   bool enabled() const { return !options_.checkpoint_dir.empty(); }
 
@@ -36,6 +37,7 @@ class Checkpoints {
   const Options& options_;
   Engine& engine_;
   Communicator& communicator_;
+  FaultPoints& faults_;
   Report& report_;
   std::optional<CheckpointStore> store_;  // rank 0's
 };

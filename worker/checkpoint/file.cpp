@@ -40,7 +40,8 @@ class File {
   int fd_;
 };
 
-// 0, or the errno of what failed.
+}  // namespace
+
 int write_and_sync(const std::string& path, const std::vector<std::span<const std::byte>>& pieces) {
   File file(path, O_WRONLY | O_CREAT | O_TRUNC);
   if (file.get() < 0) return errno;
@@ -55,8 +56,6 @@ int write_and_sync(const std::string& path, const std::vector<std::span<const st
   if (::fsync(file.get()) != 0) return errno;
   return file.close() ? 0 : errno;
 }
-
-}  // namespace
 
 void write_durably(const std::string& directory, const std::string& name,
                    const std::string& temporary,

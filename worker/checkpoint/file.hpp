@@ -10,6 +10,10 @@
 
 namespace ddp::worker {
 
+// Writes `pieces` one after another over whatever `path` held, and waits until the disk has them.
+// 0, or the errno of what failed.
+int write_and_sync(const std::string& path, const std::vector<std::span<const std::byte>>& pieces);
+
 // Writes `pieces` one after another as `directory`/`name`, replacing what was there in one step.
 // Throws Failure naming the path and the system's reason (a full disk, a read-only directory); no
 // temporary file stays behind then. `temporary` is the name used until then, in the same directory.

@@ -1,5 +1,6 @@
 #include "worker/checkpoint/store.hpp"
 
+#include "common/fault_points.hpp"
 #include "worker/checkpoint/file.hpp"
 #include "worker/failure.hpp"
 
@@ -33,6 +34,36 @@ std::string marker_text(std::size_t size, const Digest& digest) {
   return "bytes " + std::to_string(size) + " xxh3 " + to_text(digest) + "\n";
 }
 
+using Pieces = std::vector<std::span<const std::byte>>;
+
+Pieces first_bytes(const Pieces& pieces, std::size_t count) {
+  Pieces first;
+  for (const auto piece : pieces) {
+    first.push_back(piece.first(std::min(piece.size(), count)));
+    count -= first.back().size();
+  }
+  return first;
+}
+
+// `pieces`, but for one bit of the byte at `position`, which then lies in `changed`.
+Pieces with_changed_byte(const Pieces& pieces, std::size_t position, std::byte& changed) {
+  Pieces all;
+  std::size_t begin = 0;
+  for (const auto piece : pieces) {
+    const std::size_t at = position - begin;  // wraps around before `begin`
+    begin += piece.size();
+    if (at >= piece.size()) {
+      all.push_back(piece);
+      continue;
+    }
+    changed = piece[at] ^ std::byte{1};
+    all.push_back(piece.first(at));
+    all.emplace_back(&changed, 1);
+    all.push_back(piece.subspan(at + 1));
+  }
+  return all;
+}
+
 std::vector<std::string> names_in(const std::string& directory) {
   const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(directory.c_str()), &::closedir);
   if (!dir) throw Failure("checkpoint: cannot read '" + directory + "': " + std::strerror(errno));
@@ -55,8 +86,12 @@ CheckpointStore::CheckpointStore(std::string directory, int keep, const Layout& 
   prepare_directory(directory_);
   // What a writer that was killed left behind. Only names of this configuration: another run may be
   // writing beside us.
-  for (const std::string& name : names_in(directory_))
-    if (name.ends_with(tag_ + std::string(kTemporary))) remove_file(path(name));
+  for (const std::string& name : names_in(directory_)) {
+    if (name.ends_with(tag_ + std::string(kTemporary))) {
+      remove_file(path(name));
+      unfinished_.push_back(name);
+    }
+  }
 }
 
 std::string CheckpointStore::stem(std::int64_t step) const {
@@ -109,6 +144,8 @@ CheckpointStore::Loaded CheckpointStore::load(const Entry& entry) const {
 
 std::optional<CheckpointStore::Loaded> CheckpointStore::load_newest(
     const std::function<void(const std::string&, const std::string&)>& refused) const {
+  for (const std::string& name : unfinished_)
+    refused(path(name), "was cut off while it was written, and is removed");
   for (const Entry& entry : entries()) {
     try {
       return load(entry);
@@ -119,7 +156,8 @@ std::optional<CheckpointStore::Loaded> CheckpointStore::load_newest(
   return std::nullopt;
 }
 
-std::string CheckpointStore::save(const Progress& progress, const TrainingState& state) {
+std::string CheckpointStore::save(const Progress& progress, const TrainingState& state,
+                                  const std::optional<Damage>& damage) {
   const std::string base = stem(progress.step);
   const std::string name = base + std::string(kData);
   try {
@@ -129,7 +167,7 @@ std::string CheckpointStore::save(const Progress& progress, const TrainingState&
     // Not there, or not whole: written anew.
   }
   const std::string header = encode_header(layout_, progress, configuration_);
-  std::vector<std::span<const std::byte>> parts{bytes_of(header)};
+  Pieces parts{bytes_of(header)};
   for (const auto piece : pieces(layout_, state)) parts.push_back(piece);
   DigestStream digest;
   std::size_t size = 0;
@@ -139,6 +177,13 @@ std::string CheckpointStore::save(const Progress& progress, const TrainingState&
   }
   const std::string marker = marker_text(size, digest.value());
   const std::string temporary = base + std::string(kTemporary);
+  std::byte changed{};
+  if (damage && damage->cut) {
+    write_and_sync(path(temporary), first_bytes(parts, size / 2));
+    fault::die();
+  } else if (damage) {
+    parts = with_changed_byte(parts, damage->choice % size, changed);
+  }
   remove_file(path(base + std::string(kMarker)));
   write_durably(directory_, name, temporary, parts);
   write_durably(directory_, base + std::string(kMarker), temporary, {bytes_of(marker)});

@@ -24,19 +24,27 @@ class CheckpointStore {
   CheckpointStore(std::string directory, int keep, const Layout& layout,
                   Configuration configuration);
 
+  // What a fault plan does to a checkpoint while it is written.
+  struct Damage {
+    bool cut = false;          // the process dies half-way; otherwise one byte is changed, and
+    std::uint64_t choice = 0;  // `choice` modulo the size tells which
+  };
+
   struct Loaded {
     Progress progress;
     TrainingState state;
     std::string name;
   };
-  // The newest that is whole and fits. Each newer one is handed to `refused`: its name and why.
+  // The newest that is whole and fits. Each newer one is handed to `refused`, its name and why, and
+  // so is each that a writer which was killed had not finished.
   std::optional<Loaded> load_newest(
       const std::function<void(const std::string& name, const std::string& reason)>& refused) const;
 
   // Writes a checkpoint and removes the oldest beyond `keep`. One of the same step that is whole
   // stays as it is. Throws Failure naming the path; what was there before is still good then.
   // Returns the checkpoint's name.
-  std::string save(const Progress& progress, const TrainingState& state);
+  std::string save(const Progress& progress, const TrainingState& state,
+                   const std::optional<Damage>& damage = std::nullopt);
 
  private:
   struct Entry {
@@ -54,7 +62,8 @@ class CheckpointStore {
   int keep_;
   const Layout& layout_;
   Configuration configuration_;
-  std::string tag_;  // eight digits of the configuration's digest
+  std::vector<std::string> unfinished_;  // what was found half written and removed
+  std::string tag_;                      // eight digits of the configuration's digest
 };
 
 }  // namespace ddp::worker

@@ -26,6 +26,12 @@ struct CommStatistics {
   std::uint64_t bytes = 0;     // gradients reduced, counted once however many ranks share them
 };
 
+// What a fault plan does to one bucket on one rank (docs/worker.md, "Faults").
+enum class Sabotage {
+  skip,  // it is not reduced, nor any after it: the ranks wait for each other until their deadlines
+  die,   // this process dies by SIGKILL when the all-reduce is under way and not yet complete
+};
+
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -37,6 +43,8 @@ class Communicator {
   // starts the same buckets in the same order, and each gets the same bits.
   virtual void start(std::span<float> values, std::int64_t step, int bucket) = 0;
   virtual void finish() = 0;
+  // For the next bucket that start() is given.
+  virtual void sabotage(Sabotage what) = 0;
 
   // Blocking, host memory, same order on every rank.
   virtual void sum(std::span<double> values) = 0;

@@ -1,5 +1,7 @@
 #include "worker/comm/gloo.hpp"
 
+#include "common/fault_points.hpp"
+
 #include <gloo/allreduce.h>
 #include <gloo/barrier.h>
 #include <gloo/broadcast.h>
@@ -11,6 +13,8 @@
 #include <deque>
 #include <exception>
 #include <mutex>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -92,11 +96,13 @@ class GlooCommunicator final : public Communicator {
   void start(std::span<float> values, std::int64_t step, int bucket) override {
     {
       const std::lock_guard lock(mutex_);
-      queue_.push_back({values, step, bucket});
+      queue_.push_back({values, step, bucket, std::exchange(sabotage_, std::nullopt)});
       ++unfinished_;
     }
     wake_.notify_one();
   }
+
+  void sabotage(Sabotage what) override { sabotage_ = what; }
 
   void finish() override {
     const auto begin = Clock::now();
@@ -144,6 +150,7 @@ class GlooCommunicator final : public Communicator {
     std::span<float> values;
     std::int64_t step;
     int bucket;
+    std::optional<Sabotage> sabotage;
   };
 
   // Collectives of the trainer's thread and of ours may run at once: tags keep them apart.
@@ -162,13 +169,34 @@ class GlooCommunicator final : public Communicator {
   }
 
   template <class T>
-  void all_reduce(std::span<T> values, std::uint32_t tag) {
+  void all_reduce(std::span<T> values, std::uint32_t tag,
+                  gloo::AllreduceOptions::Func add = &sum_into<T>) {
     gloo::AllreduceOptions options(context_);
     options.setOutput(values.data(), values.size());
-    options.setReduceFunction(&sum_into<T>);
+    options.setReduceFunction(std::move(add));
     options.setTag(tag);
     options.setTimeout(timeout_);
     gloo::allreduce(options);
+  }
+
+  // Once the first values of a peer are here and ours are on their way.
+  static void die_instead(void*, const void*, const void*, std::size_t) { fault::die(); }
+
+  // What is started behind a skipped bucket waits as well.
+  void stand_still() {
+    std::unique_lock lock(mutex_);
+    if (!wake_.wait_for(lock, timeout_, [&] { return stopping_; }))
+      throw std::runtime_error("not complete within " + std::to_string(timeout_.count()) + " ms");
+  }
+
+  void reduce(const Bucket& bucket) {
+    if (bucket.sabotage == Sabotage::skip) {
+      stand_still();
+    } else if (bucket.sabotage == Sabotage::die) {
+      all_reduce(bucket.values, kBucketTag, &die_instead);
+    } else {
+      all_reduce(bucket.values, kBucketTag);
+    }
   }
 
   void run() {
@@ -184,7 +212,7 @@ class GlooCommunicator final : public Communicator {
       try {
         guard("the all-reduce of bucket " + std::to_string(next.bucket) + " in step " +
                   std::to_string(next.step),
-              [&] { all_reduce(next.values, kBucketTag); });
+              [&] { reduce(next); });
       } catch (...) {
         error = std::current_exception();
       }
@@ -203,6 +231,7 @@ class GlooCommunicator final : public Communicator {
 
   std::shared_ptr<gloo::rendezvous::Context> context_;
   milliseconds timeout_;
+  std::optional<Sabotage> sabotage_;  // of the next bucket
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;

@@ -48,7 +48,7 @@ class GpuBackend {
 
 // The library's one symbol. Both sides are built from the same sources at the same time; a library
 // of another build is refused by kGpuBackendVersion.
-inline constexpr int kGpuBackendVersion = 1;
+inline constexpr int kGpuBackendVersion = 2;
 inline constexpr const char* kGpuBackendSymbol = "ddp_worker_gpu_backend";
 using GetGpuBackend = const GpuBackend* (*)(int version);
 

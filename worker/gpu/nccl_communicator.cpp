@@ -3,11 +3,15 @@
 #include "worker/gpu/cuda_support.hpp"
 
 #include <nccl.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <deque>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -24,6 +28,17 @@ constexpr std::chrono::microseconds kPause{50};
 
 // Host values pass through device memory in pieces of this size.
 constexpr std::size_t kStagingBytes = std::size_t{16} << 20;
+
+// Holds up what follows on `stream` until the communicator is aborted, for a fault plan's sake. The
+// flag outlives every stream that looks at it.
+std::atomic<bool> held_up{true};
+
+void hold_up(cudaStream_t stream) {
+  const auto wait = [](void*) {
+    while (held_up) std::this_thread::sleep_for(kPause);
+  };
+  check(cudaLaunchHostFunc(stream, wait, nullptr), "cudaLaunchHostFunc");
+}
 
 class NcclCommunicator final : public Communicator {
  public:
@@ -77,14 +92,21 @@ class NcclCommunicator final : public Communicator {
     Event ready;
     ready.record(compute_);
     check(cudaStreamWaitEvent(stream_.get(), ready.get()), "cudaStreamWaitEvent");
+    const auto sabotage = std::exchange(sabotage_, std::nullopt);
+    if (sabotage) hold_up(stream_.get());
     flight.begin.record(stream_.get());
-    enqueue(ncclAllReduce(values.data(), values.data(), values.size(), ncclFloat, ncclSum, comm_,
-                          stream_.get()),
-            what);
-    settle(what);
+    if (sabotage != Sabotage::skip) {
+      enqueue(ncclAllReduce(values.data(), values.data(), values.size(), ncclFloat, ncclSum, comm_,
+                            stream_.get()),
+              what);
+      settle(what);
+    }
+    if (sabotage == Sabotage::die) ::kill(::getpid(), SIGKILL);
     flight.end.record(stream_.get());
     flights_.push_back(std::move(flight));
   }
+
+  void sabotage(Sabotage what) override { sabotage_ = what; }
 
   void finish() override {
     if (flights_.empty()) return;
@@ -153,6 +175,7 @@ class NcclCommunicator final : public Communicator {
 
   // Ends kernels that wait for a dead peer, which nothing else does.
   void abort() {
+    held_up = false;
     if (comm_ != nullptr) ncclCommAbort(std::exchange(comm_, nullptr));
   }
 
@@ -212,6 +235,7 @@ class NcclCommunicator final : public Communicator {
   DeviceArray<std::byte> staging_;
   ncclComm_t comm_ = nullptr;
   std::deque<Flight> flights_;
+  std::optional<Sabotage> sabotage_;  // of the next bucket
   CommStatistics statistics_;
 };
 

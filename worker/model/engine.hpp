@@ -58,6 +58,9 @@ class Engine {
   virtual void forward_backward(const Batch& batch, const Part& part,
                                 const std::function<void(std::size_t end)>& ready) = 0;
 
+  // Replaces element `element` of gradients(); between ready(end > element) and update().
+  virtual void change_gradient(std::size_t element, const std::function<float(float)>& change) = 0;
+
   // After the buckets are reduced: clips, steps AdamW. `step` counts from 1.
   virtual StepOutcome update(const OptimizerSettings& settings, std::int64_t step) = 0;
 

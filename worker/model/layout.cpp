@@ -33,6 +33,15 @@ Layout::Layout(const ModelShape& s) : shape(s), size(kHeader) {
   add("embedding.weight", kVocabulary, s.embed, true);
 }
 
+std::size_t Layout::element_of(std::size_t index) const {
+  for (const Segment& segment : segments) {
+    if (index < segment.size()) return segment.offset + index;
+    index -= segment.size();
+  }
+  assert(false && "index < parameters");
+  return kHeader;
+}
+
 const Segment& Layout::output_bias() const { return segments[0]; }
 const Segment& Layout::output_weight() const { return segments[1]; }
 const Segment& Layout::embedding() const { return segments.back(); }

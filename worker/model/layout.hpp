@@ -54,6 +54,9 @@ struct Layout {
   std::size_t size = 0;        // of the flat buffer, header included
   std::size_t parameters = 0;  // without header and gaps
 
+  // Where parameter number `index` of `parameters` lies in the flat buffer.
+  std::size_t element_of(std::size_t index) const;
+
   // Layer l of 0 … layers-1 counts from the input.
   const Segment& hidden_weight(int layer) const;
   const Segment& hidden_bias(int layer) const;

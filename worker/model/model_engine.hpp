@@ -55,6 +55,13 @@ class ModelEngine final : public Engine {
                             });
   }
 
+  void change_gradient(std::size_t element, const std::function<float(float)>& change) override {
+    float value = 0;
+    ops_->copy_out({&value, 1}, gradients_.data() + element);
+    value = change(value);
+    ops_->copy_in(gradients_.data() + element, {&value, 1});
+  }
+
   StepOutcome update(const OptimizerSettings& settings, std::int64_t step) override {
     float header[2] = {};
     static_assert(Layout::kLossSlot == 0 && Layout::kStopSlot == 1);
