@@ -1,46 +1,58 @@
 """A PyTorch worker: DistributedDataParallel as ever, plus a few lines that tell ddp-launch where it
-stands (systemd's sd_notify, so any client of it will do).
+stands and let fault plans reach into it (ddp_faults.py, beside this file).
 
     ddp-launch --nproc 4 -- python3 torch_worker.py
 """
 import os
-import socket
 
 import torch
 import torch.distributed as dist
 
+import ddp_faults
 
-def notify(**fields):
-    """READY=1, STATUS=..., X_DDP_STEP=..., X_DDP_PHASE=...; does nothing without a launcher."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    message = "\n".join(f"{name}={value}" for name, value in fields.items())
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as s:
-        s.setblocking(False)  # a busy launcher must not stop training
-        try:
-            s.sendto(message.encode(), "\0" + address[1:] if address[0] == "@" else address)
-        except OSError:
-            pass
+
+class Hook:
+    """DDP's communication hook: its own all-reduce, with what a fault plan has for it."""
+
+    def __init__(self, launcher):
+        self.launcher = launcher
+        self.step = 0
+
+    def __call__(self, _, bucket):
+        gradient = bucket.buffer()
+        self.launcher.damage(self.step, gradient)
+        self.launcher.before_allreduce(self.step)
+        dying = self.launcher.dies_in_allreduce(self.step)
+        gradient.div_(dist.get_world_size())
+        future = dist.all_reduce(gradient, async_op=True).get_future()
+        if dying:
+            ddp_faults.die()
+        return future.then(lambda done: done.value()[0])
 
 
 def main():
+    launcher = ddp_faults.Launcher()
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     rank, local_rank = dist.get_rank(), int(os.environ["LOCAL_RANK"])
     device = torch.device("cuda", local_rank) if torch.cuda.is_available() else torch.device("cpu")
     torch.manual_seed(0)
     model = torch.nn.parallel.DistributedDataParallel(
         torch.nn.Linear(8, 1).to(device), device_ids=[local_rank] if device.type == "cuda" else None)
+    hook = Hook(launcher)
+    if launcher.active:
+        model.register_comm_hook(None, hook)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.05)
-    notify(READY=1)
+    launcher.ready()
     generator = torch.Generator().manual_seed(rank)  # each rank draws its own samples
     for step in range(1, 51):
+        hook.step = step
+        launcher.begin_step(step)
         x = torch.randn(32, 8, generator=generator).to(device)
         loss = torch.nn.functional.mse_loss(model(x), x.sum(1, keepdim=True))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        notify(X_DDP_STEP=step, X_DDP_METRIC=f"loss={loss.item()}")
+        launcher.end_step(step, loss=loss.item())
     weight = next(model.parameters()).detach().cpu().double().sum().item()
     print(f"rank {rank} of {dist.get_world_size()}: loss {loss.item():.4f}, weights {weight:.6f}")
     dist.destroy_process_group()

@@ -1,5 +1,6 @@
 // A worker of your own in C++: reads what ddp-launch sets, averages a gradient over the ranks with
-// Gloo, and tells the launcher where it stands. Built against an installed ddp-launch:
+// Gloo, tells the launcher where it stands and takes part in fault plans. Built against an
+// installed ddp-launch:
 //
 //   cmake -B build && cmake --build build
 //   ddp-launch --nproc 4 -- build/worker
@@ -7,6 +8,7 @@
 // On GPUs, replace the Gloo part with NCCL: rank 0 makes the ncclUniqueId, passes it on through the
 // same FileStore (set and get), and each rank calls cudaSetDevice(env->local_rank) and
 // ncclCommInitRank.
+#include <ddp_launch/common/fault_points.hpp>
 #include <ddp_launch/common/notify.hpp>
 #include <ddp_launch/common/worker_env.hpp>
 
@@ -27,6 +29,11 @@
 
 namespace {
 
+using ddp::fault::Kind;
+
+// In place of a sum: in the middle of an all-reduce.
+void die(void*, const void*, const void*, std::size_t) { ddp::fault::die(); }
+
 std::shared_ptr<gloo::Context> connect(const ddp::WorkerEnv& env) {
   // DDP_RUN_DIR is this launch's own directory. A directory for each generation keeps what a killed
   // attempt left there from the next one.
@@ -41,26 +48,30 @@ std::shared_ptr<gloo::Context> connect(const ddp::WorkerEnv& env) {
   return context;
 }
 
-void train(const ddp::WorkerEnv& env, ddp::Notifier& notifier) {
+void train(const ddp::WorkerEnv& env, ddp::Notifier& notifier, ddp::FaultPoints& faults) {
   const auto context = connect(env);
   notifier.ready();
   std::vector<float> parameters(1000, 0.0f);
   for (int step = 1; step <= 20; ++step) {
+    faults.begin_step(step);
     // The "loss" is the squared distance to a target that differs from rank to rank; the average of
     // the gradients leads all ranks to the average of the targets.
     std::vector<float> gradient(parameters.size());
     for (std::size_t i = 0; i < gradient.size(); ++i)
       gradient[i] = parameters[i] - static_cast<float>(env.rank);
 
+    faults.damage(step, gradient);
+    if (faults.strikes(step, Kind::skip_allreduce)) ddp::fault::stand_still();
     gloo::AllreduceOptions options(context);
     options.setOutput(gradient.data(), gradient.size());
     options.setReduceFunction(
         static_cast<void (*)(void*, const void*, const void*, std::size_t)>(&gloo::sum<float>));
+    if (faults.strikes(step, Kind::die_in_allreduce)) options.setReduceFunction(&die);
     gloo::allreduce(options);
 
     for (std::size_t i = 0; i < gradient.size(); ++i)
       parameters[i] -= 0.5f * gradient[i] / static_cast<float>(env.world_size);
-    notifier.step(step, {{"parameter", static_cast<double>(parameters[0])}});
+    faults.end_step(step, {{"parameter", static_cast<double>(parameters[0])}});
   }
   std::printf("rank %d of %d: parameter %.4f\n", env.rank, env.world_size,
               static_cast<double>(parameters[0]));
@@ -70,13 +81,14 @@ void train(const ddp::WorkerEnv& env, ddp::Notifier& notifier) {
 
 int main() {
   const auto env = ddp::read_worker_env();
-  if (!env) {
-    std::fprintf(stderr, "%s\n", env.error().c_str());
+  ddp::Notifier notifier = ddp::Notifier::from_environment();
+  auto faults = env ? ddp::FaultPoints::read(*env, notifier) : ddp::Error{env.error()};
+  if (!faults) {
+    std::fprintf(stderr, "%s\n", faults.error().c_str());
     return 2;
   }
-  ddp::Notifier notifier = ddp::Notifier::from_environment();
   try {
-    train(*env, notifier);
+    train(*env, notifier, *faults);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "rank %d: %s\n", env->rank, error.what());
     return 1;

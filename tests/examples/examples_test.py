@@ -1,13 +1,17 @@
-"""Each example, run as its own text says. usage: examples_test.py cpp|torch|shell BUILD_DIR
+"""Each example, run as its own text says. usage: examples_test.py cpp|torch|shell|faults BUILD_DIR
 
 77, CTest's "skipped", where what the example is written for is not installed.
 """
 import importlib.util
+import os
 import pathlib
 import re
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 LIMIT = 240  # seconds for any one command
@@ -44,6 +48,93 @@ def cpp(build):
         alone = subprocess.run([f"{tree}/worker"], env={"RANK": "0"}, capture_output=True,
                                text=True, timeout=LIMIT)
         same((alone.returncode, "WORLD_SIZE" in alone.stderr), (2, True))
+        for plan, code in (("exit=7@rank=0,step=5,seed=1", 7), ("exit=7@rank=1,step=5,seed=1", 0)):
+            struck, lines = play(plan, f"{tree}/worker", DDP_RUN_DIR=f"{temporary}/{code}")
+            same((struck, "X_DDP_STEP=20" in lines), (code, code == 0))
+
+
+def play(plan, *command, **environment):
+    """One worker in a world of one under DDP_FAULTS, the launcher's end played here: its exit code
+    and the lines it sent, each barrier answered."""
+    lines = []
+    with tempfile.TemporaryDirectory() as temporary, \
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as launcher:
+        launcher.bind(f"{temporary}/notify")
+
+        def listen():
+            while True:
+                data, passed, _, _ = socket.recv_fds(launcher, 8192, 1)
+                if data == b"end":
+                    return
+                lines.extend(data.decode().splitlines())
+                for descriptor in passed:
+                    os.close(descriptor)
+
+        listener = threading.Thread(target=listen)
+        listener.start()
+        try:
+            done = subprocess.run(command, timeout=LIMIT, stderr=subprocess.DEVNULL, env=dict(
+                os.environ, RANK="0", WORLD_SIZE="1", NOTIFY_SOCKET=f"{temporary}/notify",
+                DDP_FAULTS="3/0:" + plan, **environment))
+        finally:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+                end.sendto(b"end", f"{temporary}/notify")
+            listener.join()
+    return done.returncode, lines
+
+
+# A worker that trains nothing and prints its gradients.
+LOOP = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import ddp_faults
+launcher = ddp_faults.Launcher()
+launcher.ready()
+for step in range(1, 9):
+    launcher.begin_step(step)
+    gradient = [1.0] * 8
+    launcher.damage(step, gradient)
+    if gradient != [1.0] * 8:
+        launcher.digest(",".join(map(str, gradient)))
+    launcher.before_allreduce(step)
+    if launcher.dies_in_allreduce(step):
+        ddp_faults.die()
+    launcher.end_step(step, loss=1 / step)
+"""
+
+
+def faults(build):
+    """examples/ddp_faults.py: when it strikes, and what each strike is seen as from outside."""
+    sys.path.insert(0, str(ROOT / "examples"))
+    import ddp_faults
+    for line in (ROOT / "tests/support/fault_schedule.txt").read_text().splitlines():
+        entry, *expected = line.split()
+        found = []
+        for rank in range(4):
+            fault = ddp_faults.Fault(entry, rank, 4)
+            if fault.concerns(generation=1):
+                found += [f"{rank}:{fault.number}.{k}@{step}:{fault.choice(k)}"
+                          for step in range(1, 101) for k in [fault.due(step)] if k is not None]
+        same(found, expected)
+
+    at = "@rank=0,step=5,seed=1"
+    for fault, code in (("exit=7", 7), ("throw", 1), ("segfault", -signal.SIGSEGV),
+                        ("abort", -signal.SIGABRT), ("die-in-allreduce", -signal.SIGKILL)):
+        struck, lines = play(fault + at, sys.executable, "-c", LOOP, str(ROOT / "examples"))
+        told = "X_DDP_STEP=4" if "die" in fault else "X_DDP_STEP=5"
+        same(("X_DDP_FAULT=3.0@5" in lines, struck, lines[-1], [x for x in lines if "STEP" in x][-1]),
+             (True, code, "BARRIER=1", told))
+    for fault, gradient in (("nan", "nan"), ("bitflip=31", "-1.0"), ("delay=1ms", None)):
+        choice = ",choice=11" if gradient else ""
+        struck, lines = play(fault + at + choice, sys.executable, "-c", LOOP, str(ROOT / "examples"))
+        digests = [x for x in lines if "DIGEST" in x]
+        expected = "X_DDP_DIGEST=1.0,1.0,1.0," + f"{gradient},1.0,1.0,1.0,1.0"
+        same((struck, digests, "X_DDP_STEP=8" in lines, "X_DDP_FAULT=3.0@5" in lines),
+             (0, [expected] if gradient else [], True, True))
+    # Not this rank's.
+    struck, lines = play("exit=7@rank=1,step=5,seed=1", sys.executable, "-c", LOOP,
+                         str(ROOT / "examples"))
+    same((struck, [x for x in lines if "FAULT" in x]), (0, []))
 
 
 def torch(build):
@@ -70,4 +161,4 @@ def shell(build):
 
 
 if __name__ == "__main__":
-    {"cpp": cpp, "torch": torch, "shell": shell}[sys.argv[1]](sys.argv[2])
+    {"cpp": cpp, "torch": torch, "shell": shell, "faults": faults}[sys.argv[1]](sys.argv[2])

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -201,4 +202,26 @@ TEST_CASE("a digest and a strike's id travel as notifications, within their limi
   CHECK(parse_strike_id(*message.fault) == StrikeId{2, 31, 50});
   CHECK_FALSE(ddp::parse_notify("X_DDP_DIGEST=\nX_DDP_FAULT=\x1b[2J").digest);
   CHECK_FALSE(ddp::parse_notify("X_DDP_DIGEST=" + std::string(65, 'f')).digest);
+}
+
+TEST_CASE("entries strike where the table says, which examples/ddp_faults.py is held to as well") {
+  std::ifstream table(DDP_SOURCE_DIR "/tests/support/fault_schedule.txt");
+  std::vector<Kind> all;
+  for (const auto& row : kinds()) all.push_back(row.kind);
+  int entries = 0;
+  for (std::string line; std::getline(table, line); ++entries) {
+    const std::string entry = line.substr(0, line.find(' '));
+    std::string found = entry;
+    for (int rank = 0; rank < 4; ++rank) {
+      WorkerFaults faults = worker(entry, rank, 4, 1);
+      for (std::int64_t step = 1; step <= 100; ++step) {
+        for (const auto& strike : faults.take(step, all)) {
+          found += " " + std::to_string(rank) + ":" + format_strike_id(strike.id) + ":" +
+                   std::to_string(strike.choice);
+        }
+      }
+    }
+    CHECK(found == line);
+  }
+  CHECK(entries == 5);
 }

@@ -1,0 +1,234 @@
+"""A Python worker's side of ddp-launch: tells it readiness, steps and metrics (systemd's sd_notify),
+and takes part in fault plans (docs/worker.md, "Faults"). One file, standard library alone: copy it.
+
+    launcher = ddp_faults.Launcher()
+    launcher.ready()
+    for step in range(1, 101):
+        launcher.begin_step(step)              # delay
+        ...                                    # backward pass
+        launcher.damage(step, gradient)        # nan, bitflip: of anything indexed like a list
+        launcher.before_allreduce(step)        # skip-allreduce
+        ...                                    # all-reduce
+        launcher.end_step(step, loss=loss)     # exit, throw, segfault, abort
+
+Without a launcher it does nothing; without a plan it only notifies and never waits. With one
+(DDP_FAULTS is set) each step is followed by a barrier, so that a fault "at step 50" strikes there.
+"""
+import array
+import ctypes
+import math
+import os
+import re
+import select
+import signal
+import socket
+import struct
+import threading
+import time
+
+BARRIER_SECONDS = 10
+FOR_EVER = 2**63 - 1
+MASK = 2**64 - 1
+
+
+def mix(x):
+    """SplitMix64's finalizer."""
+    x = (x + 0x9E3779B97F4A7C15) & MASK
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 & MASK
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EB & MASK
+    return x ^ (x >> 31)
+
+
+def ranges(text):
+    """"1,3-5" as pairs, both ends included."""
+    return [(int(a), int(b or a)) for a, b in (re.fullmatch(r"(\d+)(?:-(\d+))?", part).groups()
+                                               for part in text.split(","))]
+
+
+def contains(pairs, number):
+    return any(first <= number <= last for first, last in pairs)
+
+
+class Fault:
+    """One entry of DDP_FAULTS, "<fault>/<done>:<spec>", and when it strikes this rank: the same
+    functions of the seed as common/fault_schedule.hpp, so that a plan strikes at the same steps
+    whatever language the worker is written in."""
+
+    RANK, STEP, GAP, CHOICE = range(4)  # what is drawn
+
+    def __init__(self, text, rank, world_size):
+        number, done, spec = re.fullmatch(r"(\d+)/([\d,]+):(.*)", text).groups()
+        head, _, tail = spec.partition("@")
+        self.kind, _, self.value = head.partition("=")
+        words = dict(word.split("=") for word in re.split(r",(?=\D)", tail))
+        self.number, self.rank, self.world_size = int(number), rank, world_size
+        next_one, *beyond = map(int, done.split(","))
+        self.next, self.done = next_one, set(beyond)
+        self.seed = int(words["seed"])
+        self.ranks = words.get("rank", "any")
+        self.slot = -1 if self.ranks == "any" else rank
+        self.steps = ranges(words.get("step", "0"))[0]
+        self.generations = words.get("gen")
+        self.every, self.mtbf = (int(re.match(r"\d+", words.get(name, "0"))[0])
+                                 for name in ("every", "mtbf"))
+        self.periodic = bool(self.every or self.mtbf)
+        self.times = int(words.get("times", FOR_EVER if self.periodic else 1))
+        self.fixed_choice = words.get("choice")
+        self.struck = False
+
+    def concerns(self, generation):
+        return ((self.ranks in ("any", "all") or contains(ranges(self.ranks), self.rank)) and
+                (self.generations is None or contains(ranges(self.generations), generation)))
+
+    def bits(self, occurrence, purpose):
+        drawn = mix(self.seed)
+        for number in ((self.slot + 1) << 32 | self.number, occurrence, purpose):
+            drawn = mix(drawn ^ number)
+        return drawn
+
+    def mine(self, occurrence):
+        return self.slot >= 0 or self.bits(occurrence, self.RANK) % self.world_size == self.rank
+
+    def step(self, occurrence):
+        if self.every:
+            return (occurrence + 1) * self.every
+        if self.mtbf:
+            units = (((self.bits(k, self.GAP) >> 11) + 1) * 2.0**-53 for k in range(occurrence + 1))
+            return sum(max(1, math.floor(-self.mtbf * math.log(u) + 0.5)) for u in units)
+        first, last = self.steps
+        return first + self.bits(occurrence, self.STEP) % (last - first + 1)
+
+    def choice(self, occurrence):
+        return int(self.fixed_choice or self.bits(occurrence, self.CHOICE))
+
+    def due(self, step):
+        """The occurrence that strikes this rank now, None if there is none."""
+        if not self.periodic:  # at most once a generation
+            k = self.next
+            if self.struck or k >= self.times or not self.mine(k) or self.step(k) > step:
+                return None
+            self.struck = True
+            return k
+        first, k = None, self.next
+        while k < self.times and self.step(k) <= step:
+            if self.mine(k) and k not in self.done:
+                first = k if first is None else first
+                self.done.add(k)
+            k += 1
+        return first
+
+
+def seconds(text):
+    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m|h)", text).groups()
+    return float(number) * {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}[unit]
+
+
+class Launcher:
+    def __init__(self, environ=os.environ):
+        address = environ.get("NOTIFY_SOCKET", "")
+        self.socket = None
+        if address:
+            self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+            self.socket.connect("\0" + address[1:] if address[0] == "@" else address)
+            self.socket.setblocking(False)  # a busy launcher must not stop training
+        self.heartbeat = int(environ.get("WATCHDOG_USEC", 0)) / 4e6
+        self.last_heartbeat = -math.inf
+        self.active = "DDP_FAULTS" in environ
+        rank, world = int(environ.get("RANK", 0)), int(environ.get("WORLD_SIZE", 1))
+        generation = int(environ.get("TORCHELASTIC_RESTART_COUNT", 0))
+        entries = [Fault(text, rank, world) for text in environ.get("DDP_FAULTS", "").split(";")
+                   if text]
+        self.faults = [fault for fault in entries if fault.concerns(generation)]
+
+    def notify(self, *lines):
+        try:
+            if self.socket:
+                self.socket.send("\n".join(lines).encode())
+        except OSError:
+            pass
+
+    def barrier(self):
+        """BARRIER=1 with a pipe's end: it hangs up when the launcher has handled all before it."""
+        if not self.socket or not self.active:
+            return
+        reader, writer = os.pipe()
+        try:
+            self.socket.settimeout(BARRIER_SECONDS)
+            self.socket.sendmsg([b"BARRIER=1"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+                                                  array.array("i", [writer]))])
+            os.close(writer)
+            writer = -1
+            hung_up = select.poll()
+            hung_up.register(reader, 0)
+            hung_up.poll(BARRIER_SECONDS * 1000)
+        except OSError:
+            pass  # the launcher is gone: nobody to wait for
+        finally:
+            self.socket.setblocking(False)
+            os.close(reader)
+            if writer >= 0:
+                os.close(writer)
+
+    def ready(self):
+        self.notify("READY=1")
+
+    def phase(self, name):
+        self.notify(f"X_DDP_PHASE={name}")
+        self.barrier()
+
+    def digest(self, text):
+        self.notify(f"X_DDP_DIGEST={text}")
+
+    def begin_step(self, step):
+        for fault, _ in self.take(step, "delay"):
+            time.sleep(seconds(fault.value))
+
+    def end_step(self, step, **metrics):
+        self.notify(f"X_DDP_STEP={step}", *(f"X_DDP_METRIC={name}={value}"
+                                            for name, value in metrics.items()))
+        if self.heartbeat and time.monotonic() - self.last_heartbeat >= self.heartbeat:
+            self.last_heartbeat = time.monotonic()
+            self.notify("WATCHDOG=1")
+        self.barrier()
+        for fault, _ in self.take(step, "exit", "throw", "segfault", "abort"):
+            if fault.kind == "exit":
+                os._exit(int(fault.value))
+            if fault.kind == "throw":
+                raise RuntimeError("injected by the fault plan")
+            if fault.kind == "segfault":
+                signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+                ctypes.string_at(0)
+            os.abort()
+
+    def before_allreduce(self, step):
+        """skip-allreduce: stands still here for ever, as its peers do in the all-reduce."""
+        if self.take(step, "skip-allreduce"):
+            threading.Event().wait()
+
+    def dies_in_allreduce(self, step):
+        """True: enqueue the all-reduce of this step, then kill the process with die()."""
+        return bool(self.take(step, "die-in-allreduce"))
+
+    def damage(self, step, gradient):
+        """nan, bitflip, on one element of `gradient`: float32, with len, [] and []=."""
+        for fault, choice in self.take(step, "nan", "bitflip"):
+            element, bit = choice % len(gradient), int(fault.value or choice >> 59)
+            bits, = struct.unpack("<I", struct.pack("<f", float(gradient[element])))
+            flipped, = struct.unpack("<f", struct.pack("<I", bits ^ (1 << bit)))
+            gradient[element] = math.nan if fault.kind == "nan" else flipped
+
+    def take(self, step, *kinds):
+        """What of `kinds` strikes in `step`, as (fault, choice), told to the launcher before."""
+        struck = []
+        for fault in self.faults:
+            occurrence = fault.due(step) if fault.kind in kinds else None
+            if occurrence is not None:
+                self.notify(f"X_DDP_FAULT={fault.number}.{occurrence}@{step}")
+                struck.append((fault, fault.choice(occurrence)))
+        if struck:
+            self.barrier()
+        return struck
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
