@@ -1,7 +1,9 @@
 // --dry-run: what each rank would be given, without starting it.
 #include "common/env_names.hpp"
 #include "common/utf8.hpp"
+#include "launcher/core/fault_engine.hpp"
 #include "launcher/device_list.hpp"
+#include "launcher/fault_preview.hpp"
 #include "launcher/worker_environment.hpp"
 
 #include <algorithm>
@@ -55,6 +57,12 @@ Variables variables_of(const Options& options, int local_rank, const char* const
       .run_dir = run_dir,
       .notify_socket = std::string(kRunDirectory) + "/notify." + std::to_string(local_rank),
       .error_file = run_dir + "/attempt_0/" + std::to_string(local_rank) + "/error.json"};
+  if (!options.plan.faults.empty()) {
+    core::FaultEngine engine(options.plan.faults, options.plan.seed,
+                             {options.world_size(), options.first_rank(), options.nproc});
+    engine.step(core::heard::GenerationBegan{0}, {});
+    slot.faults = engine.worker_faults(local_rank);
+  }
   Variables variables = launcher_variables(options, slot, parent);
   for (auto& [name, value] : variables) {
     if (name == env::kMasterPort && !options.master_port) value = kFreshPort;
@@ -121,7 +129,7 @@ std::string dry_run_table(const Options& options, const char* const* parent) {
 
   out += "\nand runs\n ";
   for (const std::string& word : options.command) out += " " + shell_word(word);
-  return out + "\n";
+  return out + "\n" + faults_preview(options.plan, options.world_size());
 }
 
 }  // namespace ddp

@@ -73,3 +73,26 @@ TEST_CASE("a dry run of the second machine shows its own ranks and the agreed po
   CHECK(has(text, "  MASTER_PORT                      29500\n"));
   CHECK(has(text, "logs/r/attempt_0/1/error.json"));
 }
+
+TEST_CASE("a dry run tells the faults, and what was drawn for them") {
+  const FakeMachine machine;
+  const Options options = machine.good(
+      {"--nproc", "4", "--inject", "kill@step=50,rank=2", "--inject", "kill@mtbf=20steps,times=3",
+       "--inject", "exit=3@step=10-90,rank=0-1", "--inject", "port-taken", "--fault-seed", "7"});
+  const std::string text = table(options);
+  CHECK(has(text,
+            "\nand is struck by, from seed 7\n  kill@rank=2,step=50\n  "
+            "kill@rank=any,mtbf=20steps,times=3\n    rank "));
+  CHECK(has(text, "  port-taken\n"));
+  // What is shown is what will strike.
+  const fault::Schedule schedule(options.plan.faults[1], 7, 1, fault::Schedule::kAny, 4);
+  for (int i = 0; i < 3; ++i) {
+    CHECK(has(text, "rank " + std::to_string(schedule.rank(i)) + " at step " +
+                        std::to_string(schedule.step(i))));
+  }
+  const fault::Schedule own(options.plan.faults[2], 7, 2, 1, 4);
+  CHECK(has(text, "    rank 1 at step " + std::to_string(own.step(0)) + "\n"));
+  CHECK(has(text, "DDP_FAULTS"));
+  CHECK(has(text, "2/0:exit=3@rank=0-1,step=10-90,seed=7"));
+  CHECK_FALSE(has(table(machine.good({})), "struck"));
+}
