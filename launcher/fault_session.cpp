@@ -126,10 +126,10 @@ class FaultSession::Impl {
                    {"by", std::string("teardown")}});
   }
 
-  void continued() {
-    for (const auto& one : lasting_) {
-      if (one.kind == Kind::stop) workers_.signal(one.local_rank, SIGSTOP);
-    }
+  bool keeps_stopped(core::LocalRank rank) const {
+    return std::any_of(lasting_.begin(), lasting_.end(), [rank](const Lasting& one) {
+      return one.kind == Kind::stop && one.local_rank == rank;
+    });
   }
 
   void finished(int exit_code, const std::string& run_dir) {
@@ -347,9 +347,11 @@ void FaultSession::teardown_began() { impl_->teardown_began(); }
 void FaultSession::generation_over(const core::Verdict& verdict) {
   impl_->generation_over(verdict);
 }
-void FaultSession::continued() { impl_->continued(); }
 void FaultSession::finished(int exit_code, const std::string& run_dir) {
   impl_->finished(exit_code, run_dir);
+}
+bool FaultSession::keeps_stopped(core::LocalRank local_rank) const {
+  return impl_->keeps_stopped(local_rank);
 }
 const core::RunRecord& FaultSession::record() const { return impl_->record(); }
 std::string FaultSession::behind_last_failure() const { return impl_->behind_last_failure(); }

@@ -55,11 +55,11 @@ class FaultSession {
   void exited(core::LocalRank local_rank);
   void teardown_began();
   void generation_over(const core::Verdict& verdict);
-  // All workers were continued after Ctrl-Z: those that a fault stopped stop again.
-  void continued();
   // The run is over with this exit code; the workers were given sockets in `run_dir`.
   void finished(int exit_code, const std::string& run_dir);
 
+  // Whether a fault has stopped it: then `fg` after Ctrl-Z does not continue it.
+  bool keeps_stopped(core::LocalRank local_rank) const;
   const core::RunRecord& record() const;
   // The fault behind the failure of the generation that is over, as it would be typed; empty: none.
   std::string behind_last_failure() const;

@@ -328,8 +328,9 @@ class Supervisor {
     const auto began = Clock::now();
     workers_.signal_all(SIGSTOP);
     ::kill(::getpid(), SIGSTOP);
-    workers_.signal_all(SIGCONT);
-    faults_.continued();
+    for (int rank = 0; rank < options_.nproc; ++rank) {
+      if (!faults_.keeps_stopped(rank)) workers_.signal(rank, SIGCONT);
+    }
     const auto duration = Clock::now() - began;
     hangs_.suspended(duration);
     feed(core::Suspended{duration});

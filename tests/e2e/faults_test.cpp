@@ -104,6 +104,26 @@ TEST_CASE("stopped for ever, until the group is torn down") {
   CHECK(fields_of(scene, "fault_undone", "by") == Words{"teardown"});
 }
 
+TEST_CASE("what a fault has stopped is not continued by fg after Ctrl-Z") {
+  const Scene scene;
+  auto start = scene.start({"--nproc", "2", "--inject", "stop@step=1,rank=1"},
+                           helper({"print", "pid {PID}", "step", "1", "wait-file", scene.path("go"),
+                                   "print", "on again", "pause"}));
+  start.new_group = true;
+  Process launch(std::move(start));
+  const auto pids = pids_of(launch, 2);
+  REQUIRE(comes_to(pids.at(1), "T"));
+  launch.send_signal(SIGTSTP);
+  launch.wait_stopped();
+  REQUIRE(comes_to(pids.at(0), "T"));
+  write_file(scene.path("go"), "");
+  launch.send_signal(SIGCONT);
+  launch.until("[0] on again");
+  CHECK(status_field(pids.at(1), "State") == "T (stopped)");
+  const auto run = stop(scene, launch);
+  CHECK(run.status == Status{.code = 143});
+}
+
 TEST_CASE("stopped for a time, then it goes on") {
   const Scene scene;
   const auto run =
