@@ -39,8 +39,9 @@ inline constexpr const char* kAscendVisibleDevices = "ASCEND_RT_VISIBLE_DEVICES"
 inline constexpr const char* kHipVisibleDevices = "HIP_VISIBLE_DEVICES";
 inline constexpr const char* kZeAffinityMask = "ZE_AFFINITY_MASK";
 
-// Several ranks on one GPU.
+// Several ranks on one GPU, to NCCL before 2.30 and from there on.
 inline constexpr const char* kNcclHostId = "NCCL_HOSTID";
+inline constexpr const char* kNcclMultiRankGpu = "NCCL_MULTI_RANK_GPU_ENABLE";
 
 // PyTorch's flight recorder: a rank reads <value><rank>.pipe.
 inline constexpr const char* kNcclFlightPipe = "TORCH_NCCL_DEBUG_INFO_PIPE_FILE";

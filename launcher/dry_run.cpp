@@ -45,6 +45,7 @@ std::string device_of(const Options& options, std::size_t local_rank, const char
   std::vector<std::string> devices = options.devices;
   if (const char* const value = value_in(parent, variable); devices.empty() && value != nullptr)
     devices = read_visible_devices(value);
+  if (options.share_devices && !devices.empty()) local_rank %= devices.size();
   return local_rank < devices.size() ? devices[local_rank] : "-";
 }
 

@@ -26,6 +26,8 @@ constexpr FlagSpec kTable[] = {
      "cpu, cuda, ascend, hip or ze: which variable names the devices"},
     {Flag::virtual_local_rank, "--virtual-local-rank", "", ValueKind::toggle, "off", kWorkers,
      "each worker sees its own device alone and LOCAL_RANK 0"},
+    {Flag::oversubscribe, "--oversubscribe", "", ValueKind::toggle, "off", kWorkers,
+     "let ranks share a device where there are fewer, for development: NCCL is told to bear it"},
     {Flag::stdin_rank, "--stdin", "RANK", ValueKind::number, "none", kWorkers,
      "the rank that reads ddp-launch's input; the others read /dev/null"},
     {Flag::nnodes, "--nnodes", "N", ValueKind::number, "1", kNodes,

@@ -20,6 +20,7 @@ enum class Flag : std::size_t {
   devices,
   device_type,
   virtual_local_rank,
+  oversubscribe,
   stdin_rank,
   nnodes,
   node_rank,

@@ -34,7 +34,8 @@ struct Options {
   // leave the environment's choice. Under virtual_local_rank one a rank, unless the type is cpu.
   std::vector<std::string> devices;
   bool virtual_local_rank = false;
-  core::GroupConfig group;  // nproc, shutdown_timeout, restart policy
+  bool share_devices = false;  // --oversubscribe, and not known to have a device for each rank
+  core::GroupConfig group;     // nproc, shutdown_timeout, restart policy
   core::HangLimits hang;
   std::string on_hang;             // as given; empty: the default
   std::optional<int> hang_signal;  // none: no signal

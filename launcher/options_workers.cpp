@@ -19,6 +19,7 @@ class WorkersChecker : SettingsReader {
 
   Failure run() {
     options_.virtual_local_rank = toggle(Flag::virtual_local_rank);
+    options_.share_devices = toggle(Flag::oversubscribe);
     if (auto failure = device_type()) return failure;
     if (auto failure = devices()) return failure;
     if (auto failure = workers()) return failure;
@@ -108,29 +109,47 @@ class WorkersChecker : SettingsReader {
     return std::nullopt;
   }
 
-  // Every rank needs a device of its own: LOCAL_RANK is an index into them.
+  // Every rank needs a device of its own, or with --oversubscribe some device: LOCAL_RANK is an
+  // index into them, modulo their number.
   Failure device_per_rank() {
     const auto size = static_cast<std::size_t>(options_.nproc);
     const std::string needed =
         options_.nproc == 1 ? "a device" : std::to_string(options_.nproc) + " devices";
+    const std::size_t least = options_.share_devices ? 1 : size;
+    if (options_.device_type == DeviceType::cpu || count_devices().value_or(0) >= options_.nproc)
+      options_.share_devices = false;
     if (!options_.devices.empty()) {
-      if (options_.devices.size() >= size) return std::nullopt;
-      return refusal(*given(Flag::devices), needed + ", one for each rank of this machine");
+      if (options_.devices.size() < least) {
+        return refusal(*given(Flag::devices), needed +
+                                                  ", one for each rank of this machine, or "
+                                                  "--oversubscribe to share them");
+      }
+      deal_out(size);
+      return std::nullopt;
     }
     if (!options_.virtual_local_rank || options_.device_type == DeviceType::cpu)
       return std::nullopt;
     auto listed = visible();
     const auto count = count_devices();
     const std::size_t known = listed ? listed->size() : static_cast<std::size_t>(count.value_or(0));
-    if (known < size) {
+    if (known < least) {
       return Error{given(Flag::virtual_local_rank)->what + " needs " + needed +
                    ", one for each rank, and " +
                    (count ? "sees " + std::to_string(known) : "cannot count them here") +
                    ": expected --devices to name them, or --device-type cpu"};
     }
-    for (std::size_t i = 0; i < size; ++i)
+    for (std::size_t i = 0; i < std::min(size, known); ++i)
       options_.devices.push_back(listed ? (*listed)[i] : std::to_string(i));
+    deal_out(size);
     return std::nullopt;
+  }
+
+  // Under --virtual-local-rank the list has an entry for each rank, here round robin.
+  void deal_out(std::size_t size) {
+    const std::size_t there = options_.devices.size();
+    if (!options_.virtual_local_rank) return;
+    for (std::size_t i = there; i < size; ++i)
+      options_.devices.push_back(options_.devices[i - there]);
   }
 
   const Machine& machine_;

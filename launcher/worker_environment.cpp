@@ -21,6 +21,17 @@ const char* look_up(const char* const* environment, std::string_view name) {
   return nullptr;
 }
 
+// NCCL refuses two ranks of one host on one GPU ("Duplicate GPU detected"). From 2.30 it can be
+// told to bear it; before, ranks with host ids of their own pass for ranks of different hosts,
+// which talk over sockets. Whoever has set either knows what he wants.
+void share_devices(const Options& options, int rank, const char* const* parent, Variables& set) {
+  if (look_up(parent, env::kNcclMultiRankGpu) != nullptr ||
+      look_up(parent, env::kNcclHostId) != nullptr)
+    return;
+  set.emplace_back(env::kNcclMultiRankGpu, "1");
+  set.emplace_back(env::kNcclHostId, options.run_id + "-" + std::to_string(rank));
+}
+
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
   for (const auto& word : words) text += (text.empty() ? "" : ",") + word;
@@ -79,6 +90,7 @@ Variables launcher_variables(const Options& options, const WorkerSlot& slot,
       set.emplace_back(visible, joined(options.devices));
     }
   }
+  if (options.share_devices) share_devices(options, rank, parent, set);
   return set;
 }
 

@@ -1,5 +1,4 @@
 // worker: one rank of a data-parallel training run, or a run of its own.
-#include "common/env_names.hpp"
 #include "common/fault_points.hpp"
 #include "common/notify.hpp"
 #include "common/worker_env.hpp"
@@ -41,9 +40,9 @@ void run(const Options& options, const WorkerEnv& env) {
   const std::size_t part = largest_part(options, env.world_size);
   const GpuBackend* const gpu = choose_backend(options.backend, options.type);
   std::string why;
-  const int device = gpu == nullptr ? 0
-                                    : choose_device(env, gpu->device_count(why),
-                                                    std::getenv(env::kNcclHostId) != nullptr);
+  const int device =
+      gpu == nullptr ? 0
+                     : choose_device(env, gpu->device_count(why), devices_are_shared(&std::getenv));
   faults->phase("join");
   Group group = join_group(env, options.join_timeout);
   std::unique_ptr<Engine> engine;

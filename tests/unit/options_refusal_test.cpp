@@ -49,7 +49,8 @@ TEST_CASE("every refusal is one line: the flag, its value, what is allowed") {
        "--devices is '2;5': expected indices, ranges or UUIDs, such as 2,5 or 0-3 or GPU-8a1b, not "
        "'2;5'"},
       {{"--devices", "2,5", "--nproc", "4"},
-       "--devices is '2,5': expected 4 devices, one for each rank of this machine"},
+       "--devices is '2,5': expected 4 devices, one for each rank of this machine, "
+       "or --oversubscribe to share them"},
       {{"--stdin", "1"}, "--stdin is '1': expected rank 0, the only one"},
       {{"--stdin", "4", "--nproc", "4"}, "--stdin is '4': expected a rank from 0 to 3"},
       {{"--stdin", "none"}, "--stdin is 'none': expected rank 0, the only one"},

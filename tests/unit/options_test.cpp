@@ -236,7 +236,28 @@ TEST_CASE("--virtual-local-rank finds a device for each rank or says that it can
   machine.environment["CUDA_VISIBLE_DEVICES"] = "7,3";
   CHECK(machine.good({"--virtual-local-rank", "--nproc", "2"}).devices == Words{"7", "3"});
   CHECK(machine.refused({"--virtual-local-rank", "--nproc", "3", "--devices", "0,1"}) ==
-        "--devices is '0,1': expected 3 devices, one for each rank of this machine");
+        "--devices is '0,1': expected 3 devices, one for each rank of this machine, or "
+        "--oversubscribe to share them");
+}
+
+TEST_CASE(
+    "--oversubscribe lets ranks share what devices there are, and does nothing where there "
+    "are enough") {
+  FakeMachine machine;
+  CHECK(machine.good({"--oversubscribe", "--nproc", "3"}).share_devices);  // none known here
+  machine.gpus(2);
+  CHECK_FALSE(machine.good({"--nproc", "3"}).share_devices);
+  CHECK_FALSE(
+      machine.good({"--oversubscribe", "--nproc", "3", "--device-type", "cpu"}).share_devices);
+  CHECK(machine.good({"--oversubscribe", "--nproc", "3"}).share_devices);
+  CHECK_FALSE(machine.good({"--oversubscribe", "--nproc", "2"}).share_devices);
+  const auto shared = machine.good({"--oversubscribe", "--nproc", "3", "--devices", "1"});
+  CHECK(shared.share_devices);
+  CHECK(shared.devices == Words{"1"});
+  CHECK(machine.good({"--oversubscribe", "--nproc", "5", "--virtual-local-rank"}).devices ==
+        Words{"0", "1", "0", "1", "0"});
+  CHECK(machine.good({"--oversubscribe", "--nproc", "3", "--virtual-local-rank", "--devices", "1"})
+            .devices == Words{"1", "1", "1"});
 }
 
 TEST_CASE("two launches make the table of ranks") {

@@ -168,3 +168,15 @@ TEST_CASE("a rank whose devices are hidden sees none, whatever others and the pa
   options.device_type = DeviceType::hip;
   CHECK(table(options, slot).at("HIP_VISIBLE_DEVICES") == "-1");
 }
+
+TEST_CASE("ranks that share a device are told apart to NCCL, unless the user has seen to it") {
+  Options options = four_workers();
+  CHECK(table(options, kSlot).count("NCCL_HOSTID") == 0);
+  options.share_devices = true;
+  const auto env = table(options, kSlot);
+  CHECK(env.at("NCCL_HOSTID") == "r1-2");
+  CHECK(env.at("NCCL_MULTI_RANK_GPU_ENABLE") == "1");
+  CHECK(table(options, kSlot, {"NCCL_HOSTID=x"}).at("NCCL_HOSTID") == "x");
+  CHECK(table(options, kSlot, {"NCCL_HOSTID=x"}).count("NCCL_MULTI_RANK_GPU_ENABLE") == 0);
+  CHECK(table(options, kSlot, {"NCCL_MULTI_RANK_GPU_ENABLE=0"}).count("NCCL_HOSTID") == 0);
+}

@@ -1,5 +1,6 @@
 #include "worker/gpu/load.hpp"
 
+#include "common/env_names.hpp"
 #include "worker/failure.hpp"
 
 #include <dlfcn.h>
@@ -50,13 +51,17 @@ const GpuBackend* choose_backend(Backend wanted, DataType type) {
   return backend;
 }
 
+bool devices_are_shared(const GetEnv& get_env) {
+  return get_env(env::kNcclHostId) != nullptr || get_env(env::kNcclMultiRankGpu) != nullptr;
+}
+
 int choose_device(const WorkerEnv& env, int devices, bool shared_devices) {
   if (env.local_rank < devices) return env.local_rank;
   if (shared_devices) return env.local_rank % devices;
   throw UsageError("LOCAL_RANK is " + std::to_string(env.local_rank) + ": expected 0 to " +
                    std::to_string(devices - 1) + ", because there " +
                    (devices == 1 ? "is 1 device" : "are " + std::to_string(devices) + " devices") +
-                   " here; start as many ranks as devices");
+                   " here; start as many ranks as devices, or ddp-launch with --oversubscribe");
 }
 
 }  // namespace ddp::worker
