@@ -44,8 +44,9 @@ void run(const Options& options, const WorkerEnv& env) {
       gpu == nullptr ? 0
                      : choose_device(env, gpu->device_count(why), devices_are_shared(&std::getenv));
   faults->phase("join");
-  Group group = join_group(env, options.join_timeout);
+  // The engine outlives the communicator, which may still work on its memory.
   std::unique_ptr<Engine> engine;
+  Group group = join_group(env, options.join_timeout);
   if (gpu != nullptr) {
     GpuParts parts =
         gpu->open({.device = device,

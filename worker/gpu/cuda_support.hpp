@@ -28,7 +28,9 @@ class DeviceArray {
     void* memory = nullptr;
     check(cudaMalloc(&memory, size * sizeof(T)), "cudaMalloc");
     data_ = static_cast<T*>(memory);
+    // It is enqueued where our own streams, which wait for no other, would not see it done.
     check(cudaMemset(data_, 0, size * sizeof(T)), "cudaMemset");
+    check(cudaStreamSynchronize(nullptr), "cudaMemset");
   }
   DeviceArray(DeviceArray&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}

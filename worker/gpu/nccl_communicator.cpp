@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstring>
 #include <deque>
+#include <exception>
 #include <optional>
 #include <string>
 #include <thread>
@@ -71,6 +72,11 @@ class NcclCommunicator final : public Communicator {
 
   ~NcclCommunicator() override {
     if (comm_ == nullptr) return;
+    // Whoever leaves because of an error waits for nobody.
+    if (std::uncaught_exceptions() > 0) {
+      abort();
+      return;
+    }
     // Finalize flushes what is under way; a peer that is gone must not hold us up.
     try {
       enqueue(ncclCommFinalize(comm_), "closing the communicator");
@@ -185,9 +191,9 @@ class NcclCommunicator final : public Communicator {
     const auto begin = Clock::now();
     while (!done()) {
       ncclResult_t state = ncclSuccess;
-      if (ncclCommGetAsyncError(comm_, &state) != ncclSuccess ||
-          (state != ncclSuccess && state != ncclInProgress))
-        fail(what, ncclGetErrorString(state));
+      const ncclResult_t asked = ncclCommGetAsyncError(comm_, &state);
+      if (asked != ncclSuccess) fail(what, ncclGetErrorString(asked));
+      if (state != ncclSuccess && state != ncclInProgress) fail(what, ncclGetErrorString(state));
       const auto waited = Clock::now() - begin;
       if (waited > timeout_) {
         fail(what, "not complete within " + std::to_string(timeout_.count()) +
@@ -208,7 +214,8 @@ class NcclCommunicator final : public Communicator {
   void wait(const Event& event, const std::string& what) {
     poll(what, [&] {
       const cudaError_t state = cudaEventQuery(event.get());
-      if (state != cudaErrorNotReady) check(state, what.c_str());
+      if (state != cudaSuccess && state != cudaErrorNotReady)
+        fail(what, std::string("CUDA: ") + cudaGetErrorString(state));
       return state == cudaSuccess;
     });
   }
