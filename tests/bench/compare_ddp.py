@@ -48,8 +48,7 @@ def main():
                 for _ in range(o.rounds):
                     lines = ranks.run(world, [o.worker, *flags, "--backend", "gloo", "--json",
                                               "--log-every", "1"])
-                    ours.append(statistics.median(
-                        line["ms_per_step"] for line in lines if line["event"] == "step"))
+                    ours.append(ranks.median_ms(lines))
                     lines = ranks.run(world, [sys.executable, str(PARITY / "torch_worker.py"),
                                               *flags])
                     theirs.append(lines[-1]["median_ms"])

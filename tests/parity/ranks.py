@@ -2,6 +2,7 @@
 import json
 import os
 import socket
+import statistics
 import subprocess
 
 
@@ -11,6 +12,11 @@ def reserve_port():
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     held.bind(("127.0.0.1", 0))
     return held
+
+
+def median_ms(lines):
+    """Of the worker's --json lines with --log-every 1."""
+    return statistics.median(line["ms_per_step"] for line in lines if line["event"] == "step")
 
 
 def run(world, command, timeout=600):

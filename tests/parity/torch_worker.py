@@ -6,6 +6,7 @@ of a step. What it shares with the worker by contract (worker/random.hpp, worker
 worker/model/layout.hpp) is written here a second time on purpose: the two check each other.
 """
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -102,6 +103,8 @@ def arguments():
                         ("held-out", 0.1)):
         parser.add_argument("--" + name, type=float, default=value)
     parser.add_argument("--losses", action="store_true")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--dtype", choices=("fp32", "bf16"), default="fp32")
     return parser.parse_args()
 
 
@@ -110,23 +113,30 @@ def main():
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     np.seterr(over="ignore")  # arithmetic modulo 2^64 is meant
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
+    device = torch.device(o.device)
+    gpu = device.type == "cuda"
+    if gpu:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
     if world > 1:
-        dist.init_process_group("gloo")
+        dist.init_process_group("nccl" if gpu else "gloo")
+    compute = (torch.autocast(device.type, dtype=torch.bfloat16) if o.dtype == "bf16"
+               else contextlib.nullcontext())
     data = np.fromfile(o.data, dtype=np.uint8)
     text = torch.from_numpy(data[: round(len(data) * (1 - o.held_out))].astype(np.int64))
-    windows = text.unfold(0, o.context + 1, 1)
+    windows = text.to(device).unfold(0, o.context + 1, 1)
 
     model = Model(o.context, o.embed, o.hidden, o.layers)
     model.initialize(o.seed)
+    model.to(device)
     ddp = torch.nn.parallel.DistributedDataParallel(model) if world > 1 else model
     matrices = [p for p in model.parameters() if p.dim() == 2]
     biases = [p for p in model.parameters() if p.dim() == 1]
     optimizer = torch.optim.AdamW(
         [{"params": matrices, "weight_decay": o.weight_decay},
-         {"params": biases, "weight_decay": 0.0}], lr=o.lr)
+         {"params": biases, "weight_decay": 0.0}], lr=o.lr, **({"fused": True} if gpu else {}))
 
     # Drawn beforehand: Python's arithmetic on the sampler is no part of the comparison.
-    shares = [torch.tensor(samples_of(s, len(windows), o.batch, o.seed, rank, world))
+    shares = [torch.tensor(samples_of(s, len(windows), o.batch, o.seed, rank, world), device=device)
               for s in range(o.steps)]
     times = []
     for step in range(o.steps):
@@ -135,14 +145,17 @@ def main():
         rate = o.lr * (min(1.0, (step + 1) / o.warmup) if o.warmup else 1.0)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        logits = ddp(rows[:, :-1])
-        # DDP averages over the ranks: a share of the global mean, times the number of ranks.
-        loss = F.cross_entropy(logits, rows[:, -1], reduction="sum") / o.batch * world
+        with compute:
+            logits = ddp(rows[:, :-1])
+            # DDP averages over the ranks: a share of the global mean, times the number of ranks.
+            loss = F.cross_entropy(logits, rows[:, -1], reduction="sum") / o.batch * world
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if o.grad_clip:
             torch.nn.utils.clip_grad_norm_(model.parameters(), o.grad_clip)
         optimizer.step()
+        if gpu:
+            torch.cuda.synchronize()
         times.append(time.perf_counter() - begin)
         if o.losses:
             mean = loss.detach() / world
