@@ -3,19 +3,14 @@
 #include "common/env_names.hpp"
 #include "launcher/core/fault_engine.hpp"
 #include "launcher/os/descendants.hpp"
-#include "launcher/os/fault_effects.hpp"
 #include "launcher/os/proc.hpp"
-#include "launcher/worker_set.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
-#include <cstring>
+#include <utility>
 #include <vector>
 
 namespace ddp {
@@ -27,14 +22,6 @@ using fault::Kind;
 // Of each fault; the event file tells all of them.
 constexpr std::int64_t kToldStrikes = 50;
 
-// What exec itself says is told apart from what fork says: 127 and 126, or 71.
-core::SpawnError spawn_error(const fault::Value& value) {
-  const auto* number = std::get_if<std::int64_t>(&value);
-  const int error = number != nullptr ? static_cast<int>(*number) : EAGAIN;
-  const bool of_exec = error == ENOENT || error == EACCES || error == ENOEXEC || error == ENOTDIR;
-  return {of_exec ? core::SpawnStage::exec : core::SpawnStage::fork, error};
-}
-
 }  // namespace
 
 class FaultSession::Impl {
@@ -44,10 +31,8 @@ class FaultSession::Impl {
       : options_(options),
         events_(events),
         router_(router),
-        workers_(workers),
-        timer_(io),
-        keeper_(::getppid()),
-        pids_(static_cast<std::size_t>(options.nproc)) {
+        striker_(options, router, workers),
+        timer_(io) {
     record_.first_rank = options.first_rank();
     if (options.plan.faults.empty()) return;
     strikes_.resize(options.plan.faults.size());
@@ -63,22 +48,19 @@ class FaultSession::Impl {
 
   void generation_began(core::Generation generation, std::uint16_t port) {
     record_.began(generation);
-    port_ = port;
+    striker_.generation_began(port);
     hear(core::heard::GenerationBegan{generation});
   }
 
   SpawnChange spawn_due(core::LocalRank local_rank) {
-    SpawnChange change;
-    if (!engine_) return change;
-    change_ = &change;
+    if (!engine_) return {};
     hear(core::heard::SpawnDue{local_rank});
-    change_ = nullptr;
-    change.worker_faults = engine_->worker_faults(local_rank);
-    return change;
+    change_.worker_faults = engine_->worker_faults(local_rank);
+    return std::exchange(change_, {});
   }
 
   void started(core::LocalRank local_rank, int pid) {
-    pid_of(local_rank) = pid;
+    striker_.started(local_rank, pid);
     record_.started(Clock::now());
     hear(core::heard::Started{local_rank});
   }
@@ -96,10 +78,8 @@ class FaultSession::Impl {
   }
 
   void exited(core::LocalRank rank) {
-    effects_.forget(pid_of(rank));
-    pid_of(rank) = 0;
     if (!engine_) return;
-    router_.hold(rank, false);  // what it wrote last is shown
+    striker_.exited(rank);
     close_lasting("exit", [rank](const Lasting& one) { return one.local_rank == rank; });
     hear(core::heard::Exited{rank});
   }
@@ -116,9 +96,7 @@ class FaultSession::Impl {
 
   void generation_over(const core::Verdict& verdict) {
     record_.ended(verdict);
-    std::fill(pids_.begin(), pids_.end(), 0);
-    if (!occupied_.valid()) return;
-    occupied_.reset();
+    if (!striker_.generation_over()) return;
     events_.write(Clock::now(), "fault_undone",
                   {{"gen", std::int64_t{verdict.generation}},
                    {"rank", std::int64_t{-1}},
@@ -134,7 +112,7 @@ class FaultSession::Impl {
 
   void finished(int exit_code, const std::string& run_dir) {
     // A killed keeper is what the user sees, whatever the supervisor does afterwards.
-    record_.exit_code = keeper_killed_ ? 128 + SIGKILL : exit_code;
+    record_.exit_code = striker_.keeper_killed() ? 128 + SIGKILL : exit_code;
     if (!options_.plan.expect || !options_.plan.expect->no_process_left) return;
     // Looked for in two ways that know nothing of how they were killed: by descent, and by the
     // variable each of them was given, whose value no other launch's has.
@@ -158,7 +136,6 @@ class FaultSession::Impl {
     core::LocalRank local_rank = 0;
   };
 
-  int& pid_of(core::LocalRank rank) { return pids_.at(static_cast<std::size_t>(rank)); }
   std::int64_t global(std::optional<core::LocalRank> rank) const {
     return rank ? options_.first_rank() + *rank : -1;
   }
@@ -200,7 +177,7 @@ class FaultSession::Impl {
     if (strike.step) fields.push_back({"step", *strike.step});
     if (strike.since_start) fields.push_back({"since_start_ns", strike.since_start->count()});
     events_.write(now, "fault_injected", fields);
-    const std::string refused = strike_now(strike);
+    const std::string refused = striker_.strike(strike, change_);
     record_.struck({strike, now, refused});
     const bool told = ++strikes_.at(static_cast<std::size_t>(strike.fault)) <= kToldStrikes;
     if (refused.empty()) {
@@ -222,76 +199,15 @@ class FaultSession::Impl {
     if (told) router_.notice("ddp-launch: could not inject " + replay + ": " + refused + "\n");
   }
 
-  // Empty, or why it could not be done.
-  std::string strike_now(const core::Strike& strike) {
-    if (fault::info(strike.kind).side == fault::Side::worker) return {};  // it does it itself
-    switch (strike.kind) {
-      case Kind::stop:
-        workers_.signal(*strike.local_rank, SIGSTOP);
-        return {};
-      case Kind::slow:
-        return {};  // its first pulse follows
-      case Kind::block_output:
-        return router_.hold(*strike.local_rank, true) ? "" : "its output goes to files directly";
-      case Kind::hide_device:
-        change_->hide_devices = true;
-        return {};
-      case Kind::spawn_fail:
-        change_->refusal = spawn_error(strike.value);
-        return {};
-      case Kind::spawn_delay:
-        change_->delay += std::get<core::Nanoseconds>(strike.value);
-        return {};
-      case Kind::port_taken:
-        return take_port();
-      case Kind::kill_supervisor:
-        return ::kill(::getpid(), SIGKILL) == 0 ? "" : std::strerror(errno);
-      case Kind::kill_keeper:
-        return kill_keeper();
-      default:
-        return effects_.apply(strike.kind, strike.value, pid_of(*strike.local_rank));
-    }
-  }
-
-  std::string take_port() {
-    if (options_.node_rank != 0) return "rank 0 listens on another machine";
-    if (port_ == 0) return "no port was reserved";
-    auto taken = os::occupy_port(port_);
-    if (!taken) return taken.error();
-    occupied_ = std::move(*taken);
-    return {};
-  }
-
-  std::string kill_keeper() {
-    // Pid 1 of a container ignores what comes from inside it.
-    if (keeper_ <= 1 || ::getppid() != keeper_) return "there is no keeper that can be killed";
-    if (::kill(keeper_, SIGKILL) != 0) return std::strerror(errno);
-    keeper_killed_ = true;
-    return {};
-  }
-
   void carry_out(const core::Relent& relent) {
-    switch (relent.kind) {
-      case Kind::stop:
-        workers_.signal(relent.local_rank, SIGCONT);
-        break;
-      case Kind::slow:
-        break;  // its last pulse let it run
-      case Kind::block_output:
-        router_.hold(relent.local_rank, false);
-        break;
-      default:
-        effects_.undo(relent.kind, pid_of(relent.local_rank));
-    }
+    striker_.relent(relent);
     close_lasting(undone_by_, [&](const Lasting& one) {
       return one.fault == relent.fault && one.kind == relent.kind &&
              one.local_rank == relent.local_rank;
     });
   }
 
-  void carry_out(const core::Pulse& pulse) {
-    workers_.signal(pulse.local_rank, pulse.run ? SIGCONT : SIGSTOP);
-  }
+  void carry_out(const core::Pulse& pulse) { striker_.pulse(pulse); }
 
   // Tells of the end of lasting faults.
   template <class Ends>
@@ -310,21 +226,15 @@ class FaultSession::Impl {
   const Options& options_;
   EventLog& events_;
   out::Router& router_;
-  WorkerSet& workers_;
+  FaultStriker striker_;
   boost::asio::steady_timer timer_;
   std::optional<core::TimePoint> armed_;
-  const pid_t keeper_;
-  bool keeper_killed_ = false;
   core::RunRecord record_;
   std::optional<core::FaultEngine> engine_;  // none: no fault is planned
-  os::FaultEffects effects_;
-  std::vector<std::int64_t> strikes_;  // by fault
-  std::vector<int> pids_;              // by local rank, of unreaped workers; 0: none
+  std::vector<std::int64_t> strikes_;        // by fault
   std::vector<Lasting> lasting_;
   const char* undone_by_ = "time";
-  SpawnChange* change_ = nullptr;  // of the worker whose start is being considered
-  std::uint16_t port_ = 0;
-  os::ScopedFd occupied_;
+  SpawnChange change_;  // of the worker whose start is being considered
 };
 
 FaultSession::FaultSession(boost::asio::io_context& io, const Options& options, EventLog& events,

@@ -14,12 +14,11 @@
 #include "common/notify.hpp"
 #include "launcher/core/run_record.hpp"
 #include "launcher/event_log.hpp"
+#include "launcher/fault_striker.hpp"
 #include "launcher/options.hpp"
 
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
 namespace boost::asio {
@@ -27,16 +26,6 @@ class io_context;
 }
 
 namespace ddp {
-
-class WorkerSet;
-
-// What is different about a worker's start.
-struct SpawnChange {
-  std::optional<core::SpawnError> refusal;  // instead of starting it
-  core::Nanoseconds delay{};                // before it is started or refused
-  bool hide_devices = false;
-  std::optional<std::string> worker_faults;  // DDP_FAULTS; none: no plan
-};
 
 class FaultSession {
  public:

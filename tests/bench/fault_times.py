@@ -34,6 +34,7 @@ def helper_cases(folder):
         ("kill@step=2,rank=1", [], STEPS),
         ("signal=SEGV@step=2,rank=1", [], ["no-core", *STEPS]),
         ("kill@step=2,rank=all,gen=0", [], STEPS),
+        ("stop@step=2,rank=1,gen=0", ["--progress-timeout", "300ms", "--on-hang", "none"], STEPS),
         ("file-size=0@step=1,rank=1", [], ["no-core", *write]),
         ("open-files=3@step=1,rank=1", [], write),
         ("spawn-fail@rank=1", [], STEPS),
@@ -76,7 +77,7 @@ def measured(options, folder):
     lines = [BEGIN, "", "### Faults", "",
              f"ms, median / worst of {options.rounds} runs with {NPROC} ranks, as ddp-launch's own table of failures tells "
              "them: detected counts from the fault, the others from when the failure was seen. A limit strikes when the "
-             "worker next runs into it.", "", "Ranks that only take steps (ddp-test-helper):", ""]
+             "worker next runs into it; a stopped rank is detected by --progress-timeout 300ms.", "", "Ranks that only take steps (ddp-test-helper):", ""]
     lines += table(options, [(fault, flags, [options.helper, *steps]) for fault, flags, steps in helper_cases(folder)])
     if options.worker:
         text = os.path.join(folder, "text")
