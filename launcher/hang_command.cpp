@@ -35,6 +35,14 @@ std::string filled(std::string_view command, const HangCommandFor& subject) {
   return text;
 }
 
+// What gdb says about itself before and after.
+bool is_chatter(std::string_view line) {
+  for (const char* start : {"[New LWP ", "[Thread debugging ", "Using host lib", "[Inferior "}) {
+    if (line.starts_with(start)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::vector<std::vector<std::string>> hang_commands(const std::string& given,
@@ -55,8 +63,7 @@ std::vector<std::string> first_stack(const std::string& output, std::size_t most
   bool thread = false;
   std::istringstream stream(output);
   for (std::string line; std::getline(stream, line);) {
-    if (line.find_first_not_of(" \t\r") == std::string::npos || line.starts_with("[Inferior "))
-      continue;
+    if (line.find_first_not_of(" \t\r") == std::string::npos || is_chatter(line)) continue;
     if (!thread && line.starts_with("Thread ")) {
       thread = true;
       lines.clear();

@@ -21,7 +21,7 @@ std::vector<std::vector<std::string>> hang_commands(const std::string& given,
                                                     const HangCommandFor& subject);
 
 // The part of a debugger's output that a reader wants first, at most `most` lines: from the first
-// thread on, without blank lines and gdb's farewell.
+// thread on, without blank lines and what gdb says about itself.
 std::vector<std::string> first_stack(const std::string& output, std::size_t most);
 
 }  // namespace ddp

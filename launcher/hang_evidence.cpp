@@ -109,7 +109,7 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
       std::vector<core::ProcessPicture> pictures;
       for (std::size_t i = 0; i < subjects.size(); ++i)
         pictures.push_back(core::picture_of(before_[i], after_[i]));
-      handlers_.seen(pictures);
+      suspect_ = handlers_.seen(pictures);
       for (std::size_t i = 0; i < subjects.size(); ++i) {
         if (subjects[i].pid > 0) keep_look(i, pictures[i]);
       }
@@ -137,14 +137,19 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
     for (std::size_t i = 0; i < plan_.subjects.size(); ++i) {
       if (plan_.subjects[i].pid > 0) waiting_.push_back(i);
     }
-    std::stable_partition(waiting_.begin(), waiting_.end(),
-                          [this](std::size_t i) { return plan_.subjects[i].behind; });
+    std::stable_sort(waiting_.begin(), waiting_.end(), [this](std::size_t a, std::size_t b) {
+      return urgency(plan_.subjects[a]) < urgency(plan_.subjects[b]);
+    });
     if (!asked) return run_commands();
     after(timer_, std::chrono::steady_clock::now() + kAnswerTime, [this] { run_commands(); });
   }
 
+  int urgency(const HangSubject& subject) const {
+    return suspect_ == subject.local_rank ? 0 : subject.behind ? 1 : 2;
+  }
+
   void run_commands() {
-    while (running_ < kCommandsAtOnce && !waiting_.empty()) {
+    while (running_ < std::clamp(plan_.cpus, 1, kCommandsAtOnce) && !waiting_.empty()) {
       const auto& subject = plan_.subjects[waiting_.front()];
       waiting_.pop_front();
       run_command(subject);
@@ -244,6 +249,7 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
   Handlers handlers_;
   std::vector<core::ProcessSample> before_;
   std::vector<core::ProcessSample> after_;
+  std::optional<core::LocalRank> suspect_;
   std::deque<std::size_t> waiting_;  // subjects whose command has not begun
   int running_ = 0;                  // commands
   bool stopped_ = false;

@@ -4,7 +4,9 @@
 //      rank's directory, and a picture of each.
 //   2. A "1" into the pipe of PyTorch's flight recorder where a rank has one, and the signal that
 //      was asked for; then kAnswerTime for the answers.
-//   3. The command for each rank, those that are behind first, kCommandsAtOnce at a time; what they
+//   3. The command for each rank: the suspect first, then those that are behind; as many at a time
+//   as
+//      there are CPUs (a debugger needs one for a second or so), at most kCommandsAtOnce. What they
 //      write goes to on-hang.log. At the deadline those that still run are killed.
 // Rank by rank, each in a turn of the event loop of its own: a group of many threads holds nothing
 // else up. What cannot be written is told once and left.
@@ -40,6 +42,7 @@ struct HangSubject {
 
 struct HangEvidencePlan {
   std::vector<HangSubject> subjects;
+  int cpus = 1;
   std::string command;                        // as --on-hang has it; empty: the default
   std::optional<int> signal;                  // to each rank's own process
   std::vector<std::string> flight_recorders;  // stems of pipes: <stem><rank>.pipe
@@ -49,8 +52,8 @@ struct HangEvidencePlan {
 class HangEvidence {
  public:
   struct Handlers {
-    // What each subject does, in their order.
-    std::function<void(std::vector<core::ProcessPicture>)> seen;
+    // What each subject does, in their order; answered with the suspect, if there is one.
+    std::function<std::optional<core::LocalRank>(std::vector<core::ProcessPicture>)> seen;
     // Something was done for a subject: what, with which file or none, and what came of it.
     std::function<void(const HangSubject&, const std::string& what, const std::string& file,
                        const std::string& outcome)>

@@ -4,6 +4,7 @@
 #include "launcher/core/hang_watch.hpp"
 #include "launcher/hang_command.hpp"
 #include "launcher/hang_evidence.hpp"
+#include "launcher/os/devices.hpp"
 #include "launcher/os/proc.hpp"
 
 #include <fmt/core.h>
@@ -74,6 +75,7 @@ class HangSession::Impl {
     HangEvidencePlan plan;
     plan.command = around_.options.on_hang;
     plan.signal = around_.options.hang_signal;
+    plan.cpus = os::count_cpus();
     plan.deadline = take.deadline;
     for (const char* name : {env::kNcclFlightPipe, env::kFlightPipe}) {
       if (const char* const stem = std::getenv(name); stem != nullptr && *stem != '\0')
@@ -94,6 +96,7 @@ class HangSession::Impl {
       for (std::size_t i = 0; i < pictures.size(); ++i) hang.ranks[i].process = pictures[i];
       around_.narrator.ranks_seen(take.generation, hang);
       around_.feed(core::ProcessesSeen{take.generation, std::move(pictures)});
+      return core::blame(hang);
     };
     handlers.kept = [this, take](const HangSubject& subject, const std::string& what,
                                  const std::string& file, const std::string& outcome) {

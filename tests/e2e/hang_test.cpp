@@ -33,17 +33,17 @@ int count(const std::string& text, const std::string& part) {
 TEST_CASE("no new step: who is behind, who waits, and what each process does") {
   const Scene scene;
   const auto run =
-      scene.run(Words{"--nproc", "3", "--progress-timeout", "1s", "--log-dir", scene.path("logs"),
+      scene.run(Words{"--nproc", "3", "--progress-timeout", "2s", "--log-dir", scene.path("logs"),
                       "--run-id", "r"} +
                     kShortly,
                 helper({"print", "of rank {RANK}", "notify", "X_DDP_PHASE=train\\nX_DDP_STEP=41",
                         "barrier", scene.directory.string(), "on-rank", "1", "[", "stop", "]",
                         "notify", "X_DDP_STEP=42", "pause"}));
   CHECK(run.status == Status{.code = 72});
-  const auto line = verdict(run, "no new step for 1 s");
+  const auto line = verdict(run, "no new step for 2 s");
   INFO(line);
   CHECK(contains(line,
-                 "no new step for 1 s: rank 1 is behind at step 41 (phase train, stopped (T)); "
+                 "no new step for 2 s: rank 1 is behind at step 41 (phase train, stopped (T)); "
                  "ranks 0, 2 wait at step 42 (phase train, asleep"));
   CHECK(contains(run.err, "  | of rank 1\n"));
   CHECK_FALSE(contains(run.err, "  | of rank 0\n"));
@@ -51,7 +51,7 @@ TEST_CASE("no new step: who is behind, who waits, and what each process does") {
   const auto events = read_file(scene.path("logs/r/events.jsonl"));
   CHECK(std::regex_search(
       events, std::regex("\"event\":\"hang_detected\",\"gen\":0,\"kind\":\"no_progress\","
-                         "\"limit_ns\":1000000000,\"behind\":\"1\"")));
+                         "\"limit_ns\":2000000000,\"behind\":\"1\"")));
   CHECK(std::regex_search(
       events, std::regex("\"event\":\"hang_rank\",\"gen\":0,\"rank\":1,\"step\":41,"
                          "\"phase\":\"train\",.*\"behind\":true,\"activity\":\"stopped\"")));
@@ -65,11 +65,11 @@ TEST_CASE("no new step: who is behind, who waits, and what each process does") {
 
 TEST_CASE("a group that never says READY=1") {
   const Scene scene;
-  const auto run = scene.run(Words{"--nproc", "2", "--ready-timeout", "500ms"} + kShortly,
+  const auto run = scene.run(Words{"--nproc", "2", "--ready-timeout", "1500ms"} + kShortly,
                              helper({"on-rank", "0", "[", "notify", "READY=1", "]", "pause"}));
   CHECK(run.status == Status{.code = 72});
   CHECK(contains(verdict(run, "not ready"),
-                 "not ready within 0.5 s: rank 1 has not said READY=1 (asleep"));
+                 "not ready within 1.5 s: rank 1 has not said READY=1 (asleep"));
 }
 
 TEST_CASE("a rank without a heartbeat, once it has said that it is ready") {
@@ -86,23 +86,23 @@ TEST_CASE("a rank without a heartbeat, once it has said that it is ready") {
 TEST_CASE("a rank that writes nothing while another does") {
   const Scene scene;
   const auto run =
-      scene.run(Words{"--nproc", "2", "--output-timeout", "1s", "--output", "none"} + kShortly,
+      scene.run(Words{"--nproc", "2", "--output-timeout", "2s", "--output", "none"} + kShortly,
                 helper({"print", "up", "on-rank", "0", "[", "tick", "1000", "20", "[", "print",
                         "on", "]", "]", "pause"}));
   CHECK(run.status == Status{.code = 72});
-  CHECK(contains(verdict(run, "no output"), "no output for 1 s: rank 1 is silent (asleep"));
+  CHECK(contains(verdict(run, "no output"), "no output for 2 s: rank 1 is silent (asleep"));
 }
 
 TEST_CASE("the whole run's time ends it for good, and the odd one out is told") {
   const Scene scene;
   const std::string journal = scene.path("journal");
   const auto run =
-      scene.run(Words{"--nproc", "3", "--timeout", "1s", "--max-restarts", "5"} + kShortly,
+      scene.run(Words{"--nproc", "3", "--timeout", "2s", "--max-restarts", "5"} + kShortly,
                 helper({"append", journal, "{TORCHELASTIC_RESTART_COUNT}", "on-rank", "1", "[",
                         "spin", "]", "pause"}));
   CHECK(run.status == Status{.code = 72});
   CHECK(contains(verdict(run, "the run took"),
-                 "the run took longer than 1 s: rank 1 told no step (on the CPU); ranks 0, 2 told "
+                 "the run took longer than 2 s: rank 1 told no step (on the CPU); ranks 0, 2 told "
                  "no step (asleep"));
   CHECK(contains(run.err, "not restarted: the time of the whole run is over"));
   CHECK(lines_of(read_file(journal)) == Words{"0", "0", "0"});
@@ -110,7 +110,7 @@ TEST_CASE("the whole run's time ends it for good, and the odd one out is told") 
 
 TEST_CASE("the whole run's time ends a wait before a restart as well") {
   const Scene scene;
-  const auto run = scene.run({"--nproc", "1", "--timeout", "1s", "--max-restarts", "5", "--backoff",
+  const auto run = scene.run({"--nproc", "1", "--timeout", "2s", "--max-restarts", "5", "--backoff",
                               "1h", "--max-backoff", "1h"},
                              helper({"exit", "3"}));
   CHECK(run.status == Status{.code = 72});
@@ -119,7 +119,7 @@ TEST_CASE("the whole run's time ends a wait before a restart as well") {
 TEST_CASE("a hang is tried again") {
   const Scene scene;
   const auto run = scene.run(
-      Words{"--nproc", "2", "--max-restarts", "1", "--progress-timeout", "500ms"} + kShortly,
+      Words{"--nproc", "2", "--max-restarts", "1", "--progress-timeout", "1500ms"} + kShortly,
       helper({"notify", "READY=1\\nX_DDP_STEP={TORCHELASTIC_RESTART_COUNT}", "on-generation", "0",
               "[", "pause", "]", "exit", "0"}));
   CHECK(run.status == Status{.code = 0});
@@ -141,7 +141,7 @@ TEST_CASE("a worker that does what each limit asks for is left in peace") {
 TEST_CASE("a command of the user's looks at each rank before the group has to go") {
   const Scene scene;
   const auto run =
-      scene.run(Words{"--nproc", "2", "--timeout", "500ms", "--log-dir", scene.path("my logs"),
+      scene.run(Words{"--nproc", "2", "--timeout", "1500ms", "--log-dir", scene.path("my logs"),
                       "--run-id", "r", "--on-hang",
                       "echo pid {pid} rank {rank}; kill -0 {pid} && echo alive; touch {dir}/x"} +
                     kShortly,
@@ -162,9 +162,9 @@ TEST_CASE("a command of the user's looks at each rank before the group has to go
 
 TEST_CASE("a command that never ends, and what it has started, is gone in time") {
   const Scene scene;
-  const auto run = scene.run(Words{"--nproc", "2", "--timeout", "500ms", "--evidence-timeout", "2s",
-                                   "--log-dir", scene.path("logs"), "--run-id", "r", "--on-hang",
-                                   "echo begun; setsid sleep 1000 & exec sleep 1000"} +
+  const auto run = scene.run(Words{"--nproc", "2", "--timeout", "1500ms", "--evidence-timeout",
+                                   "2s", "--log-dir", scene.path("logs"), "--run-id", "r",
+                                   "--on-hang", "echo begun; setsid sleep 1000 & exec sleep 1000"} +
                                  kShortly,
                              helper({"pause"}));
   CHECK(run.status == Status{.code = 72});
@@ -177,7 +177,7 @@ TEST_CASE("a command that never ends, and what it has started, is gone in time")
 TEST_CASE("a command that cannot be run changes nothing, and none runs nothing") {
   for (const char* command : {"/nowhere/debugger", "none"}) {
     const Scene scene;
-    const auto run = scene.run(Words{"--nproc", "1", "--timeout", "500ms", "--log-dir",
+    const auto run = scene.run(Words{"--nproc", "1", "--timeout", "1500ms", "--log-dir",
                                      scene.path("logs"), "--run-id", "r", "--on-hang", command} +
                                    kShortly,
                                helper({"pause"}));
@@ -191,7 +191,7 @@ TEST_CASE("a command that cannot be run changes nothing, and none runs nothing")
 TEST_CASE("a worker's death and a stop request end the looking at once; it was a hang") {
   const Scene scene;
   const Words flags =
-      Words{"--nproc", "2", "--timeout", "500ms", "--evidence-timeout", "1h"} + kShortly;
+      Words{"--nproc", "2", "--timeout", "1500ms", "--evidence-timeout", "1h"} + kShortly;
   const std::string begun = "echo > " + scene.path("begun{rank}") + "; exec sleep 1000";
   Process launch = scene.launch(
       flags + Words{"--on-hang", begun},
@@ -202,13 +202,13 @@ TEST_CASE("a worker's death and a stop request end the looking at once; it was a
   SUBCASE("stop request") { launch.send_signal(SIGINT); }
   const auto run = finish(scene, launch);
   CHECK(run.status == Status{.code = 72});
-  CHECK(contains(run.err, "the run took longer than 0.5 s"));
+  CHECK(contains(run.err, "the run took longer than 1.5 s"));
 }
 
 TEST_CASE("a signal for programs that tell where they are, and the time to do so") {
   const Scene scene;
   const auto run = scene.run(
-      Words{"--nproc", "2", "--timeout", "500ms", "--hang-signal", "USR1", "--on-hang", "none"} +
+      Words{"--nproc", "2", "--timeout", "1500ms", "--hang-signal", "USR1", "--on-hang", "none"} +
           kShortly,
       helper({"on-signal", "USR1", "[", "print", "dump of {RANK}", "]", "pause"}));
   CHECK(run.status == Status{.code = 72});
@@ -218,7 +218,7 @@ TEST_CASE("a signal for programs that tell where they are, and the time to do so
 TEST_CASE("a signal that the program does not know ends it; the hang stays the cause") {
   const Scene scene;
   const auto run =
-      scene.run(Words{"--nproc", "2", "--timeout", "500ms", "--hang-signal", "USR1"} + kShortly,
+      scene.run(Words{"--nproc", "2", "--timeout", "1500ms", "--hang-signal", "USR1"} + kShortly,
                 helper({"pause"}));
   CHECK(run.status == Status{.code = 72});
 }
@@ -229,7 +229,7 @@ TEST_CASE("PyTorch's flight recorder is asked through its pipe, where a rank has
   REQUIRE(::mkfifo(scene.path("trace_1.pipe").c_str(), 0600) == 0);
   write_file(scene.path("trace_0.pipe"), "");  // no pipe: not to be written to
   const auto run =
-      scene.run(Words{"--nproc", "2", "--timeout", "500ms", "--on-hang", "none"} + kShortly,
+      scene.run(Words{"--nproc", "2", "--timeout", "1500ms", "--on-hang", "none"} + kShortly,
                 helper({"on-rank", "1", "[", "exec", "/bin/sh", "[", "-c",
                         "read -r one < " + scene.path("trace_1.pipe") +
                             "; test \"$one\" = 1 && echo asked; exec sleep 1000",
@@ -245,9 +245,9 @@ TEST_CASE("without a command of the user's a debugger shows the stacks, where on
     return;
   }
   const Scene scene;
-  const auto run =
-      scene.run(Words{"--nproc", "1", "--timeout", "500ms", "--evidence-timeout", "60s"} + kShortly,
-                helper({"pause"}));
+  const auto run = scene.run(
+      Words{"--nproc", "1", "--timeout", "1500ms", "--evidence-timeout", "60s"} + kShortly,
+      helper({"pause"}));
   CHECK(run.status == Status{.code = 72});
   CHECK(contains(run.err, "where it was found:\n  > "));
   CHECK(contains(run.err, "pause_for_ever"));
@@ -276,7 +276,7 @@ TEST_CASE("a rank that a fault plan stops is found as a hang, is blamed, and the
              "[[fault]]\nfault = \"stop\"\nstep = 4\nrank = 1\n[expect]\nrestarts = 1\n"
              "root_cause = { rank = 1, by = \"hang\" }\ndetected_within = \"60s\"\n");
   const auto run = scene.run(Words{"--nproc", "3", "--max-restarts", "1", "--progress-timeout",
-                                   "1s", "--faults", scene.path("plan.toml")} +
+                                   "2s", "--faults", scene.path("plan.toml")} +
                                  kShortly,
                              helper({"steps", "1", "10", "on-generation", "0", "[", "pause", "]"}));
   CAPTURE(run.err);
