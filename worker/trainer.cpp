@@ -109,7 +109,8 @@ bool Trainer::train(std::int64_t done, Summary& summary) {
     }
     faults_.end_step(step, {{"loss", outcome.loss},
                             {"gradient_norm", outcome.gradient_norm},
-                            {"samples_per_second", options_.batch / seconds}});
+                            {"samples_per_second", options_.batch / seconds},
+                            {std::string(kBusySeconds), busy_seconds_}});
     stopped = outcome.stop && step != options_.steps;
     summary.seconds += seconds;
     summary.steps = step;
@@ -183,6 +184,7 @@ void Trainer::damage(const Range& bucket) {
 }
 
 StepOutcome Trainer::train_step(std::int64_t step) {
+  const auto begun = Clock::now();
   const std::vector<std::uint64_t> share = sampler_.share(static_cast<std::uint64_t>(step - 1));
   const std::span<const std::uint64_t> samples(share);
   // Every rank takes the same number of parts, the last ones perhaps empty.
@@ -205,6 +207,7 @@ StepOutcome Trainer::train_step(std::int64_t step) {
                              });
   }
   start_buckets(engine_.layout().size, step);
+  busy_seconds_ = seconds_since(begun);
   communicator_.finish();
   return engine_.update({.learning_rate = learning_rate(step),
                          .weight_decay = options_.weight_decay,
