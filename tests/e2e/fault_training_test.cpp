@@ -72,3 +72,15 @@ TEST_CASE("a random rank killed again and again: the digest of an undisturbed ru
   CHECK(std::set<std::string>(ranks.begin(), ranks.end()).size() == 2);
   CHECK(digest(launch.out()) == digest(undisturbed.out));
 }
+
+TEST_CASE("a rank that makes the others wait in every step is named by its own figure") {
+  const Scene scene;
+  const auto run = scene.run({"--nproc", "2", "--straggler-factor", "2", "--straggler-window", "5",
+                              "--inject", "delay=100ms@rank=1,every=1steps"},
+                             worker(scene, 20, "slow"));
+  CAPTURE(run.err);
+  CHECK(run.status == Status{.code = 0});
+  CHECK(contains(run.err, "ddp-launch: rank 1 is slow: "));
+  CHECK(contains(run.err, "over 5 steps, by its own busy_seconds"));
+  CHECK_FALSE(contains(run.err, "rank 0 is slow"));
+}
