@@ -1,0 +1,114 @@
+#include "launcher/campaign/report.hpp"
+
+#include "common/utf8.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+
+namespace ddp::campaign {
+namespace {
+
+constexpr std::size_t kColumns = 7;
+using Row = std::array<std::string, kColumns>;
+
+const char* outcome(const PlanResult& result) {
+  return result.stopped ? "STOPPED" : result.met() ? "met" : "NOT MET";
+}
+
+std::string difference(const core::Check& check) {
+  return without_controls("expected " + check.expected + ", measured " + check.measured);
+}
+
+std::string not_met_text(const PlanResult& result) {
+  std::string text;
+  for (const auto& check : result.checks) {
+    if (!check.met) text += (text.empty() ? "" : "; ") + check.name + ": " + difference(check);
+  }
+  return text;
+}
+
+std::string longest(const PlanResult& result,
+                    std::optional<core::Nanoseconds> FailureFigures::*figure) {
+  std::optional<core::Nanoseconds> most;
+  for (const auto& failure : result.failures) {
+    if (const auto& one = failure.*figure) most = std::max(most.value_or(*one), *one);
+  }
+  return most ? core::short_duration(*most) : "-";
+}
+
+std::string counted(std::size_t count, const char* what) {
+  return fmt::format("{} {}", count, what);
+}
+
+}  // namespace
+
+std::string progress_text(const PlanResult& result, std::size_t number, std::size_t count) {
+  const auto digits = std::to_string(count).size();
+  std::string text =
+      fmt::format("{:>{}}/{}  {:<7}  {}  {}", number, digits, count, outcome(result),
+                  without_controls(result.name), core::short_duration(result.duration));
+  if (result.met()) return text + "\n";
+  if (!result.stopped) text += "  " + not_met_text(result);
+  text += "\n";
+  for (const auto& line : result.tail) text += "    | " + line + "\n";
+  return text;
+}
+
+std::string summary_table(const std::vector<PlanResult>& results, std::size_t planned) {
+  std::vector<Row> rows{{"", "plan", "duration", "failures", "detected", "down", "recovered"}};
+  for (const auto& result : results) {
+    rows.push_back(
+        {outcome(result), without_controls(result.name), core::short_duration(result.duration),
+         std::to_string(result.failures.size()), longest(result, &FailureFigures::detected),
+         longest(result, &FailureFigures::down), longest(result, &FailureFigures::recovered)});
+  }
+  std::array<std::size_t, kColumns> width{};
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < kColumns; ++i) width[i] = std::max(width[i], row[i].size());
+  }
+  std::string text;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    std::string line;
+    for (std::size_t i = 0; i < kColumns; ++i) {
+      // Words to the left, figures to the right.
+      line += i < 2 ? fmt::format("{:<{}}  ", rows[r][i], width[i])
+                    : fmt::format("{:>{}}  ", rows[r][i], width[i]);
+    }
+    if (r > 0 && !results[r - 1].met() && !results[r - 1].stopped)
+      line += not_met_text(results[r - 1]);
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  const auto met = static_cast<std::size_t>(
+      std::count_if(results.begin(), results.end(), [](const auto& one) { return one.met(); }));
+  const auto stopped = static_cast<std::size_t>(
+      std::count_if(results.begin(), results.end(), [](const auto& one) { return one.stopped; }));
+  text += counted(planned, planned == 1 ? "plan: " : "plans: ") + counted(met, "met");
+  if (const auto failed = results.size() - met - stopped; failed > 0)
+    text += ", " + counted(failed, "NOT MET");
+  if (stopped > 0) text += ", " + counted(stopped, "stopped");
+  if (planned > results.size()) text += ", " + counted(planned - results.size(), "not run");
+  return text + "\n";
+}
+
+std::vector<JUnitSuite> junit_suites(const std::vector<PlanResult>& results) {
+  std::vector<JUnitSuite> suites;
+  for (const auto& result : results) {
+    JUnitSuite suite{.name = result.name, .duration = result.duration};
+    for (const auto& check : result.checks) {
+      JUnitCase one{.name = check.name};
+      if (!check.met) one.failure = difference(check);
+      suite.cases.push_back(std::move(one));
+    }
+    if (result.stopped) suite.cases.push_back({"not stopped", "the campaign was stopped"});
+    if (!result.met()) {
+      for (const auto& line : result.tail) suite.output += line + "\n";
+    }
+    suites.push_back(std::move(suite));
+  }
+  return suites;
+}
+
+}  // namespace ddp::campaign

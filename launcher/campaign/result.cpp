@@ -1,0 +1,94 @@
+#include "launcher/campaign/result.hpp"
+
+#include "launcher/core/exit_code.hpp"
+
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+
+#include <algorithm>
+
+namespace ddp::campaign {
+namespace {
+
+std::string text_in(const boost::json::object& event, const char* key) {
+  const auto* value = event.if_contains(key);
+  const auto* text = value != nullptr ? value->if_string() : nullptr;
+  return text != nullptr ? std::string(text->c_str(), text->size()) : std::string();
+}
+
+bool true_in(const boost::json::object& event, const char* key) {
+  const auto* value = event.if_contains(key);
+  const auto* flag = value != nullptr ? value->if_bool() : nullptr;
+  return flag != nullptr && *flag;
+}
+
+std::optional<core::Nanoseconds> duration_in(const boost::json::object& event, const char* key) {
+  const auto* value = event.if_contains(key);
+  const auto* number = value != nullptr ? value->if_int64() : nullptr;
+  if (number == nullptr) return std::nullopt;
+  return core::Nanoseconds(*number);
+}
+
+// Then its exit status tells of the fault, and the supervisor judges alone.
+bool kills_keeper(const core::FaultPlan& plan) {
+  return std::any_of(plan.faults.begin(), plan.faults.end(),
+                     [](const auto& one) { return one.kind == fault::Kind::kill_keeper; });
+}
+
+}  // namespace
+
+RunEvents read_events(std::string_view text) {
+  RunEvents events;
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(end != std::string_view::npos ? end + 1 : text.size());
+    boost::system::error_code failed;
+    const auto value = boost::json::parse({line.data(), line.size()}, failed);
+    const auto* event = failed ? nullptr : value.if_object();
+    if (event == nullptr) continue;
+    const std::string kind = text_in(*event, "event");
+    if (kind == "expectation") {
+      events.checks.push_back({text_in(*event, "name"), text_in(*event, "expected"),
+                               text_in(*event, "measured"), true_in(*event, "met")});
+    } else if (kind == "failure") {
+      events.failures.push_back({duration_in(*event, "detected_ns"), duration_in(*event, "down_ns"),
+                                 duration_in(*event, "first_step_ns")});
+    }
+  }
+  return events;
+}
+
+bool PlanResult::met() const {
+  return !stopped &&
+         std::all_of(checks.begin(), checks.end(), [](const auto& check) { return check.met; });
+}
+
+std::vector<core::Check> judge(const core::FaultPlan& plan, const RunEnd& end,
+                               std::vector<core::Check> own_checks) {
+  if (!end.status) return {{"started", "ddp-launch started", end.not_started, false}};
+  const int code = core::exit_code_of(*end.status);
+  std::vector<core::Check> checks = std::move(own_checks);
+  if (checks.empty()) {
+    core::RunRecord seen;
+    seen.exit_code = code;
+    for (auto& check : core::evaluate(plan.expect.value_or(core::Expectations{}), seen)) {
+      if (check.name != "exit" && check.name != "no_process_left") {
+        check.met = false;
+        check.measured = "not measured: the run ended before it could judge";
+      }
+      checks.push_back(std::move(check));
+    }
+  } else if (code != core::kSuccess && code != core::kExpectationFailed && !kills_keeper(plan)) {
+    checks.push_back({"ddp-launch", "exit code 0", "exit code " + std::to_string(code), false});
+  }
+  checks.push_back({"timeout", "ends within " + core::short_duration(plan.launch.timeout),
+                    end.timed_out ? "stopped by the campaign" : "ended", !end.timed_out});
+  if (end.processes_left > 0) {
+    checks.push_back({"nothing_left", "no process",
+                      std::to_string(end.processes_left) + " when ddp-launch had ended", false});
+  }
+  return checks;
+}
+
+}  // namespace ddp::campaign

@@ -1,0 +1,56 @@
+// What became of one plan of a campaign, as values.
+#pragma once
+
+#include "launcher/core/fault_plan.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ddp::campaign {
+
+// One failure of the group, as the run itself measured it (core::Incident).
+struct FailureFigures {
+  std::optional<core::Nanoseconds> detected;
+  std::optional<core::Nanoseconds> down;
+  std::optional<core::Nanoseconds> recovered;  // the next generation's first step
+};
+
+// What a run wrote down about itself.
+struct RunEvents {
+  std::vector<core::Check> checks;  // empty: it had nothing to expect, or did not live to judge
+  std::vector<FailureFigures> failures;
+};
+
+// The "expectation" and "failure" events of an events.jsonl. A line that was cut short and events
+// that are not known are passed over.
+RunEvents read_events(std::string_view text);
+
+struct PlanResult {
+  std::string name;
+  core::Nanoseconds duration{};
+  std::vector<core::Check> checks;  // never empty
+  std::vector<FailureFigures> failures;
+  std::vector<std::string> tail;  // the last lines of the run's output
+  bool stopped = false;           // by who stopped the campaign: its checks say little
+
+  bool met() const;
+};
+
+// How the process of a run ended.
+struct RunEnd {
+  std::optional<core::ExitStatus> status;  // none: it could not be started
+  std::string not_started;                 // then why
+  bool timed_out = false;
+  std::int64_t processes_left = 0;  // when the run had ended of itself
+};
+
+// The checks of a plan: those that the run made, and what only the campaign sees. Where the run
+// made none, because there was nothing to expect or because nobody was left to judge, its exit
+// code is held against the plan's (0 without one).
+std::vector<core::Check> judge(const core::FaultPlan& plan, const RunEnd& end,
+                               std::vector<core::Check> own_checks);
+
+}  // namespace ddp::campaign
