@@ -1,13 +1,12 @@
 // --dry-run: what each rank would be given, without starting it.
 #include "common/env_names.hpp"
-#include "common/utf8.hpp"
 #include "launcher/core/fault_engine.hpp"
 #include "launcher/device_list.hpp"
 #include "launcher/fault_preview.hpp"
+#include "launcher/shell_word.hpp"
 #include "launcher/worker_environment.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 namespace ddp {
 namespace {
@@ -17,17 +16,6 @@ constexpr const char* kRunDirectory = "<run directory>";
 constexpr const char* kFreshPort = "<a fresh port each attempt>";
 
 using Row = std::vector<std::string>;
-
-std::string shell_word(std::string_view word) {
-  const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::strchr("_-+=./,:@%", c) != nullptr;
-  });
-  if (plain) return std::string(word);
-  std::string quoted = "'";
-  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return without_controls(quoted + "'");
-}
 
 const char* value_in(const char* const* environment, std::string_view name) {
   for (; *environment != nullptr; ++environment) {

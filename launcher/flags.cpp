@@ -98,6 +98,9 @@ constexpr FlagSpec kTable[] = {
      "strike with the faults of a former run, as its events.jsonl tells them"},
     {Flag::junit, "--junit", "FILE", ValueKind::text, "none", kFaults,
      "write what was expected and what came of it as JUnit XML"},
+    {Flag::campaign, "--campaign", "DIR", ValueKind::shell_only, "", kFaults,
+     "run each plan of this directory (*.toml), one after another, and tell which were met; other "
+     "flags and the program are for every run (docs/ci.md)"},
     {Flag::log_level, "--log-level", "LEVEL", ValueKind::text, "warn", kAbout,
      "how much ddp-launch says: trace, debug, info, warn, error or off; also DDP_LAUNCH_LOG"},
     {Flag::config, "--config", "FILE", ValueKind::shell_only, "", kAbout,

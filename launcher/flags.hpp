@@ -53,6 +53,7 @@ enum class Flag : std::size_t {
   fault_seed,
   replay,
   junit,
+  campaign,
   log_level,
   config,
   dry_run,

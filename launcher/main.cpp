@@ -2,6 +2,8 @@
 // (launcher/os/keeper.hpp).
 
 #include "common/log.hpp"
+#include "launcher/campaign/options.hpp"
+#include "launcher/campaign/runner.hpp"
 #include "launcher/core/exit_code.hpp"
 #include "launcher/event_log.hpp"
 #include "launcher/judgement.hpp"
@@ -55,12 +57,28 @@ int judge_without_supervisor(const ddp::Options& options, int code,
   return judgement.exit_code;
 }
 
+int run_campaign(int argc, char** argv) {
+  using namespace ddp;
+  auto parsed = campaign::parse_campaign(argc, argv);
+  if (const auto* refused = std::get_if<ExitNow>(&parsed)) {
+    write_all(STDERR_FILENO, refused->text);
+    return refused->code;
+  }
+  const auto& campaign = std::get<campaign::Campaign>(parsed);
+  if (campaign.dry_run)
+    return write_all(STDOUT_FILENO, campaign::dry_run_text(campaign)) ? 0 : core::kSystemRefused;
+  log::start("ddp-launch", log::Level::warn, ::isatty(STDERR_FILENO) == 1);
+  return campaign::run(campaign);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace ddp;
   open_standard_descriptors();
   os::take_over_signals();
+
+  if (campaign::is_campaign(argc, argv)) return run_campaign(argc, argv);
 
   auto parsed = parse_options(argc, argv);
   if (const auto* leave = std::get_if<ExitNow>(&parsed)) {

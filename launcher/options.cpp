@@ -45,10 +45,12 @@ std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv,
   return std::move(*options);
 }
 
+Machine this_machine() {
+  return {.get_env = [](const char* name) { return std::getenv(name); }, .cpus = os::count_cpus()};
+}
+
 std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv) {
-  const Machine machine{.get_env = [](const char* name) { return std::getenv(name); },
-                        .cpus = os::count_cpus()};
-  return parse_options(argc, argv, machine);
+  return parse_options(argc, argv, this_machine());
 }
 
 }  // namespace ddp

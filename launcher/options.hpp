@@ -70,6 +70,7 @@ struct Machine {
   std::string root = "/";  // where /dev, /proc and /sys are
   int cpus = 1;
 };
+Machine this_machine();
 
 std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv);
 std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv,

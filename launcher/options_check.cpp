@@ -98,10 +98,7 @@ class Checker : SettingsReader {
 
   Failure run_id() {
     const Setting* const setting = given(Flag::run_id);
-    if (setting != nullptr && !is_run_id(setting->text))
-      return refusal(
-          *setting,
-          "1 to 64 letters, digits, '.', '_' or '-', beginning with a letter, digit or '_'");
+    if (setting != nullptr && !is_run_id(setting->text)) return refusal(*setting, kRunIdRule);
     options_.run_id = setting != nullptr ? setting->text : generate_run_id();
     return std::nullopt;
   }

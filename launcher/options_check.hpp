@@ -23,4 +23,8 @@ std::optional<Error> check_faults(const Settings& settings, Options& options);
 // group.evidence_timeout of `options`.
 std::optional<Error> check_hangs(const Settings& settings, Options& options);
 
+// Whether a JUnit file can be written there, as far as it is plain before the run: at the end of a
+// long one is late.
+std::optional<Error> check_junit(const Setting& path);
+
 }  // namespace ddp

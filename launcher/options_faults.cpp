@@ -79,24 +79,27 @@ class FaultsChecker : SettingsReader {
     return std::nullopt;
   }
 
-  // Refused now where it is plain that it could not be written: at the end of a long run is late.
   Failure junit() {
     const Setting* const setting = given(Flag::junit);
     if (setting == nullptr) return std::nullopt;
-    const std::filesystem::path path(setting->text);
-    const auto directory = path.has_parent_path() ? path.parent_path() : ".";
-    std::error_code failed;
-    if (!path.has_filename() || std::filesystem::is_directory(path, failed) ||
-        !std::filesystem::is_directory(directory, failed))
-      return refusal(*setting, "a file in a directory that is there");
     options_.junit = setting->text;
-    return std::nullopt;
+    return check_junit(*setting);
   }
 
   Options& options_;
 };
 
 }  // namespace
+
+Failure check_junit(const Setting& setting) {
+  const std::filesystem::path path(setting.text);
+  const auto directory = path.has_parent_path() ? path.parent_path() : ".";
+  std::error_code failed;
+  if (!path.has_filename() || std::filesystem::is_directory(path, failed) ||
+      !std::filesystem::is_directory(directory, failed))
+    return refusal(setting, "a file in a directory that is there");
+  return std::nullopt;
+}
 
 Failure check_faults(const Settings& settings, Options& options) {
   return FaultsChecker(settings, options).run();

@@ -6,6 +6,10 @@
 
 namespace ddp {
 
+// What a refusal says is allowed.
+inline constexpr std::string_view kRunIdRule =
+    "1 to 64 letters, digits, '.', '_' or '-', beginning with a letter, digit or '_'";
+
 // 1 … 64 of A-Z a-z 0-9 . _ -, not beginning with '.' or '-'.
 bool is_run_id(std::string_view text);
 

@@ -48,22 +48,36 @@ std::vector<core::Survivor> living_children() {
   return living;
 }
 
-std::vector<core::Survivor> kill_and_reap_all(std::chrono::milliseconds timeout) {
+namespace {
+
+// `each_round` before every wait.
+bool reap_until(std::chrono::milliseconds timeout, const std::function<void()>& each_round) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   sigset_t child;
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
   while (reap_orphans([](int) { return false; })) {
-    kill_children();
+    each_round();
     const auto now = std::chrono::steady_clock::now();
-    if (now >= deadline) return living_children();
+    if (now >= deadline) return false;
     // SIGCHLD wakes us at each death; the bound covers one that was pending already.
     const auto left =
         std::min<std::chrono::nanoseconds>(deadline - now, std::chrono::milliseconds(20));
     const timespec wait{0, static_cast<long>(left.count())};
     ::sigtimedwait(&child, nullptr, &wait);
   }
-  return {};
+  return true;
+}
+
+}  // namespace
+
+bool reap_all(std::chrono::milliseconds timeout) {
+  return reap_until(timeout, [] {});
+}
+
+std::vector<core::Survivor> kill_and_reap_all(std::chrono::milliseconds timeout) {
+  if (reap_until(timeout, kill_children)) return {};
+  return living_children();
 }
 
 }  // namespace ddp::os

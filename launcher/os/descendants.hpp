@@ -27,6 +27,10 @@ void kill_children();
 // The direct children that are not dead, as /proc shows them.
 std::vector<core::Survivor> living_children();
 
+// Reaps children, and what comes to this process as a subreaper, until none is left or the time is
+// over; blocks, as the next. True when none is left.
+bool reap_all(std::chrono::milliseconds timeout);
+
 // Rounds of kill and reap until no child is left or the deadline comes; blocks. For a process
 // without an event loop of its own (the keeper). Returns what would not die.
 std::vector<core::Survivor> kill_and_reap_all(std::chrono::milliseconds timeout);

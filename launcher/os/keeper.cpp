@@ -183,6 +183,7 @@ int keep(const Place& place, const std::function<int(ScopedFd signals)>& supervi
   Keeper keeper(pid, std::move(supervisor_fd), std::move(write_end), std::move(signals));
   const siginfo_t end = keeper.watch();
 
+  if (end.si_code != CLD_EXITED && place.patience.count() > 0) reap_all(place.patience);
   if (place.cgroup) place.cgroup->kill();
   const auto survivors = kill_and_reap_all(kFinalWait);
   clear(place);

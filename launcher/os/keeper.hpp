@@ -18,6 +18,7 @@
 #include "launcher/os/cgroup.hpp"
 #include "launcher/os/fd.hpp"
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -28,6 +29,9 @@ namespace ddp::os {
 struct Place {
   std::string run_dir;           // os::make_run_dir
   std::optional<Cgroup> cgroup;  // where the workers live, if there is one
+  // After a supervisor that was killed: how long its children, which may be launches that clean up
+  // after themselves, are given to end before they are killed.
+  std::chrono::milliseconds patience{0};
 };
 
 // Runs `supervise` in a forked child and returns, in the keeper, the exit code of the launch; in

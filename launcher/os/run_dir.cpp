@@ -2,10 +2,14 @@
 
 #include "common/env_names.hpp"
 
+#include <limits.h>
+
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <initializer_list>
+#include <vector>
 
 namespace ddp::os {
 namespace {
@@ -13,25 +17,37 @@ namespace {
 // sun_path holds 108 bytes; the longest name within is "/notify.4095".
 constexpr std::size_t kLongest = 90;
 
-}  // namespace
-
-Result<std::string> make_run_dir() {
-  std::string reason = "no candidate";
-  const char* const candidates[] = {std::getenv(env::kXdgRuntimeDir), std::getenv(env::kTmpDir),
-                                    "/tmp"};
-  for (const char* candidate : candidates) {
-    if (candidate == nullptr || *candidate != '/') continue;
-    std::string path = std::string(candidate) + "/ddp-launch-XXXXXX";
-    if (path.size() > kLongest) {
-      reason = std::string(candidate) + ": the path is too long for a unix socket";
+// In the first of `variables` that names a directory where one can be made, else in /tmp.
+Result<std::string> make_private_dir(std::initializer_list<const char*> variables,
+                                     std::size_t longest) {
+  std::vector<std::string> candidates;
+  std::string tried;
+  for (const char* variable : variables) {
+    tried += std::string(variable) + ", ";
+    const char* const value = std::getenv(variable);
+    if (value != nullptr && *value == '/') candidates.emplace_back(value);
+  }
+  candidates.emplace_back("/tmp");
+  std::string reason;
+  for (const auto& candidate : candidates) {
+    std::string path = candidate + "/ddp-launch-XXXXXX";
+    if (path.size() > longest) {
+      reason = candidate + ": the path is too long for a unix socket";
       continue;
     }
     if (::mkdtemp(path.data()) != nullptr) return path;
-    reason = std::string(candidate) + ": " + std::strerror(errno);
+    reason = candidate + ": " + std::strerror(errno);
   }
-  return Error{"no private directory could be made (tried XDG_RUNTIME_DIR, TMPDIR and /tmp): " +
-               reason};
+  return Error{"no private directory could be made (tried " + tried + "/tmp): " + reason};
 }
+
+}  // namespace
+
+Result<std::string> make_run_dir() {
+  return make_private_dir({env::kXdgRuntimeDir, env::kTmpDir}, kLongest);
+}
+
+Result<std::string> make_scratch_dir() { return make_private_dir({env::kTmpDir}, PATH_MAX); }
 
 void remove_run_dir(const std::string& path) {
   if (path.empty()) return;

@@ -12,6 +12,9 @@ namespace ddp::os {
 // be too long for a unix socket within, is passed over.
 Result<std::string> make_run_dir();
 
+// The same for what may be large: under TMPDIR, else /tmp, and of any length.
+Result<std::string> make_scratch_dir();
+
 // With everything in it. Done by whichever of the launcher's two processes ends last; twice does no
 // harm.
 void remove_run_dir(const std::string& path);

@@ -39,13 +39,15 @@ class FakeMachine {
     std::vector<const char*> argv{"ddp-launch"};
     for (const auto& word : words) argv.push_back(word.c_str());
     argv.push_back(nullptr);
-    const Machine machine{.get_env = [this](const char* name) -> const char* {
-                            const auto it = environment.find(name);
-                            return it == environment.end() ? nullptr : it->second.c_str();
-                          },
-                          .root = root.string(),
-                          .cpus = cpus};
-    return parse_options(static_cast<int>(argv.size()) - 1, argv.data(), machine);
+    return parse_options(static_cast<int>(argv.size()) - 1, argv.data(), machine());
+  }
+  Machine machine() const {
+    return {.get_env = [this](const char* name) -> const char* {
+              const auto it = environment.find(name);
+              return it == environment.end() ? nullptr : it->second.c_str();
+            },
+            .root = root.string(),
+            .cpus = cpus};
   }
   // The options of a command line that must be good; "-- ./worker" is added.
   Options good(std::vector<std::string> words) const {

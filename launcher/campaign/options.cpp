@@ -1,0 +1,120 @@
+#include "launcher/campaign/options.hpp"
+
+#include "common/utf8.hpp"
+#include "launcher/command_line.hpp"
+#include "launcher/core/exit_code.hpp"
+#include "launcher/options_check.hpp"
+#include "launcher/os/devices.hpp"
+#include "launcher/run_id.hpp"
+#include "launcher/settings_reader.hpp"
+#include "launcher/shell_word.hpp"
+
+#include <filesystem>
+
+namespace ddp::campaign {
+namespace {
+
+class Reader : SettingsReader {
+ public:
+  explicit Reader(const CommandLine& line) : SettingsReader(line.settings) {
+    common_.command = line.command;
+  }
+
+  Result<Campaign> read(const Machine& machine) {
+    for (const auto step : {&Reader::sort_flags, &Reader::run_id, &Reader::files}) {
+      if (auto failure = (this->*step)()) return *failure;
+    }
+    campaign_.dry_run = toggle(Flag::dry_run);
+    auto runs = read_plans(given(Flag::campaign)->text, common_, machine);
+    if (!runs) return Error{runs.error()};
+    campaign_.runs = std::move(*runs);
+    return std::move(campaign_);
+  }
+
+ private:
+  // The campaign's own, and those that are for every run.
+  Failure sort_flags() {
+    for (const FlagSpec& spec : flag_table()) {
+      if (given(spec.flag) == nullptr || is_of_campaign(spec.flag)) continue;
+      if (const char* const why = why_not_in_campaign(spec.flag))
+        return Error{std::string(first_name(spec)) + " cannot stand beside --campaign: " + why};
+      common_.settings.take(spec.flag, settings());
+    }
+    return std::nullopt;
+  }
+
+  Failure run_id() {
+    const Setting* const setting = given(Flag::run_id);
+    campaign_.run_id = setting != nullptr ? setting->text : generate_run_id();
+    if (is_run_id(campaign_.run_id)) return std::nullopt;
+    return refusal(*setting, kRunIdRule);
+  }
+
+  Failure files() {
+    if (const Setting* const dir = given(Flag::log_dir)) {
+      if (dir->text.empty()) return refusal(*dir, "a directory");
+      campaign_.log_dir = dir->text;
+    }
+    std::error_code ignored;
+    const auto kept = std::filesystem::path(campaign_.log_dir) / campaign_.run_id;
+    if (!campaign_.log_dir.empty() && std::filesystem::exists(kept, ignored))
+      return Error{kept.string() + " is there already: expected another --run-id or --log-dir"};
+    const Setting* const junit = given(Flag::junit);
+    if (junit == nullptr) return std::nullopt;
+    campaign_.junit = junit->text;
+    return check_junit(*junit);
+  }
+
+  Common common_;
+  Campaign campaign_;
+};
+
+// Each line of a refusal as one of ddp-launch's.
+ExitNow refused(const std::string& why) {
+  std::string text;
+  for (std::string_view rest = why; !rest.empty();) {
+    const auto end = rest.find('\n');
+    text += "ddp-launch: " + without_controls(rest.substr(0, end)) + "\n";
+    rest.remove_prefix(end != std::string_view::npos ? end + 1 : rest.size());
+  }
+  return ExitNow{core::kUsage, text};
+}
+
+}  // namespace
+
+bool is_campaign(int argc, const char* const* argv) {
+  // The usual launch is not to pay for it.
+  const std::string_view name = first_name(spec_of(Flag::campaign));
+  bool named = false;
+  for (int i = 1; i < argc; ++i) named |= std::string_view(argv[i]).starts_with(name);
+  if (!named) return false;
+  const auto line = read_command_line(argc, argv);
+  return line && line->settings.get(Flag::campaign) != nullptr;
+}
+
+std::variant<Campaign, ExitNow> parse_campaign(int argc, const char* const* argv,
+                                               const Machine& machine) {
+  const auto line = read_command_line(argc, argv);
+  if (!line) return refused(line.error());
+  auto campaign = Reader(*line).read(machine);
+  if (!campaign) return refused(campaign.error());
+  return std::move(*campaign);
+}
+
+std::variant<Campaign, ExitNow> parse_campaign(int argc, const char* const* argv) {
+  return parse_campaign(argc, argv, this_machine());
+}
+
+std::string dry_run_text(const Campaign& campaign) {
+  const std::size_t count = campaign.runs.size();
+  std::string text = "campaign of " + std::to_string(count) + (count == 1 ? " plan" : " plans") +
+                     "; nothing is started\n";
+  for (const auto& run : campaign.runs) {
+    text += "\n" + without_controls(run.plan.name) + "\n ddp-launch";
+    for (const auto& word : run_arguments(run, "<directory>")) text += " " + shell_word(word);
+    text += "\n";
+  }
+  return text;
+}
+
+}  // namespace ddp::campaign

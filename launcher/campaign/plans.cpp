@@ -1,0 +1,184 @@
+#include "launcher/campaign/plans.hpp"
+
+#include "launcher/command_line.hpp"
+#include "launcher/fault_plan_file.hpp"
+#include "launcher/run_id.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+namespace ddp::campaign {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kDirWord = "{dir}";
+constexpr std::string_view kPlanSuffix = ".toml";
+// Stands for the runs' directory while the runs are checked.
+constexpr const char* kSomeBase = "/campaign";
+
+std::string with_dir(std::string word, const std::string& dir) {
+  for (std::size_t at = 0; (at = word.find(kDirWord, at)) != std::string::npos; at += dir.size())
+    word.replace(at, kDirWord.size(), dir);
+  return word;
+}
+
+std::vector<const char*> argv_of(const std::vector<std::string>& words) {
+  std::vector<const char*> argv{"ddp-launch"};
+  for (const auto& word : words) argv.push_back(word.c_str());
+  return argv;
+}
+
+Result<std::vector<std::string>> plan_files(const std::string& where) {
+  std::error_code failed;
+  const auto status = fs::status(where, failed);
+  if (!fs::exists(status)) return Error{where + ": " + failed.message()};
+  if (!fs::is_directory(status)) return std::vector<std::string>{where};
+  std::vector<std::string> files;
+  for (fs::directory_iterator it(where, failed), end; !failed && it != end; it.increment(failed)) {
+    if (it->path().extension() == kPlanSuffix) files.push_back(it->path().string());
+  }
+  if (failed) return Error{where + ": " + failed.message()};
+  if (files.empty()) return Error{where + ": no plan in it: expected files named *.toml"};
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+// The plan's own options over the campaign's.
+Result<Settings> settings_of(const core::FaultPlan& plan, const Settings& common) {
+  const auto argv = argv_of(plan.launch.options);
+  const auto line = read_command_line(static_cast<int>(argv.size()), argv.data());
+  if (!line) return Error{line.error()};
+  if (!line->command.empty())
+    return Error{"'" + line->command.front() +
+                 "' is no option: expected flags alone; the program goes into command"};
+  Settings merged = common;
+  for (const FlagSpec& spec : flag_table()) {
+    if (line->settings.get(spec.flag) == nullptr) continue;
+    const char* why = why_not_in_campaign(spec.flag);
+    if (is_of_campaign(spec.flag) || spec.flag == Flag::help || spec.flag == Flag::version)
+      why = "it belongs to ddp-launch --campaign";
+    if (why != nullptr)
+      return Error{std::string(first_name(spec)) + " cannot stand in a plan: " + why};
+    merged.take(spec.flag, line->settings);
+  }
+  return merged;
+}
+
+// ddp-launch's own line about a run, as one about its plan.
+std::string about_plan(const std::string& path, std::string text) {
+  constexpr std::string_view kProgram = "ddp-launch: ";
+  constexpr std::string_view kFlag = "--faults: ";  // says file, line and column itself
+  if (text.starts_with(kProgram)) text.erase(0, kProgram.size());
+  if (!text.empty() && text.back() == '\n') text.pop_back();
+  if (text.starts_with(kFlag)) return text.substr(kFlag.size());
+  return path + ": " + text;
+}
+
+Result<PlannedRun> read_plan(const std::string& path, const Common& common,
+                             const Machine& machine) {
+  PlannedRun run{.path = path, .stem = fs::path(path).stem().string()};
+  if (!is_run_id(run.stem))
+    return Error{path + ": the plan's file name is the name of its run: expected " +
+                 std::string(kRunIdRule)};
+  auto plan = read_fault_plan(path, 0);
+  if (!plan) return Error{plan.error()};
+  auto settings = settings_of(*plan, common.settings);
+  if (!settings) return Error{path + ": [launch] options: " + settings.error()};
+  run.settings = std::move(*settings);
+  run.command = plan->launch.command.empty() ? common.command : plan->launch.command;
+  run.plan = std::move(*plan);
+
+  const auto words = run_arguments(run, kSomeBase);
+  const auto argv = argv_of(words);
+  auto parsed = parse_options(static_cast<int>(argv.size()), argv.data(), machine);
+  if (const auto* refused = std::get_if<ExitNow>(&parsed))
+    return Error{about_plan(path, refused->text)};
+  auto& options = std::get<Options>(parsed);
+  run.plan = std::move(options.plan);
+  run.shutdown_timeout = options.group.shutdown_timeout;
+  return run;
+}
+
+}  // namespace
+
+bool is_of_campaign(Flag flag) {
+  switch (flag) {
+    case Flag::campaign:
+    case Flag::log_dir:
+    case Flag::run_id:
+    case Flag::junit:
+    case Flag::dry_run:
+      return true;
+    default:
+      return false;
+  }
+}
+
+const char* why_not_in_campaign(Flag flag) {
+  switch (flag) {
+    case Flag::inject:
+    case Flag::replay:
+      return "faults are what its plans are for";
+    case Flag::faults:
+      return "it gives each run its plan";
+    case Flag::stdin_rank:
+      return "its runs have no input";
+    case Flag::nnodes:
+    case Flag::node_rank:
+      return "it runs on one machine";
+    default:
+      return nullptr;
+  }
+}
+
+Result<std::vector<PlannedRun>> read_plans(const std::string& where, const Common& common,
+                                           const Machine& machine) {
+  const auto files = plan_files(where);
+  if (!files) return Error{files.error()};
+  std::vector<PlannedRun> runs;
+  std::map<std::string, std::string> paths;  // by name
+  std::string errors;
+  const auto wrong = [&](const std::string& line) {
+    errors += (errors.empty() ? "" : "\n") + line;
+  };
+  for (const auto& path : *files) {
+    auto run = read_plan(path, common, machine);
+    if (!run) {
+      wrong(run.error());
+      continue;
+    }
+    const auto [other, is_new] = paths.try_emplace(run->plan.name, path);
+    if (!is_new) {
+      wrong(path + ": the name '" + run->plan.name + "' is that of " + other->second +
+            " too: expected a name of its own");
+    }
+    runs.push_back(std::move(*run));
+  }
+  if (!errors.empty()) return Error{errors};
+  return runs;
+}
+
+std::vector<std::string> run_arguments(const PlannedRun& run, const std::string& base) {
+  const std::string dir = base + "/" + run.stem;
+  std::vector<std::string> words;
+  for (const FlagSpec& spec : flag_table()) {
+    for (const Setting& setting : run.settings.all(spec.flag)) {
+      const std::string name(first_name(spec));
+      words.push_back(spec.argument.empty() ? name : name + "=" + with_dir(setting.text, dir));
+    }
+  }
+  words.push_back("--faults=" + run.path);
+  words.push_back("--log-dir=" + base);
+  words.push_back("--run-id=" + run.stem);
+  if (!run.command.empty()) words.push_back("--");
+  for (const auto& word : run.command) words.push_back(with_dir(word, dir));
+  return words;
+}
+
+std::string events_path(const PlannedRun& run, const std::string& base) {
+  return base + "/" + run.stem + "/events.jsonl";
+}
+
+}  // namespace ddp::campaign

@@ -1,0 +1,46 @@
+// A directory of fault plans as the runs to be made, each checked whole before the first is
+// started.
+#pragma once
+
+#include "launcher/core/fault_plan.hpp"
+#include "launcher/flags.hpp"
+#include "launcher/options.hpp"
+
+#include <string>
+#include <vector>
+
+namespace ddp::campaign {
+
+struct PlannedRun {
+  std::string path;  // of the plan's file
+  std::string stem;  // its name without ".toml": the run's --run-id, and its directory
+  core::FaultPlan plan;
+  Settings settings;                     // of ddp-launch: the campaign's, and the plan's over them
+  std::vector<std::string> command;      // empty: the configuration file's
+  core::Nanoseconds shutdown_timeout{};  // of the run's own teardown
+};
+
+// What the campaign's own command line says of every run.
+struct Common {
+  Settings settings;
+  std::vector<std::string> command;  // where a plan has none
+};
+
+// The plans of a directory ("*.toml", in the order of their names), or the one plan that `where`
+// names. The error lists everything that is wrong, one line a plan.
+Result<std::vector<PlannedRun>> read_plans(const std::string& where, const Common& common,
+                                           const Machine& machine);
+
+// The command line of one run, without the program: its directory is <base>/<stem>, which is also
+// what "{dir}" stands for in options and command.
+std::vector<std::string> run_arguments(const PlannedRun& run, const std::string& base);
+
+// Where such a run writes its events.
+std::string events_path(const PlannedRun& run, const std::string& base);
+
+// Flags of the campaign itself: not for its runs.
+bool is_of_campaign(Flag flag);
+// Why a flag can stand neither beside --campaign nor in a plan; nullptr for all others.
+const char* why_not_in_campaign(Flag flag);
+
+}  // namespace ddp::campaign

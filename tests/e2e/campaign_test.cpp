@@ -1,0 +1,259 @@
+// Many plans, one after another: the command line, the table, the exit code, the JUnit file, and
+// that nothing of a campaign is left however it ends.
+#include "tests/e2e/launch.hpp"
+
+#include <sched.h>
+#include <signal.h>
+
+#include <fstream>
+
+using namespace ddp::test;
+
+namespace {
+
+// A TOML array of strings.
+std::string words_text(const Words& words) {
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "'" : ", '") + word + "'";
+  return "[" + text + "]";
+}
+
+// A plan whose command is the helper with these steps.
+void plan(const Scene& scene, const std::string& name, const std::string& head, const Words& steps,
+          const std::string& launch = "") {
+  std::filesystem::create_directories(scene.path("plans"));
+  write_file(scene.path("plans/" + name + ".toml"),
+             head + "\n[launch]\ncommand = " + words_text(helper(steps)) + "\n" + launch + "\n");
+}
+
+Words campaign(const Words& more = {}) { return Words{"--campaign", "plans"} + more; }
+
+void wait_for_file(const std::string& path) {
+  const Deadline deadline;
+  while (!std::filesystem::exists(path)) {
+    if (deadline.passed()) throw Timeout(path + " does not come");
+    sched_yield();
+  }
+}
+
+// The line of the summary, which comes behind an empty one, that tells of this plan.
+std::string row_of(const std::string& out, const std::string& name) {
+  for (const auto& line : lines_of(out.substr(out.find("\n\n") + 2))) {
+    if (contains(line, " " + name + " ")) return line;
+  }
+  return "no row for " + name;
+}
+
+int campaign_pid(const Process& launch) {
+  for (const auto& process : descendants(launch.pid())) {
+    if (process.name == "ddp-campaign") return process.pid;
+  }
+  throw std::runtime_error("no campaign:" + describe(descendants(launch.pid())));
+}
+
+}  // namespace
+
+TEST_CASE("plans run in the order of their names, and all met is 0") {
+  const Scene scene;
+  const Words steps{"append", scene.path("order"), "{DDP_RUN_ID} {RANK}"};
+  plan(scene, "b-second", "name = 'the second'", steps + Words{"exit", "4"},
+       "options = ['--nproc', '1']\n[expect]\nexit = 4");
+  plan(scene, "a-first", "", steps);
+  plan(scene, "c-third", "", steps, "options = ['--nproc=1']");
+  write_file(scene.path("plans/notes.txt"), "no plan");
+  const auto run = scene.run(campaign({"--nproc", "2"}), {});
+  CHECK(run.status == Status{.code = 0});
+  CHECK(run.err == "");
+  const auto order = lines_of(read_file(scene.path("order")));
+  REQUIRE(order.size() == 4);
+  CHECK(order[0].starts_with("a-first "));
+  CHECK(order[1].starts_with("a-first "));
+  CHECK(order[2] == "b-second 0");
+  CHECK(order[3] == "c-third 0");
+  const auto lines = lines_of(run.out);
+  REQUIRE(lines.size() > 3);
+  CHECK(lines[0].starts_with("1/3  met      a-first  "));
+  CHECK(lines[1].starts_with("2/3  met      the second  "));
+  CHECK(row_of(run.out, "the second").starts_with("met "));
+  CHECK(lines.back() == "3 plans: 3 met");
+}
+
+TEST_CASE("one that is not met makes 73, shows its last lines, and stands in the JUnit file") {
+  const Scene scene;
+  plan(scene, "good", "", {"print", "all is well"});
+  plan(scene, "wrong", "[expect]\nrestarts = 1", {"print", "last words", "exit", "3"});
+  plan(scene, "without-expectations", "", {"exit", "5"});
+  const auto run = scene.run(campaign({"--junit", scene.path("result.xml")}), {});
+  CHECK(run.status == Status{.code = 73});
+  CHECK(contains(run.out, "    | [0] last words\n"));
+  CHECK_FALSE(contains(run.out, "all is well"));
+  CHECK(contains(row_of(run.out, "wrong"),
+                 "exit: expected 0, measured 3; restarts: expected 1, measured 0"));
+  CHECK(contains(row_of(run.out, "without-expectations"), "exit: expected 0, measured 5"));
+  CHECK(lines_of(run.out).back() == "3 plans: 1 met, 2 NOT MET");
+  const auto xml = read_file(scene.path("result.xml"));
+  CHECK(contains(xml, R"(<testsuite name="good" tests="2" failures="0")"));
+  CHECK(contains(xml, R"(<testsuite name="wrong" tests="3" failures="2")"));
+  CHECK(contains(xml, R"(<failure message="expected 1, measured 0"/>)"));
+  CHECK(contains(xml, "last words"));
+  CHECK_FALSE(contains(xml, "all is well"));
+}
+
+TEST_CASE("the command of the campaign is that of plans without one, and {dir} its directory") {
+  const Scene scene;
+  std::filesystem::create_directories(scene.path("plans"));
+  write_file(scene.path("plans/one.toml"), "");
+  const auto run = scene.run(campaign({"--log-dir", scene.path("logs"), "--run-id", "nightly"}),
+                             helper({"print", "said", "touch", "{dir}/made"}));
+  CHECK(run.status == Status{.code = 0});
+  // Everything is kept: the run's files in its own directory, what it wrote and what was shown.
+  const std::string kept = scene.path("logs/nightly/one/");
+  CHECK(std::filesystem::exists(kept + "made"));
+  CHECK(std::filesystem::exists(kept + "events.jsonl"));
+  CHECK(read_file(kept + "output.log") == "[0] said\n");
+  CHECK(contains(run.out, "kept in " + scene.path("logs/nightly")));
+  const auto again = scene.run(campaign({"--log-dir", scene.path("logs"), "--run-id", "nightly"}),
+                               helper({"exit", "0"}));
+  CHECK(again.status == Status{.code = 2});
+  CHECK(contains(again.err, "logs/nightly"));
+}
+
+TEST_CASE("a plan that lasts too long is stopped and not met; the next is run") {
+  const Scene scene;
+  plan(scene, "a-hangs", "", {"print", "up", "pause"}, "timeout = '1s'");
+  plan(scene, "b-hears-nothing", "",
+       {"ignore", "TERM", "fork", "[", "setsid", "ignore", "TERM", "pause", "]", "pause"},
+       "timeout = '1s'\noptions = ['--shutdown-timeout', '100ms']");
+  plan(scene, "c-good", "", {"exit", "0"});
+  const auto run = scene.run(campaign(), {});
+  CHECK(run.status == Status{.code = 73});
+  for (const char* name : {"a-hangs", "b-hears-nothing"})
+    CHECK(contains(row_of(run.out, name), "timeout: expected ends within 1.00 s"));
+  CHECK(row_of(run.out, "c-good").starts_with("met "));
+}
+
+TEST_CASE("what is wrong in any plan is told before the first is run") {
+  const Scene scene;
+  plan(scene, "a-good", "", {"touch", scene.path("ran")});
+  plan(scene, "b-fault", "fault = ['kill@stp=5']", {"exit", "0"});
+  plan(scene, "c-rank", "fault = ['kill@step=5,rank=2']", {"exit", "0"}, "options = ['--nproc=2']");
+  plan(scene, "d-option", "", {"exit", "0"}, "options = ['--nporc=2']");
+  plan(scene, "e-owned", "", {"exit", "0"}, "options = ['--log-dir=x']");
+  const auto run = scene.run(campaign(), {});
+  CHECK(run.status == Status{.code = 2});
+  const auto lines = lines_of(run.err);
+  REQUIRE(lines.size() == 4);
+  CHECK(lines[0].starts_with("ddp-launch: plans/b-fault.toml:1:10: 'kill@stp=5': column 6"));
+  CHECK(lines[1].starts_with("ddp-launch: plans/c-rank.toml:1:10: "));
+  CHECK(lines[2].starts_with("ddp-launch: plans/d-option.toml: [launch] options: unknown option"));
+  CHECK(lines[3].starts_with("ddp-launch: plans/e-owned.toml: [launch] options: --log-dir"));
+  CHECK_FALSE(std::filesystem::exists(scene.path("ran")));
+}
+
+TEST_CASE("a signal ends the run and the campaign, and what ran is reported") {
+  const Scene scene;
+  plan(scene, "a-done", "", {"exit", "0"});
+  plan(scene, "b-runs", "",
+       {"on-signal", "TERM", "[", "append", scene.path("told"), "x", "exit", "0", "]", "touch",
+        scene.path("up"), "pause"});
+  plan(scene, "c-never", "", {"touch", scene.path("never")});
+  for (const int signal : {SIGINT, SIGTERM}) {
+    CAPTURE(signal);
+    std::filesystem::remove(scene.path("up"));
+    std::filesystem::remove(scene.path("told"));
+    Process launch = scene.launch(campaign({"--junit", scene.path("result.xml")}), {});
+    wait_for_file(scene.path("up"));
+    launch.send_signal(signal);
+    const auto run = finish(scene, launch);
+    CHECK(run.status == Status{.code = 128 + signal});
+    CHECK(read_file(scene.path("told")) == "x\n");
+    CHECK(lines_of(run.out).back() == "3 plans: 1 met, 1 stopped, 1 not run");
+    const auto xml = read_file(scene.path("result.xml"));
+    CHECK(contains(xml, R"(<testsuite name="a-done")"));
+    CHECK(contains(xml, "the campaign was stopped"));
+    CHECK_FALSE(contains(xml, "c-never"));
+  }
+  CHECK_FALSE(std::filesystem::exists(scene.path("never")));
+}
+
+TEST_CASE("a second signal skips the run's grace period") {
+  const Scene scene;
+  plan(scene, "stubborn", "",
+       {"on-signal", "TERM", "[", "touch", scene.path("told"), "]", "touch", scene.path("up"),
+        "pause"},
+       "options = ['--shutdown-timeout=10000']");
+  Process launch = scene.launch(campaign(), {});
+  wait_for_file(scene.path("up"));
+  launch.send_signal(SIGINT);
+  wait_for_file(scene.path("told"));
+  launch.send_signal(SIGINT);
+  CHECK(finish(scene, launch).status == Status{.code = 130});
+}
+
+TEST_CASE("SIGKILL to either process of a campaign leaves nothing") {
+  const Scene scene;
+  plan(scene, "runs", "",
+       {"fork", "[", "setsid", "ignore", "TERM", "pause", "]", "touch", scene.path("up"), "pause"});
+  SUBCASE("the one the user sees") {
+    Process launch = scene.launch(campaign(), {});
+    wait_for_file(scene.path("up"));
+    launch.send_signal(SIGKILL);
+    CHECK(launch.wait() == Status{.signal = SIGKILL});
+    launch.wait_nothing_left();
+    scene.check_no_file_left();
+  }
+  SUBCASE("the one that runs the plans") {
+    Process launch = scene.launch(campaign(), {});
+    wait_for_file(scene.path("up"));
+    kill(campaign_pid(launch), SIGKILL);
+    const auto run = finish(scene, launch);
+    CHECK(run.status == Status{.code = 70});
+  }
+}
+
+TEST_CASE("Ctrl-Z stops the campaign and its run, and fg resumes them") {
+  const Scene scene;
+  plan(scene, "waits", "", {"touch", scene.path("up"), "wait-file", scene.path("go")});
+  auto start = scene.start(campaign(), {});
+  start.new_group = true;
+  Process launch(std::move(start));
+  wait_for_file(scene.path("up"));
+  launch.send_signal(SIGTSTP);
+  launch.wait_stopped();
+  const Deadline deadline;
+  for (const auto& process : launch.below()) {
+    while (status_field(process.pid, "State") != "T (stopped)" && !deadline.passed()) sched_yield();
+    CHECK(status_field(process.pid, "State") == "T (stopped)");
+  }
+  write_file(scene.path("go"), "");
+  launch.send_signal(SIGCONT);
+  CHECK(finish(scene, launch).status == Status{.code = 0});
+}
+
+TEST_CASE("what makes no sense with a campaign is refused in one line") {
+  const Scene scene;
+  plan(scene, "good", "", {"touch", scene.path("ran")});
+  std::filesystem::create_directory(scene.path("empty"));
+  const auto refused = [&](const Words& flags) {
+    const auto run = scene.run(flags, {});
+    CHECK(run.status == Status{.code = 2});
+    CHECK(lines_of(run.err).size() == 1);
+    return run.err;
+  };
+  CHECK(contains(refused(campaign({"--inject", "kill"})), "--inject cannot stand beside"));
+  CHECK(contains(refused(campaign({"--stdin", "0"})), "--stdin cannot stand beside --campaign"));
+  CHECK(contains(refused(campaign({"--run-id", "a/b"})), "--run-id is 'a/b': expected"));
+  CHECK(contains(refused(campaign({"--junit", "no/dir.xml"})), "--junit is 'no/dir.xml'"));
+  CHECK(contains(refused({"--campaign", "nowhere"}), "nowhere: No such file or directory"));
+  CHECK(contains(refused({"--campaign", "empty"}), "empty: no plan in it"));
+  CHECK_FALSE(std::filesystem::exists(scene.path("ran")));
+}
+
+TEST_CASE("--dry-run shows each run's command line and starts nothing") {
+  const Scene scene;
+  plan(scene, "good", "", {"touch", scene.path("ran")}, "options = ['--nproc=3']");
+  const auto run = scene.run(campaign({"--dry-run", "--max-restarts", "2"}), {});
+  CHECK(run.status == Status{.code = 0});
+  CHECK(contains(run.out, "ddp-launch --nproc=3 --max-restarts=2 --faults=plans/good.toml"));
+  CHECK_FALSE(std::filesystem::exists(scene.path("ran")));
+}
