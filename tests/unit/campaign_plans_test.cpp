@@ -1,7 +1,9 @@
 #include "launcher/campaign/options.hpp"
+#include "launcher/fault_plan_file.hpp"
 #include "tests/unit/options_fixture.hpp"
 
-#include <algorithm>
+#include <filesystem>
+#include <set>
 
 namespace {
 
@@ -137,6 +139,22 @@ TEST_CASE("what one plan says is checked with what the campaign says") {
         "--replay cannot stand beside --campaign: faults are what its plans are for\n");
   plans.plan("two words.toml", "");
   CHECK(plans.refused().starts_with("two words.toml: the plan's file name is the name of its run"));
+}
+
+TEST_CASE("the shipped campaign strikes with every kind of fault") {
+  std::set<fault::Kind> missing;
+  for (const auto& kind : fault::kinds()) missing.insert(kind.kind);
+  int plans = 0;
+  const std::filesystem::path shipped(DDP_SOURCE_DIR "/examples/campaign");
+  for (const auto& file : std::filesystem::directory_iterator(shipped)) {
+    const auto plan = read_fault_plan(file.path().string(), 3);
+    REQUIRE_MESSAGE(plan, (plan ? "" : plan.error()));
+    CHECK(plan->expect);
+    for (const auto& spec : plan->faults) missing.erase(spec.kind);
+    ++plans;
+  }
+  for (const auto kind : missing) CHECK_MESSAGE(false, "no plan with " << fault::info(kind).name);
+  CHECK(plans >= 25);
 }
 
 TEST_CASE("one plan may be named instead of a directory") {
