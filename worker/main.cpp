@@ -10,8 +10,10 @@
 #include "worker/model/engine.hpp"
 #include "worker/options.hpp"
 #include "worker/report.hpp"
+#include "worker/stop.hpp"
 #include "worker/trainer.hpp"
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -25,6 +27,9 @@ namespace {
 
 using namespace ddp;
 using namespace ddp::worker;
+
+// How long the launcher is given to see whose death made a collective fail, and to stop this rank.
+constexpr std::chrono::milliseconds kPeersDeathSeen{1000};
 
 void run(const Options& options, const WorkerEnv& env) {
   if (options.batch < env.world_size) {
@@ -97,6 +102,12 @@ int main(int argc, char** argv) {
   } catch (const UsageError& error) {
     complain(error.what());
     return 2;
+  } catch (const CommError& error) {
+    complain(error.what());
+    // Most likely a peer died, whose sockets are closed a little before its death can be seen. On a
+    // starved machine this process could be dead by then, and be blamed.
+    await_stop(kPeersDeathSeen);
+    return 1;
   } catch (const std::exception& error) {
     complain(error.what());
     return 1;

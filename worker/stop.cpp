@@ -2,6 +2,7 @@
 
 #include "worker/failure.hpp"
 
+#include <poll.h>
 #include <signal.h>
 
 #include <atomic>
@@ -25,6 +26,13 @@ void watch_for_stop() {
   action.sa_flags = SA_RESTART;  // no system call of Gloo or NCCL should see EINTR for it
   if (::sigaction(SIGTERM, &action, nullptr) != 0)
     throw Failure(std::string("sigaction: ") + std::strerror(errno));
+}
+
+void await_stop(std::chrono::milliseconds at_most) {
+  // The signal may go to another thread, whose handler would not wake this one.
+  constexpr std::chrono::milliseconds kTurn{5};
+  for (auto waited = kTurn; !stop_requested() && waited <= at_most; waited += kTurn)
+    ::poll(nullptr, 0, static_cast<int>(kTurn.count()));
 }
 
 bool stop_requested() { return requested.load(std::memory_order_relaxed); }

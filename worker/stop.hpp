@@ -1,10 +1,15 @@
 // SIGTERM asks a training run to finish its step, write a checkpoint and leave with 0.
 #pragma once
 
+#include <chrono>
+
 namespace ddp::worker {
 
 // From now on SIGTERM is noted instead of killing. Before, it kills: there is nothing to save.
 void watch_for_stop();
 bool stop_requested();
+
+// Returns when the stop was requested, or after this time.
+void await_stop(std::chrono::milliseconds at_most);
 
 }  // namespace ddp::worker
