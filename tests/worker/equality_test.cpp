@@ -76,6 +76,23 @@ TEST_CASE("repeated, a run is the same to the bit") {
   CHECK(digests != json_values(other.out, "summary", "digest"));
 }
 
+TEST_CASE("the summary tells what a step, a sample and communication cost") {
+  const Folder folder;
+  const Ended run = trained(2, arguments(folder.write("text", sample_text(5000)), {}));
+  const auto figure = [&](const char* key) {
+    const auto values = json_values(run.out, "summary", key);
+    REQUIRE(values.size() == 1);
+    return std::strtod(values[0].c_str(), nullptr);
+  };
+  const double ms = figure("ms_per_step");
+  CHECK(ms > 0);
+  CHECK(std::abs(figure("samples_per_second") * ms / 1e3 - 30) < 0.1);  // the batch
+  CHECK(figure("bus_gb_per_second") > 0);
+  CHECK(figure("communication_ms_per_step") > 0);
+  CHECK(figure("communication_hidden") >= 0);
+  CHECK(figure("communication_hidden") <= 1);
+}
+
 TEST_CASE("neither overlap nor accumulation changes what is learnt") {
   const Folder folder;
   const std::string data = folder.write("text", sample_text(5000));
