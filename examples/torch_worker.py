@@ -11,23 +11,25 @@ import torch.distributed as dist
 import ddp_faults
 
 
-class Hook:
-    """DDP's communication hook: its own all-reduce, with what a fault plan has for it."""
+class State:
+    """What DDP hands to its communication hook."""
 
     def __init__(self, launcher):
         self.launcher = launcher
         self.step = 0
 
-    def __call__(self, _, bucket):
-        gradient = bucket.buffer()
-        self.launcher.damage(self.step, gradient)
-        self.launcher.before_allreduce(self.step)
-        dying = self.launcher.dies_in_allreduce(self.step)
-        gradient.div_(dist.get_world_size())
-        future = dist.all_reduce(gradient, async_op=True).get_future()
-        if dying:
-            ddp_faults.die()
-        return future.then(lambda done: done.value()[0])
+
+def all_reduce(state, bucket):
+    """DDP's own all-reduce, with what a fault plan has for it."""
+    gradient = bucket.buffer()
+    state.launcher.damage(state.step, gradient)
+    state.launcher.before_allreduce(state.step)
+    dying = state.launcher.dies_in_allreduce(state.step)
+    gradient.div_(dist.get_world_size())
+    future = dist.all_reduce(gradient, async_op=True).get_future()
+    if dying:
+        ddp_faults.die()
+    return future.then(lambda done: done.value()[0])
 
 
 def main():
@@ -38,14 +40,14 @@ def main():
     torch.manual_seed(0)
     model = torch.nn.parallel.DistributedDataParallel(
         torch.nn.Linear(8, 1).to(device), device_ids=[local_rank] if device.type == "cuda" else None)
-    hook = Hook(launcher)
+    state = State(launcher)
     if launcher.active:
-        model.register_comm_hook(None, hook)
+        model.register_comm_hook(state, all_reduce)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.05)
     launcher.ready()
     generator = torch.Generator().manual_seed(rank)  # each rank draws its own samples
     for step in range(1, 51):
-        hook.step = step
+        state.step = step
         launcher.begin_step(step)
         x = torch.randn(32, 8, generator=generator).to(device)
         loss = torch.nn.functional.mse_loss(model(x), x.sum(1, keepdim=True))

@@ -148,6 +148,12 @@ def torch(build):
     same(ends[0][3], ends[1][3])  # averaged gradients: the same weights
     if not all(float(end[2]) < 1 for end in ends):
         sys.exit(f"not trained: {lines}")
+    # One that dies inside DDP's all-reduce takes the group with it.
+    struck = subprocess.run(
+        [f"{build}/bin/ddp-launch", "--nproc", "2", "--inject", "die-in-allreduce@step=5,rank=1",
+         "--", sys.executable, str(ROOT / "examples/torch_worker.py")],
+        capture_output=True, text=True, timeout=LIMIT)
+    same((struck.returncode, "weights" in struck.stdout), (128 + signal.SIGKILL, False))
 
 
 def shell(build):
