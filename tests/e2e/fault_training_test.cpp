@@ -60,17 +60,22 @@ TEST_CASE("a random rank killed again and again: the digest of an undisturbed ru
 
   const std::string spec =
       "kill@rank=any,mtbf=" + std::to_string(kMeanSteps) + "steps,times=" + std::to_string(count);
-  Process launch = scene.launch(Words{"--nproc", "2", "--max-restarts", std::to_string(count),
-                                      "--inject", spec, "--fault-seed", "7"} +
-                                    recorded(scene) + kRestartAtOnce,
-                                worker(scene, steps, "b"));
-  CHECK(launch.wait(Deadline(std::chrono::seconds(30 + 5 * count))) == Status{.code = 0});
-  scene.check_nothing_left(launch);
-  CAPTURE(launch.err());
-  const auto ranks = fields_of(scene, "fault_injected", "rank");
-  CHECK(ranks.size() == static_cast<std::size_t>(count));
+  const auto same_digest = [&](const char* name, const Words& faults) {
+    Process launch = scene.launch(Words{"--nproc", "2", "--max-restarts", std::to_string(count)} +
+                                      faults + recorded(scene, name) + kRestartAtOnce,
+                                  worker(scene, steps, name));
+    CHECK(launch.wait(Deadline(std::chrono::seconds(30 + 5 * count))) == Status{.code = 0});
+    scene.check_nothing_left(launch);
+    CAPTURE(launch.err());
+    CHECK(digest(launch.out()) == digest(undisturbed.out));
+    return struck(scene, name);
+  };
+  const auto strikes = same_digest("b", {"--inject", spec, "--fault-seed", "7"});
+  CHECK(strikes.size() == static_cast<std::size_t>(count));
+  const auto ranks = fields_of(scene, "fault_injected", "rank", "b");
   CHECK(std::set<std::string>(ranks.begin(), ranks.end()).size() == 2);
-  CHECK(digest(launch.out()) == digest(undisturbed.out));
+  // Each at the same step of the same generation again.
+  CHECK(same_digest("replay", {"--replay", events_path(scene, "b")}) == strikes);
 }
 
 TEST_CASE("a rank that makes the others wait in every step is named by its own figure") {
