@@ -51,7 +51,7 @@ def run(options, fault, flags, command):
     """{column: ms} of the run's first failure; a column without a figure is left out."""
     done = subprocess.run([options.ddp_launch, "--nproc", str(NPROC), "--max-restarts", "1", "--backoff", "0", *flags,
                            "--inject", fault, "--", *command], capture_output=True, text=True, timeout=120)
-    rows = [line for line in done.stderr.splitlines() if " injected " in line and not line.startswith("ddp-launch")]
+    rows = [line for line in done.stderr.splitlines() if re.match(r" +\d+  injected ", line)]
     if done.returncode != 0 or len(rows) != 1:
         sys.exit(f"{fault}: exit code {done.returncode}, {len(rows)} failures\n{done.stderr}")
     # The last five columns: four times, each "-" or a number and its unit, and a number of steps.
@@ -90,7 +90,7 @@ def measured(options, folder):
         cases = []
         for number, fault in enumerate(worker_cases()):
             for_each_run = os.path.join(folder, f"checkpoints.{number}")
-            # A directory a run: "{RANK}" has no meaning to the worker, so the shell makes the name.
+            # A directory for each run, which the shell names: it would continue the last one's checkpoint.
             cases.append((fault, [], ["sh", "-c", 'exec "$@" "' + for_each_run + '.$DDP_RUN_ID"', "sh", *small]))
         lines += table(options, cases)
     return "\n".join([*lines, "", END, ""])
