@@ -96,6 +96,11 @@ std::string harmless_text(const core::RunRecord& record, const std::vector<core:
 }  // namespace
 
 std::string failure_table(const core::RunRecord& record) {
+  // A program that is missing, say: there is nothing to measure where nothing ever ran.
+  const bool ran =
+      std::any_of(record.generations.begin(), record.generations.end(),
+                  [](const auto& generation) { return generation.first_started.has_value(); });
+  if (!ran && record.faults.empty()) return {};
   const auto all = core::incidents(record);
   std::string text;
   if (!all.empty()) {

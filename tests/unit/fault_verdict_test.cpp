@@ -229,3 +229,17 @@ TEST_CASE("a million strikes take no memory, and the one behind the failure is k
   CHECK(ddp::failure_table(record).find("more strikes by which nothing failed") !=
         std::string::npos);
 }
+
+TEST_CASE("a program that never ran makes no table") {
+  RunRecord record;
+  record.began(0);
+  Verdict verdict;
+  verdict.workers.resize(1);
+  verdict.cause = WorkerNotStarted{0, {SpawnStage::exec, 2}};
+  verdict.failed = at(milliseconds(1));
+  verdict.ended = at(milliseconds(2));
+  record.ended(verdict);
+  CHECK(ddp::failure_table(record).empty());
+  record.started(at(milliseconds(1)));  // another rank was
+  CHECK(ddp::failure_table(record).find("real: not started") != std::string::npos);
+}
