@@ -50,7 +50,9 @@ std::string local_time(core::TimePoint time) {
 EventLog::EventLog(std::string path, std::function<void(std::string)> report)
     : path_(std::move(path)),
       report_(std::move(report)),
-      file_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) {
+      // O_NONBLOCK: a FIFO may be what somebody reads it from, and its reader may be away.
+      file_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+                   0644)) {
   if (!file_.valid()) lost();
 }
 

@@ -9,6 +9,7 @@
 #include "launcher/judgement.hpp"
 #include "launcher/options.hpp"
 #include "launcher/os/keeper.hpp"
+#include "launcher/os/limits.hpp"
 #include "launcher/os/run_dir.hpp"
 #include "launcher/os/signals.hpp"
 #include "launcher/output/colour.hpp"
@@ -77,6 +78,7 @@ int main(int argc, char** argv) {
   using namespace ddp;
   open_standard_descriptors();
   os::take_over_signals();
+  os::raise_descriptor_limit();
 
   if (campaign::is_campaign(argc, argv)) return run_campaign(argc, argv);
 

@@ -11,7 +11,6 @@
 
 #include <unistd.h>
 
-#include <filesystem>
 #include <utility>
 
 namespace ddp {
@@ -26,14 +25,8 @@ std::int64_t number(std::size_t count) { return static_cast<std::int64_t>(count)
 }  // namespace
 
 void Narrator::record_in(const std::string& log_dir) {
-  const auto warn = [](const std::string& text) { log::write(log::Level::warn, text); };
-  std::error_code failed;
-  std::filesystem::create_directories(log_dir, failed);
-  if (failed) {
-    warn(log_dir + ": " + failed.message() + "; no logs are kept");
-  } else {
-    events_ = EventLog(log_dir + "/events.jsonl", warn);
-  }
+  events_ = EventLog(log_dir + "/events.jsonl",
+                     [](const std::string& text) { log::write(log::Level::warn, text); });
 }
 
 void Narrator::run_started() {
@@ -150,6 +143,10 @@ void Narrator::teardown_began(core::Generation generation, const core::TeardownB
 void Narrator::still_waiting(const std::vector<core::LocalRank>& waiting_for,
                              core::Nanoseconds left) {
   router_.notice(waiting_text(waiting_for, options_.first_rank(), left));
+}
+
+void Narrator::still_dying(const std::vector<core::Survivor>& remaining, core::Nanoseconds left) {
+  if (!remaining.empty()) router_.notice(dying_text(remaining, options_.first_rank(), left));
 }
 
 void Narrator::teardown_escalated(core::Generation generation,

@@ -43,6 +43,8 @@ class Narrator {
   void teardown_began(core::Generation generation, const core::TeardownBegan& teardown);
   // Some seconds into a teardown.
   void still_waiting(const std::vector<core::LocalRank>& waiting_for, core::Nanoseconds left);
+  // What SIGKILL has not ended yet.
+  void still_dying(const std::vector<core::Survivor>& remaining, core::Nanoseconds left);
   void teardown_escalated(core::Generation generation, const core::TeardownEscalated& escalated);
   void processes_gone(core::Generation generation, std::size_t survivors);
   // The verdict, for the reader in a hurry; `injected` is the fault behind it, if one is.

@@ -7,6 +7,7 @@
 #include "launcher/judgement.hpp"
 #include "launcher/narrator.hpp"
 #include "launcher/os/descendants.hpp"
+#include "launcher/os/mechanism.hpp"
 #include "launcher/os/notify_socket.hpp"
 #include "launcher/os/oom.hpp"
 #include "launcher/os/port.hpp"
@@ -30,18 +31,21 @@
 #include <csignal>
 #include <cstring>
 #include <deque>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 
 namespace ddp {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// What SIGKILL does not end within this is named and given up.
-constexpr auto kFinalWait = std::chrono::seconds(5);
 // After the last process of a generation has gone its output is at hand in the pipes; only a
 // console that nobody reads makes this wait.
-constexpr auto kDrainWait = std::chrono::seconds(5);
+std::chrono::milliseconds drain_wait() {
+  return os::is_off(os::Mechanism::patience) ? std::chrono::milliseconds(500)
+                                             : std::chrono::seconds(5);
+}
 // A teardown that is over sooner needs no explanation.
 constexpr auto kTellWaitingAfter = std::chrono::seconds(1);
 
@@ -60,12 +64,20 @@ out::RouterConfig router_config(const Options& options, const std::string& log_d
   return config;
 }
 
+// D/<run_id>, made; empty where none is asked for or it cannot be made.
+std::string make_log_dir(const Options& options, std::error_code& failed) {
+  if (options.log_dir.empty()) return {};
+  std::string path = options.log_dir + "/" + options.run_id;
+  std::filesystem::create_directories(path, failed);
+  return failed ? std::string() : path;
+}
+
 class Supervisor {
  public:
   Supervisor(const Options& options, const os::Place& place, os::ScopedFd from_keeper)
       : options_(options),
         place_(place),
-        log_dir_(options.log_dir.empty() ? "" : options.log_dir + "/" + options.run_id),
+        log_dir_(make_log_dir(options, log_dir_failed_)),
         group_(options.group),
         deadline_timer_(io_),
         waiting_timer_(io_),
@@ -111,6 +123,8 @@ class Supervisor {
       error(std::string("the system refused what a launch needs: ") + std::strerror(errno));
       return core::kSystemRefused;
     }
+    if (log_dir_failed_)
+      warn(options_.log_dir + ": " + log_dir_failed_.message() + "; no logs are kept");
     if (!log_dir_.empty()) narrator_.record_in(log_dir_);
     for (int rank = 0; rank < options_.nproc; ++rank) {
       auto socket = os::NotifySocket::open(
@@ -246,10 +260,15 @@ class Supervisor {
   void carry_out(const core::TakeEvidence& take) { hangs_.take_evidence(take); }
 
   void carry_out(const core::EndGeneration& end) {
-    waiting_timer_.cancel();
-    workers_.end(Clock::now() + kFinalWait, [this, end](std::vector<core::Survivor> survivors) {
+    const auto give_up_at = Clock::now() + os::final_wait();
+    waiting_timer_.expires_after(kTellWaitingAfter);
+    waiting_timer_.async_wait([this, give_up_at](boost::system::error_code ec) {
+      if (!ec) narrator_.still_dying(workers_.remaining(), give_up_at - Clock::now());
+    });
+    workers_.end(give_up_at, [this, end](std::vector<core::Survivor> survivors) {
+      waiting_timer_.cancel();
       narrator_.processes_gone(end.generation, survivors.size());
-      router_.end_generation(Clock::now() + kDrainWait,
+      router_.end_generation(Clock::now() + drain_wait(),
                              [this, survivors = std::move(survivors)]() mutable {
                                reservation_.reset();
                                feed(core::GenerationEnded{std::move(survivors)});
@@ -298,7 +317,7 @@ class Supervisor {
     if (place_.cgroup) place_.cgroup->remove();
     os::remove_run_dir(place_.run_dir);
     // The verdict may still be on its way to a slow console.
-    router_.end_generation(Clock::now() + kDrainWait,
+    router_.end_generation(Clock::now() + drain_wait(),
                            [this, judgement] { exit_code_ = judgement.exit_code; });
   }
 
@@ -347,6 +366,7 @@ class Supervisor {
 
   const Options& options_;
   const os::Place& place_;
+  std::error_code log_dir_failed_;
   const std::string log_dir_;  // D/<run_id>, or empty
   const Clock::time_point began_ = Clock::now();
   boost::asio::io_context io_{1};

@@ -111,6 +111,17 @@ std::string stopped_text(const core::Verdict& verdict, const VerdictContext& con
 
 std::string line(const std::string& text) { return "ddp-launch: " + text + "\n"; }
 
+std::string name_of(const core::Survivor& survivor, int first_rank) {
+  if (survivor.local_rank < 0) return fmt::format("pid {} ({})", survivor.pid, survivor.command);
+  return fmt::format("rank {} (pid {})", first_rank + survivor.local_rank, survivor.pid);
+}
+
+std::string state_of(const core::Survivor& survivor) {
+  if (survivor.state == 'Z') return "state Z, dead but held by the debugger that traces it";
+  return std::string("state ") + survivor.state +
+         (survivor.wait_channel.empty() ? "" : ", waiting in " + survivor.wait_channel);
+}
+
 }  // namespace
 
 std::string ranks_text(const std::vector<core::LocalRank>& local_ranks, int first_rank) {
@@ -155,6 +166,17 @@ std::string waiting_text(const std::vector<core::LocalRank>& local_ranks, int fi
                           ranks_text(local_ranks, first_rank)));
 }
 
+std::string dying_text(const std::vector<core::Survivor>& remaining, int first_rank,
+                       core::Nanoseconds left) {
+  std::string text;
+  for (const auto& survivor : remaining) {
+    text += text.empty() ? "" : "; ";
+    text += name_of(survivor, first_rank) + ", " + state_of(survivor);
+  }
+  return line(fmt::format("waiting up to {:.0f} s for what SIGKILL has not ended: {}",
+                          static_cast<double>(left.count()) / 1e9, text));
+}
+
 std::string verdict_text(const core::Verdict& verdict, const VerdictContext& context) {
   std::string text;
   if (verdict.cause) {
@@ -175,13 +197,8 @@ std::string verdict_text(const core::Verdict& verdict, const VerdictContext& con
     }
   }
   for (const auto& survivor : verdict.survivors) {
-    const std::string who =
-        survivor.local_rank >= 0
-            ? fmt::format("rank {} (pid {})", context.first_rank + survivor.local_rank,
-                          survivor.pid)
-            : fmt::format("pid {} ({})", survivor.pid, survivor.command);
-    text += line(who + " could not be killed: state " + survivor.state +
-                 (survivor.wait_channel.empty() ? "" : ", waiting in " + survivor.wait_channel));
+    text +=
+        line(name_of(survivor, context.first_rank) + " could not be killed: " + state_of(survivor));
   }
   return text;
 }

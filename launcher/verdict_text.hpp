@@ -25,6 +25,8 @@ struct VerdictContext {
 };
 
 // Lines, each ending in a newline; empty for a run that succeeded.
+std::string dying_text(const std::vector<core::Survivor>& remaining, int first_rank,
+                       core::Nanoseconds left);
 std::string verdict_text(const core::Verdict& verdict, const VerdictContext& context);
 
 // What comes next after a failure: "restarting the group (restart 1 of 3)…"; empty when no restart

@@ -88,10 +88,16 @@ class WorkerSet::Impl {
     ended_ = std::move(ended);
     timer_.expires_at(deadline);
     timer_.async_wait([this](boost::system::error_code ec) {
-      if (!ec && ended_) finish(os::living_children());
+      if (!ec && ended_) finish(remaining());
     });
     // Not from within the caller's own action.
     boost::asio::post(io_, [this] { child_changed(); });
+  }
+
+  std::vector<core::Survivor> remaining() const {
+    auto remaining = os::living_children();
+    for (auto& one : remaining) one.local_rank = rank_of(one.pid);
+    return remaining;
   }
 
  private:
@@ -113,7 +119,6 @@ class WorkerSet::Impl {
 
   void finish(std::vector<core::Survivor> survivors) {
     timer_.cancel();
-    for (auto& survivor : survivors) survivor.local_rank = rank_of(survivor.pid);
     for (auto& watcher : workers_) watcher.reset();
     helpers_.clear();
     if (killed_) replace_cgroup();
@@ -187,6 +192,7 @@ void WorkerSet::signal(core::LocalRank local_rank, int signal) {
 }
 void WorkerSet::signal_all(int signal) { impl_->signal_all(signal); }
 void WorkerSet::child_changed() { impl_->child_changed(); }
+std::vector<core::Survivor> WorkerSet::remaining() const { return impl_->remaining(); }
 void WorkerSet::end(std::chrono::steady_clock::time_point deadline, Ended ended) {
   impl_->end(deadline, std::move(ended));
 }

@@ -52,6 +52,9 @@ class WorkerSet {
   // with those that would not die. Workers that end meanwhile are told through `exited` first.
   void end(std::chrono::steady_clock::time_point deadline, Ended ended);
 
+  // What is not gone yet.
+  std::vector<core::Survivor> remaining() const;
+
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;

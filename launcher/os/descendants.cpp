@@ -6,11 +6,21 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <ctime>
 
 namespace ddp::os {
+namespace {
+
+void kill_each(const std::vector<int>& pids) {
+  for (const int pid : pids) {
+    if (pid > 1) ::kill(pid, SIGKILL);  // a zombie does not mind
+  }
+}
+
+}  // namespace
 
 bool become_subreaper() {
   return is_off(Mechanism::subreaper) || ::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
@@ -29,35 +39,36 @@ bool reap_orphans(const std::function<bool(int pid)>& spare) {
 }
 
 void kill_children() {
-  if (is_off(Mechanism::sweep)) return;
-  for (const int pid : own_children()) {
-    if (pid > 1) ::kill(pid, SIGKILL);  // a zombie does not mind
-  }
+  if (!is_off(Mechanism::sweep)) kill_each(own_children());
 }
 
 std::vector<core::Survivor> living_children() {
-  std::vector<core::Survivor> living;
+  std::vector<core::Survivor> remaining;
   for (const int pid : own_children()) {
     const auto info = read_process(pid);
-    if (!info || info->state == 'Z' || info->state == 'X') continue;
-    living.push_back({.pid = pid,
-                      .state = info->state,
-                      .wait_channel = wait_channel(pid),
-                      .command = info->command});
+    if (!info || info->state == 'X' || (info->state == 'Z' && !is_traced(pid))) continue;
+    remaining.push_back({.pid = pid,
+                         .state = info->state,
+                         .wait_channel = wait_channel(pid),
+                         .command = info->command});
   }
-  return living;
+  return remaining;
+}
+
+std::chrono::milliseconds final_wait() {
+  return is_off(Mechanism::patience) ? std::chrono::milliseconds(500) : std::chrono::seconds(30);
 }
 
 namespace {
 
-// `each_round` before every wait.
-bool reap_until(std::chrono::milliseconds timeout, const std::function<void()>& each_round) {
+// `each_round` before every wait; true ends it, where nothing is left to wait for.
+bool reap_until(std::chrono::milliseconds timeout, const std::function<bool()>& each_round) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   sigset_t child;
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
   while (reap_orphans([](int) { return false; })) {
-    each_round();
+    if (each_round()) return true;
     const auto now = std::chrono::steady_clock::now();
     if (now >= deadline) return false;
     // SIGCHLD wakes us at each death; the bound covers one that was pending already.
@@ -72,12 +83,24 @@ bool reap_until(std::chrono::milliseconds timeout, const std::function<void()>& 
 }  // namespace
 
 bool reap_all(std::chrono::milliseconds timeout) {
-  return reap_until(timeout, [] {});
+  return reap_until(timeout, [] { return false; });
 }
 
-std::vector<core::Survivor> kill_and_reap_all(std::chrono::milliseconds timeout) {
-  if (reap_until(timeout, kill_children)) return {};
-  return living_children();
+std::vector<core::Survivor> kill_and_reap_all(std::chrono::milliseconds timeout,
+                                              const std::vector<int>& spared) {
+  const auto is_spared = [&](int pid) {
+    return std::find(spared.begin(), spared.end(), pid) != spared.end();
+  };
+  const bool gone = reap_until(timeout, [&] {
+    auto children = own_children();
+    std::erase_if(children, is_spared);
+    if (!is_off(Mechanism::sweep)) kill_each(children);
+    return !spared.empty() && children.empty();
+  });
+  if (gone) return {};
+  auto remaining = living_children();
+  std::erase_if(remaining, [&](const auto& one) { return is_spared(one.pid); });
+  return remaining;
 }
 
 }  // namespace ddp::os

@@ -2,6 +2,7 @@
 
 #include "launcher/core/exit_code.hpp"
 #include "launcher/os/descendants.hpp"
+#include "launcher/os/proc.hpp"
 #include "launcher/os/run_dir.hpp"
 #include "launcher/os/signals.hpp"
 
@@ -13,23 +14,29 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <optional>
+#include <utility>
 
 namespace ddp::os {
 namespace {
 
-// SIGKILL takes a moment for a process with much memory; what is longer in dying is named.
-constexpr auto kFinalWait = std::chrono::seconds(5);
+constexpr int kPatienceMs = 1000;
 
+// A stderr that nobody reads costs the line, never the end of the launch.
 void complain(const std::string& what) {
   const std::string line = "ddp-launch: " + what + "\n";
-  // Nobody is left to tell if this fails.
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+  pollfd writable{STDERR_FILENO, POLLOUT, 0};
+  if (::poll(&writable, 1, kPatienceMs) != 1) return;
+  // A pipe that polls writable takes PIPE_BUF bytes at once.
+  [[maybe_unused]] const ssize_t written =
+      ::write(STDERR_FILENO, line.data(), std::min<std::size_t>(line.size(), PIPE_BUF));
 }
 
 std::string reason() { return std::strerror(errno); }
@@ -66,8 +73,8 @@ class Keeper {
       if ((fds[1].revents & POLLIN) != 0) read_signals();
       if ((fds[2].revents & POLLIN) != 0) {
         parent_.reset();
-        complain("its parent has ended, so the group is stopped (nohup or setsid lets it go on)");
         pass_on(SIGHUP);
+        complain("its parent has ended, so the group is stopped (nohup or setsid lets it go on)");
       }
       siginfo_t info{};
       if (::waitid(P_PID, static_cast<id_t>(supervisor_), &info, WEXITED | WNOHANG) == 0 &&
@@ -85,6 +92,7 @@ class Keeper {
         case SIGCHLD:
           // As PID 1 of a container others' orphans come to us as well.
           reap_orphans([this](int pid) { return pid == supervisor_; });
+          see_whether_stopped();
           break;
         case SIGTSTP:
           suspend();
@@ -108,24 +116,30 @@ class Keeper {
   void pass_on(int signal) {
     tell(signal);
     ::kill(supervisor_, SIGCONT);  // a stopped one could not hear
+    on_stop_ = OnStop::undo;       // and it may be about to stop, for a Ctrl-Z just before
   }
 
   void suspend() {
-    // No SIGCONT with it: it could come right behind the supervisor's own stop and undo it.
+    // One that somebody has stopped already has to hear of it first.
+    if (supervisor_is_stopped()) ::kill(supervisor_, SIGCONT);
+    // No SIGCONT behind it: it could undo the supervisor's own stop.
     tell(SIGTSTP);
-    siginfo_t info{};
-    // The supervisor stops itself once its workers are; bounded, because it may be ending instead.
-    for (int i = 0; i < 100; ++i) {
-      if (::waitid(P_PID, static_cast<id_t>(supervisor_), &info,
-                   WSTOPPED | WEXITED | WNOHANG | WNOWAIT) == -1)
-        return;
-      if (info.si_pid == supervisor_) break;
-      pollfd ended{supervisor_fd_.get(), POLLIN, 0};
-      ::poll(&ended, 1, 10);
-    }
-    if (info.si_code != CLD_STOPPED) return;
-    ::kill(::getpid(), SIGSTOP);
+    on_stop_ = OnStop::follow;
+  }
+
+  // A SIGCHLD tells when the supervisor has stopped itself, which it does once its workers are
+  // stopped. Nothing waits for that: it may be ending instead.
+  void see_whether_stopped() {
+    if (on_stop_ == OnStop::leave || !supervisor_is_stopped()) return;
+    if (std::exchange(on_stop_, OnStop::leave) == OnStop::follow) ::kill(::getpid(), SIGSTOP);
     ::kill(supervisor_, SIGCONT);
+  }
+
+  bool supervisor_is_stopped() const {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(supervisor_), &info, WSTOPPED | WNOHANG | WNOWAIT) ==
+               0 &&
+           info.si_pid == supervisor_;
   }
 
   pid_t supervisor_;
@@ -133,6 +147,13 @@ class Keeper {
   ScopedFd to_supervisor_;
   ScopedFd signals_;
   ScopedFd parent_;
+
+  // What to do when the supervisor is seen stopped.
+  enum class OnStop {
+    leave,   // somebody's SIGSTOP is his affair
+    follow,  // it was told to: the shell has to see us stop too
+    undo,    // it has something to hear since
+  } on_stop_ = OnStop::leave;
 };
 
 void clear(const Place& place) {
@@ -150,6 +171,7 @@ int exit_code_after(const siginfo_t& end) {
 }  // namespace
 
 int keep(const Place& place, const std::function<int(ScopedFd signals)>& supervise) {
+  const std::vector<int> not_ours = own_children();
   int ends[2];
   if (!become_subreaper() || ::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1) {
     complain("cannot set up the supervisor: " + reason());
@@ -169,6 +191,8 @@ int keep(const Place& place, const std::function<int(ScopedFd signals)>& supervi
     write_end.reset();
     signals.reset();
     ::prctl(PR_SET_NAME, "ddp-super");
+    // The pipe's end tells that the keeper is gone; one that is stopped has to wake to see it.
+    ::prctl(PR_SET_PDEATHSIG, SIGCONT);
     int code = core::kLauncherFault;
     try {
       code = supervise(std::move(read_end));
@@ -185,13 +209,17 @@ int keep(const Place& place, const std::function<int(ScopedFd signals)>& supervi
 
   if (end.si_code != CLD_EXITED && place.patience.count() > 0) reap_all(place.patience);
   if (place.cgroup) place.cgroup->kill();
-  const auto survivors = kill_and_reap_all(kFinalWait);
+  // What the supervisor waited for in vain it has named.
+  const bool given_up = end.si_code == CLD_EXITED && end.si_status == core::kUnkillable;
+  const auto survivors =
+      kill_and_reap_all(given_up ? std::chrono::milliseconds(0) : final_wait(), not_ours);
   clear(place);
   int code = exit_code_after(end);
+  if (given_up) return code;
   for (const auto& survivor : survivors) {
     complain("pid " + std::to_string(survivor.pid) + " (" + survivor.command +
              ") could not be killed: state " + survivor.state +
-             (survivor.wait_channel.empty() ? "" : ", in " + survivor.wait_channel));
+             (survivor.wait_channel.empty() ? "" : ", waiting in " + survivor.wait_channel));
     code = core::kUnkillable;
   }
   return code;

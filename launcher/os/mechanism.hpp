@@ -9,9 +9,11 @@ enum class Mechanism {
   death_signal,  // a worker dies with the supervisor
   sweep,         // what is left of a generation is killed one by one
   cgroup,        // and through the launch's cgroup
+  patience,      // what SIGKILL does not end at once, and a reader, are waited for
 };
 
-// Named in DDP_LAUNCH_TEST_OFF, a comma-separated list: subreaper, death-signal, sweep, cgroup.
+// Named in DDP_LAUNCH_TEST_OFF, a comma-separated list: subreaper, death-signal, sweep, cgroup,
+// patience.
 bool is_off(Mechanism mechanism);
 
 }  // namespace ddp::os

@@ -90,6 +90,14 @@ std::string wait_channel(int pid) {
   return name == "0" ? std::string() : name;
 }
 
+bool is_traced(int pid) {
+  const auto status = read_file("/proc/" + std::to_string(pid) + "/status");
+  if (!status) return false;
+  constexpr std::string_view kField = "\nTracerPid:\t";
+  const auto at = status->find(kField);
+  return at != std::string::npos && (*status)[at + kField.size()] != '0';
+}
+
 std::vector<int> own_children() {
   // One thread makes every child of ours, so its task is the only one to look at.
   const auto list =

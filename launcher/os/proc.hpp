@@ -23,6 +23,9 @@ std::optional<ProcessInfo> read_process(int pid);
 // The kernel function the process sleeps in; empty when it runs or the kernel does not tell.
 std::string wait_channel(int pid);
 
+// A debugger is attached to the process: once dead, it is the debugger's to reap first.
+bool is_traced(int pid);
+
 // Direct children of the calling process, zombies included. From /proc/self/task/*/children where
 // the kernel has it, else from a scan of /proc.
 std::vector<int> own_children();

@@ -40,8 +40,11 @@ void take_over_signals() {
     }
   }
   ::signal(SIGCHLD, SIG_DFL);
-  ::signal(SIGPIPE, SIG_IGN);
-  ignored().push_back(SIGPIPE);
+  // A write that cannot be done is an error to report, not an end: EPIPE, EFBIG (ulimit -f).
+  for (const int signal : {SIGPIPE, SIGXFSZ}) {
+    ::signal(signal, SIG_IGN);
+    ignored().push_back(signal);
+  }
   const sigset_t set = read_set();
   ::sigprocmask(SIG_SETMASK, &set, nullptr);
 }

@@ -11,11 +11,11 @@ namespace ddp::os {
 
 // To be called once, first thing: remembers what the parent had ignored, blocks every signal the
 // launcher reads, sets SIGCHLD to default (an inherited SIG_IGN would reap behind our back) and
-// ignores SIGPIPE.
+// ignores SIGPIPE and SIGXFSZ.
 void take_over_signals();
 
-// Ignored when the process started, but for SIGHUP; workers get the default back. Plus SIGPIPE,
-// which is ignored by the launcher itself.
+// Ignored when the process started, but for SIGHUP; workers get the default back. Plus SIGPIPE
+// and SIGXFSZ, which the launcher itself ignores.
 const std::vector<int>& signals_ignored_at_start();
 
 // A non-blocking signalfd for the signals that take_over_signals() blocked.

@@ -1,6 +1,7 @@
 #include "launcher/os/spawn.hpp"
 
 #include "launcher/os/clone_launcher.hpp"
+#include "launcher/os/limits.hpp"
 #include "launcher/os/mechanism.hpp"
 #include "launcher/os/signals.hpp"
 
@@ -30,6 +31,7 @@ error_code last_error() noexcept { return {errno, process::system_category()}; }
 struct WorkerSetup {
   int launcher_pid;
   const std::vector<int>& ignored_signals;
+  const std::optional<rlimit>& descriptors;  // the limit on them, if it is to be another
   std::vector<const char*> environment;
   bool dies_with_launcher = true;
   bool traceable = false;
@@ -55,6 +57,7 @@ struct WorkerSetup {
       if (::signal(signal, SIG_DFL) == SIG_ERR) return last_error();
     }
     if (!close_above_stderr()) return last_error();
+    if (descriptors && ::setrlimit(RLIMIT_NOFILE, &*descriptors) == -1) return last_error();
     sigset_t none;
     sigemptyset(&none);
     if (::sigprocmask(SIG_SETMASK, &none, nullptr) == -1) return last_error();
@@ -117,11 +120,8 @@ std::variant<Child, core::SpawnError> spawn(const SpawnRequest& request) {
   // shell's `exec`.
   CloneLauncher launcher;
   launcher.cgroup_fd = request.cgroup_fd;
-  WorkerSetup setup{::getpid(),
-                    signals_ignored_at_start(),
-                    {},
-                    !is_off(Mechanism::death_signal),
-                    request.traceable};
+  WorkerSetup setup{::getpid(), signals_ignored_at_start(),       descriptor_limit_at_start(),
+                    {},         !is_off(Mechanism::death_signal), request.traceable};
   for (const auto& variable : request.environment) setup.environment.push_back(variable.c_str());
   setup.environment.push_back(nullptr);
   auto launched =

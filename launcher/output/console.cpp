@@ -35,8 +35,9 @@ Console::Console(asio::io_context& io, int fd, std::string name, std::function<v
       timer_(std::make_unique<Timer>(io)),
       on_drained_(std::move(on_drained)),
       on_break_(std::move(on_break)),
+      name_(std::move(name)),
       sink_(
-          io, fd, std::move(name), [this] { make_room(); },
+          io, fd, name_, [this] { make_room(); },
           [this, on_loss = std::move(on_loss)](std::string why) {
             owner_ = nullptr;
             held_notices_.clear();

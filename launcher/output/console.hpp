@@ -14,8 +14,10 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +47,11 @@ class Console {
   bool lost() const { return sink_.lost(); }
   // Everything accepted was written, or the sink was lost.
   bool drained() const { return sink_.lost() || sink_.buffer().empty(); }
+
+  const std::string& name() const { return name_; }
+  // Its reader let a deadline pass; given up until it takes something again.
+  void give_up() { given_up_at_ = sink_.taken(); }
+  bool given_up() const { return !drained() && given_up_at_ == sink_.taken(); }
 
   // Whether `writer` may pass more bytes now. If not, park() it: `resume` is called once, from the
   // event loop, when it is worth asking again.
@@ -95,6 +102,8 @@ class Console {
   bool status_shown_ = false;
   std::chrono::steady_clock::time_point status_last_;
 
+  std::string name_;
+  std::optional<std::uint64_t> given_up_at_;  // bytes it had taken
   ConsoleSink sink_;
 };
 

@@ -68,6 +68,7 @@ struct ConsoleSink::State : std::enable_shared_from_this<State> {
   Way way;
   bool terminal;
   bool lost = false;
+  std::uint64_t taken = 0;
   bool waiting = false;
   bool closed = false;  // the ConsoleSink is gone; handlers may still be queued
   OutBuffer buffer;
@@ -100,7 +101,8 @@ struct ConsoleSink::State : std::enable_shared_from_this<State> {
       const ssize_t n = write_some(buffer.pending());
       if (n < 0 && errno == EINTR) continue;
       if (n < 0 && errno != EAGAIN) return lose(errno);
-      if (n > 0) buffer.consume(static_cast<std::size_t>(n));
+      if (n > 0)
+        buffer.consume(static_cast<std::size_t>(n)), taken += static_cast<std::uint64_t>(n);
       // Taking less than asked means full, for a pipe and a terminal: asking again costs a call.
       const bool full = n <= 0 || (way == Way::non_blocking && static_cast<std::size_t>(n) < asked);
       if (full) return wait();
@@ -149,6 +151,7 @@ ConsoleSink::~ConsoleSink() {
 
 bool ConsoleSink::is_terminal() const { return state_->terminal; }
 bool ConsoleSink::lost() const { return state_->lost; }
+std::uint64_t ConsoleSink::taken() const { return state_->taken; }
 OutBuffer& ConsoleSink::buffer() { return state_->buffer; }
 const OutBuffer& ConsoleSink::buffer() const { return state_->buffer; }
 void ConsoleSink::flush() { state_->flush(); }

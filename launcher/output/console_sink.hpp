@@ -12,6 +12,7 @@
 #include "launcher/output/out_buffer.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -35,6 +36,8 @@ class ConsoleSink {
   bool is_terminal() const;
   // A write failed: what is appended from now on is thrown away by the next flush().
   bool lost() const;
+  // How many bytes the sink has taken so far.
+  std::uint64_t taken() const;
   OutBuffer& buffer();
   const OutBuffer& buffer() const;
   // Writes what the sink takes without waiting; the rest follows when it takes more.

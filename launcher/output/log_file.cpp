@@ -21,8 +21,15 @@ Result<LogFile> LogFile::open(const std::string& path) {
   std::error_code failure;
   std::filesystem::create_directories(directory, failure);
   if (failure) return Error{directory.string() + ": " + failure.message()};
-  os::ScopedFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644));
+  // O_NONBLOCK: what somebody put there may be a FIFO, whose reader nobody must wait for.
+  os::ScopedFd fd(::open(path.c_str(),
+                         O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644));
   if (!fd.valid()) return Error{path + ": " + std::strerror(errno)};
+  struct stat status {};
+  if (::fstat(fd.get(), &status) == 0 && S_ISFIFO(status.st_mode))
+    return Error{path + ": is a FIFO, not a file"};
+  // A worker may get it as its own output.
+  if (::fcntl(fd.get(), F_SETFL, O_APPEND) == -1) return Error{path + ": " + std::strerror(errno)};
   return LogFile(std::move(fd), path);
 }
 

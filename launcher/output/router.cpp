@@ -91,6 +91,8 @@ class Router::Impl {
   void end_generation(Clock::time_point deadline, std::function<void()> done) {
     done_ = std::move(done);
     for (const auto& source : sources_) source->hold(false);
+    // A reader that let the last deadline pass and has taken nothing since gets no other.
+    if (out_->given_up() || err_->given_up()) deadline = std::min(deadline, Clock::now());
     drain_timer_.expires_at(deadline);
     drain_timer_.async_wait([this, alive = alive_](const boost::system::error_code& cancelled) {
       if (!cancelled && *alive) drain_over();
@@ -240,9 +242,17 @@ class Router::Impl {
     if (!done_) return;
     const auto done =
         std::exchange(done_, nullptr);  // not from within: the loop below ends sources
+    bool unread = false;
+    for (Console* console : {out_.get(), err_.get()}) {
+      if (console->drained()) continue;
+      unread = true;
+      if (!console->given_up())
+        report_(console->name() + ": not read any more; what the workers wrote last is dropped");
+      console->give_up();
+    }
     std::string held;
     for (const auto& source : sources_) {
-      if (source->ended() || !source->finish_now()) continue;
+      if (source->ended() || !source->finish_now() || unread) continue;
       held += (held.empty() ? "" : ", ") + ("rank " + std::to_string(source->rank()) + "'s ") +
               name_of(source->stream());
     }

@@ -37,6 +37,31 @@ Finished Scene::run(const Words& flags, const Words& command) const {
   return finish(*this, launch);
 }
 
+void Scene::give_to(unsigned user) const {
+  std::filesystem::permissions(directory, std::filesystem::perms::others_exec,
+                               std::filesystem::perm_options::add);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+    if (chown(entry.path().c_str(), user, user) != 0) throw std::runtime_error("chown");
+  }
+  if (chown(directory.c_str(), user, user) != 0) throw std::runtime_error("chown");
+}
+
+Start as_nobody(Start start) {
+  const std::string id = std::to_string(kNobody);
+  start.argv = Words{"setpriv", "--reuid", id, "--regid", id, "--clear-groups"} + start.argv;
+  return start;
+}
+
+bool can_be_nobody() {
+  if (geteuid() == 0) {
+    Process tried(as_nobody({.argv = {"test", "-x", launcher_path(), "-a", "-x", DDP_TEST_HELPER},
+                             .env = {{"PATH", "/usr/bin:/bin"}}}));
+    if (tried.wait() == Status{.code = 0}) return true;
+  }
+  MESSAGE("an ordinary user cannot be played here");
+  return false;
+}
+
 Finished finish(const Scene& scene, Process& launch) {
   const Status status = launch.wait();
   scene.check_nothing_left(launch);
@@ -47,6 +72,10 @@ void Scene::check_nothing_left(const Process& launch) const {
   const std::string left = describe(launch.below());
   CHECK(left == "");
   check_no_file_left();
+  for (const char* root : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
+    const std::string group = std::string(root) + "/ddp-launch." + std::to_string(launch.pid());
+    CHECK_MESSAGE(!std::filesystem::exists(group), "left behind: " << group);
+  }
 }
 
 void Scene::check_no_file_left() const {

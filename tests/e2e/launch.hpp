@@ -45,6 +45,9 @@ class Scene {
   void check_nothing_left(const Process& launch) const;
   void check_no_file_left() const;
 
+  // Makes the scene another user's (as root).
+  void give_to(unsigned user) const;
+
   std::string path(const std::string& name) const { return (directory / name).string(); }
 
   std::filesystem::path directory;
@@ -53,6 +56,12 @@ class Scene {
 
 // Waits for the end and checks that nothing is left.
 Finished finish(const Scene& scene, Process& launch);
+
+// The same start as an ordinary user, who owns nothing and has no other process (as root).
+inline constexpr unsigned kNobody = 64321;
+Start as_nobody(Start start);
+// Says so where not: only root can become that user, who must be able to reach the programs.
+bool can_be_nobody();
 
 // Of the lines "[2] text", the texts of each rank in order. A line without a prefix goes to rank
 // -1.

@@ -1,6 +1,7 @@
 #include "tests/os/helper.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -68,6 +69,12 @@ void wait_children() {
 void no_core() {
   const rlimit none{0, 0};
   if (setrlimit(RLIMIT_CORE, &none) != 0) die_errno("RLIMIT_CORE");
+}
+
+// Real, effective and saved.
+void set_ids(unsigned id) {
+  if (setgroups(0, nullptr) != 0 && geteuid() == 0) die_errno("setgroups");
+  if (setresgid(id, id, id) != 0 || setresuid(id, id, id) != 0) die_errno("setresuid");
 }
 
 void print_directory() {
@@ -144,6 +151,10 @@ const std::map<std::string_view, Step>& steps() {
        }},
       // Files
       {"touch", [](Words& w, auto s) { append(expand(w.next(s)), ""); }},
+      {"remove",
+       [](Words& w, auto s) {
+         if (unlink(expand(w.next(s)).c_str()) != 0) die_errno("remove");
+       }},
       {"append",
        [](Words& w, auto s) {
          const auto path = expand(w.next(s));
@@ -162,6 +173,12 @@ const std::map<std::string_view, Step>& steps() {
        }},
       {"listen-master", [](Words&, auto) { listen_master(); }},
       {"no-core", [](Words&, auto) { no_core(); }},
+      {"set-ids", [](Words& w, auto s) { set_ids(static_cast<unsigned>(w.number(s))); }},
+      // Hostile
+      {"flood", [](Words&, auto) { flood(1); }},
+      {"eflood", [](Words&, auto) { flood(2); }},
+      {"flood-notify", [](Words& w, auto s) { flood_notifications(w.number(s)); }},
+      {"flee", [](Words&, auto) { flee(); }},
       // Choices
       {"on-rank",
        [](Words& w, auto s) {

@@ -20,13 +20,17 @@
 //             kill PID SIG (PID > 1)
 // Processes:  fork [ STEPS ] (the parent goes on once the child is ready: at `ready`, a step that
 //             waits, or its end) | ready | setsid | setpgid | exec PROGRAM [ ARGUMENTS ]
-// Files:      touch PATH | append PATH TEXT (a line) | close FD
+// Files:      touch PATH | remove PATH | append PATH TEXT (a line) | close FD
 // System:     notify TEXT (a datagram to NOTIFY_SOCKET; \n understood) | sync (BARRIER=1: waits
 // until
 //             the launcher has handled what was sent) | step N (X_DDP_STEP=N, then sync) |
 //             steps N M (each of them in turn) | listen-master (binds and
 // listens
-//             at MASTER_ADDR:MASTER_PORT) | no-core (no core files from here on)
+//             at MASTER_ADDR:MASTER_PORT) | no-core (no core files from here on) |
+//             set-ids N (user and group, real, effective and saved)
+// Hostile:    flood | eflood (lines, as fast as they are taken) | flood-notify N (datagrams of
+// every
+//             kind to NOTIFY_SOCKET, and a line after each N) | flee (fork and leave, for ever)
 // Choices:    on-rank R,R… [ STEPS ] | on-generation G,G… [ STEPS ] | repeat N [ STEPS ]
 // Time:       tick N MS [ STEPS ] (N times: the steps, where {TICK} counts them, then MS ms)
 #pragma once
@@ -76,6 +80,9 @@ void notify(const std::string& message);
 void sync();
 void step(long number);
 void listen_master();
+[[noreturn]] void flood(int fd);
+[[noreturn]] void flood_notifications(long round);
+[[noreturn]] void flee();
 void copy_stdin(bool show);
 void fork_child(const std::vector<std::string>& steps);
 void ready();  // also said by whatever waits

@@ -1,0 +1,155 @@
+#include "tests/e2e/containment_case.hpp"
+
+#include <signal.h>
+
+namespace ddp::test {
+namespace {
+
+constexpr std::chrono::milliseconds kGrace{200};
+
+const char* name_of(Phase phase) {
+  switch (phase) {
+    case Phase::spawning:
+      return "spawning";
+    case Phase::running:
+      return "running";
+    case Phase::tearing_down:
+      return "tearing down";
+    case Phase::backing_off:
+      return "backing off";
+    case Phase::between_generations:
+      return "between generations";
+  }
+  return "?";
+}
+
+const char* name_of(Strike strike) {
+  static constexpr const char* kNames[] = {"every rank exits 0",
+                                           "a rank exits 3",
+                                           "a rank killed",
+                                           "a rank's SIGSEGV",
+                                           "SIGTERM",
+                                           "SIGINT",
+                                           "SIGINT twice",
+                                           "SIGHUP",
+                                           "SIGQUIT",
+                                           "keeper killed",
+                                           "supervisor killed",
+                                           "Ctrl-C at a terminal",
+                                           "terminal hangs up",
+                                           "parent killed"};
+  return kNames[static_cast<int>(strike)];
+}
+
+Words program(const Case& one, const Scene& scene) {
+  Words steps{"no-core"};
+  if (one.phase == Phase::spawning) {
+    steps = steps + Words{"on-rank", "1", "[", "kill", "{PPID}", "STOP", "]"};
+  }
+  steps = steps + Words{"fork", "[", "setsid", "ignore", "TERM", "ignore", "HUP", "pause", "]"};
+  if (one.nproc <= 4) {
+    steps = steps + Words{"fork", "[",     "setsid", "fork", "[", "setsid", "ignore",
+                          "TERM", "pause", "]",      "exit", "0", "]"};
+  }
+  if (one.strike == Strike::exit_0) {
+    return helper(steps + Words{"print", "up {PID} {MASTER_PORT}", "wait-file", scene.path("go")});
+  }
+  const bool fails_by_itself =
+      one.phase == Phase::backing_off || one.phase == Phase::between_generations;
+  const bool hears = one.phase == Phase::tearing_down || one.strike == Strike::interrupt_twice;
+  if (hears) {
+    steps = steps +
+            Words{"on-rank", "2", "[", "on-signal", "TERM", "[", "print", "told", "]", "]"} +
+            Words{"on-rank", "3", "[", "ignore", "TERM", "]"};
+  }
+  steps = steps + Words{"on-rank", "0", "[", "listen-master", "]"} +
+          Words{"on-rank", "1", "[", "ignore", "TERM", "]", "print", "up {PID} {MASTER_PORT}"};
+  if (fails_by_itself) {
+    steps = steps + Words{"on-rank", "0", "[", "exit", "3", "]"};
+  } else {
+    steps = steps + Words{"on-rank", "2", "[", "stop", "]"} +
+            Words{"on-rank", "3", "[", "close", "1", "close", "2", "]"} +
+            Words{"on-rank", "0", "[", "wait-file", scene.path("go"), "exit", "3", "]"};
+  }
+  return helper(steps + Words{"pause"});
+}
+
+Words flags(const Case& one) {
+  Words flags{"--nproc", std::to_string(one.nproc), "--shutdown-timeout",
+              std::to_string(grace_of(one).count()) + "ms"};
+  if (one.strike == Strike::interrupt_twice) flags.back() = "10000";
+  if (one.phase == Phase::backing_off) {
+    flags = flags + Words{"--max-restarts", "9", "--backoff", "1h", "--max-backoff", "1h"};
+  } else if (one.phase == Phase::between_generations) {
+    flags = flags + Words{"--max-restarts", "1000000"} + kRestartAtOnce;
+  }
+  return flags;
+}
+
+}  // namespace
+
+std::string to_string(const Case& one) {
+  return std::string(name_of(one.phase)) + ", " + name_of(one.strike) +
+         ", N=" + std::to_string(one.nproc);
+}
+
+bool at_terminal(Strike strike) {
+  return strike == Strike::ctrl_c || strike == Strike::terminal_gone;
+}
+
+// Of the launcher, for a strike that stops it.
+int stop_signal(Strike strike) {
+  switch (strike) {
+    case Strike::term:
+      return SIGTERM;
+    case Strike::interrupt:
+    case Strike::interrupt_twice:
+    case Strike::ctrl_c:
+      return SIGINT;
+    case Strike::hangup:
+    case Strike::terminal_gone:
+      return SIGHUP;
+    case Strike::quit:
+      return SIGQUIT;
+    default:
+      return 0;
+  }
+}
+
+std::set<int> expected_codes(const Case& one) {
+  if (one.strike == Strike::keeper_killed || one.strike == Strike::parent_killed) return {kNoCode};
+  if (one.strike == Strike::supervisor_killed) return {70};
+  // The first failure stays the cause, whatever comes during its teardown.
+  if (one.phase == Phase::tearing_down) return {3};
+  if (one.phase == Phase::between_generations) return {3, 128 + stop_signal(one.strike)};
+  switch (one.strike) {
+    case Strike::exit_0:
+      return {0};
+    case Strike::exit_3:
+      return {3};
+    case Strike::rank_killed:
+      return {128 + SIGKILL};
+    case Strike::rank_segv:
+      return {128 + SIGSEGV};
+    default:
+      return {128 + stop_signal(one.strike)};
+  }
+}
+
+std::chrono::milliseconds grace_of(const Case& one) {
+  return one.phase == Phase::between_generations ? std::chrono::milliseconds(0) : kGrace;
+}
+
+Start start_of(const Case& one, const Scene& scene) {
+  Start start = scene.start(flags(one), program(one, scene));
+  start.env["NO_COLOR"] = "1";
+  if (at_terminal(one.strike)) start.stdio = Stdio::terminal;
+  if (one.strike == Strike::parent_killed) {
+    const Words command(start.argv.begin() + 1, start.argv.end());
+    start.argv = helper(Words{"fork", "[", "exec", start.argv.front(), "["} + command +
+                        Words{"]", "]", "pause"});
+  }
+  return start;
+}
+
+}  // namespace ddp::test

@@ -1,0 +1,91 @@
+// Each mechanism of containment switched off: the leak it prevents must be seen, or the tests that
+// find none prove nothing.
+#include "tests/e2e/launch.hpp"
+
+#include <sched.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+using namespace ddp::test;
+
+namespace {
+
+// Every rank has a daemon: forked twice, in a session of its own. It holds no pipe, since the
+// launcher would wait for the end of those.
+Words with_daemon(const Words& steps) {
+  return helper(Words{"fork", "[", "setsid", "fork", "[", "setsid", "ignore", "TERM", "close", "1",
+                      "close", "2", "pause", "]", "exit", "0", "]"} +
+                steps);
+}
+
+struct Launch {
+  explicit Launch(const std::string& off)
+      : process([&] {
+          scene.env["DDP_LAUNCH_TEST_OFF"] = off;
+          return scene.launch({"--nproc", "2"}, with_daemon({"print", "up {PID}", "pause"}));
+        }()) {
+    for (int i = 0; i < 2; ++i) {
+      const std::string line = process.until("up ");
+      workers.push_back(std::stoi(line.substr(line.find("up ") + 3)));
+    }
+  }
+  Scene scene;
+  std::vector<int> workers;
+  Process process;
+};
+
+int living(const std::vector<ProcessInfo>& processes) {
+  return static_cast<int>(std::count_if(processes.begin(), processes.end(),
+                                        [](const auto& process) { return process.state != 'Z'; }));
+}
+
+// How many daemons outlive a launch that is told to end.
+int daemons_left(const std::string& off) {
+  Launch launch(off);
+  launch.process.send_signal(SIGTERM);
+  CHECK(launch.process.wait_exit() == Status{.code = 143});
+  return living(launch.process.below());
+}
+
+// Whether a worker lives on when the supervisor is killed and the keeper can do nothing.
+bool worker_outlives_supervisor(const std::string& off) {
+  Launch launch(off);
+  const int supervisor = supervisor_pid(launch.process);
+  launch.process.send_signal(SIGSTOP);
+  launch.process.wait_stopped();
+  kill(supervisor, SIGKILL);
+  CHECK(wait_gone(supervisor, Deadline()));
+  // The death signal is sent before the supervisor is seen dead; what it kills still has to end.
+  const bool lives =
+      off.empty() ? !wait_gone(launch.workers[0], Deadline())
+                  : status_field(launch.workers[0], "State") == "S (sleeping)" &&
+                        status_field(launch.workers[0], "SigPnd").find('1') == std::string::npos;
+  launch.process.send_signal(SIGCONT);
+  CHECK(launch.process.wait_exit() == Status{.code = 70});
+  CHECK(launch.process.below().empty());
+  return lives;
+}
+
+}  // namespace
+
+TEST_CASE("with every mechanism no daemon is left") { CHECK(daemons_left("") == 0); }
+
+TEST_CASE("without subreaper and cgroup a daemon escapes") {
+  CHECK(daemons_left("subreaper,cgroup") == 2);
+}
+
+TEST_CASE("either of the two alone lets none escape") {
+  CHECK(daemons_left("cgroup") == 0);
+  if (std::filesystem::exists("/sys/fs/cgroup/unified/cgroup.procs") && geteuid() == 0) {
+    CHECK(daemons_left("subreaper") == 0);
+  } else {
+    MESSAGE("no writable cgroup v2 here: only the subreaper was tried");
+  }
+}
+
+TEST_CASE("a worker dies with the supervisor, and without its death signal it does not") {
+  CHECK_FALSE(worker_outlives_supervisor(""));
+  CHECK(worker_outlives_supervisor("death-signal"));
+}

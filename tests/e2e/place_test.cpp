@@ -1,0 +1,199 @@
+// Where the launcher runs: as nobody, as PID 1 of a container, as a job of an interactive shell.
+#include "tests/e2e/launch.hpp"
+
+#include <sched.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+using namespace ddp::test;
+
+namespace {
+
+Words with_loader(const Words& steps) {
+  return helper(Words{"fork", "[", "setsid", "ignore", "TERM", "pause", "]"} + steps);
+}
+
+Start in_container(const Scene& scene, const Words& flags, const Words& command) {
+  Start start = scene.start(flags, command);
+  start.argv = Words{"unshare", "--pid", "--fork", "--mount-proc"} + start.argv;
+  return start;
+}
+
+// The one child.
+int child_of(int pid) {
+  for (const auto& process : descendants(pid)) {
+    if (process.parent == pid) return process.pid;
+  }
+  throw std::runtime_error("no child of " + std::to_string(pid));
+}
+
+bool can_make_containers() {
+  if (geteuid() == 0) {
+    Process tried({.argv = {"unshare", "--pid", "--fork", "--mount-proc", "true"},
+                   .env = {{"PATH", "/usr/bin:/bin:/usr/sbin"}}});
+    if (tried.wait() == Status{.code = 0}) return true;
+  }
+  MESSAGE("no PID namespace can be made here");
+  return false;
+}
+
+bool is_zombie_or_there(int pid) { return status_field(pid, "State") != ""; }
+
+}  // namespace
+
+TEST_CASE("an ordinary user's launch leaves nothing either") {
+  if (!can_be_nobody()) return;
+  for (const bool kill_supervisor : {false, true}) {
+    const Scene scene;
+    scene.give_to(kNobody);
+    Process launch(as_nobody(scene.start({"--nproc", "3"}, with_loader({"print", "up", "pause"}))));
+    for (int i = 0; i < 3; ++i) launch.until("up");
+    if (kill_supervisor) {
+      kill(supervisor_pid(launch), SIGKILL);
+    } else {
+      launch.send_signal(SIGTERM);
+    }
+    CHECK(finish(scene, launch).status == Status{.code = kill_supervisor ? 70 : 143});
+    CHECK(descendants(getpid()).empty());
+  }
+}
+
+TEST_CASE("as PID 1 the launcher hears what the kernel lets an init ignore") {
+  if (!can_make_containers()) return;
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) {
+    CAPTURE(signal);
+    const Scene scene;
+    Process container(
+        in_container(scene, {"--nproc", "2"}, with_loader({"print", "up {PPID}", "pause"})));
+    for (int i = 0; i < 2; ++i) container.until("up 2");  // keeper 1, supervisor 2
+    kill(child_of(container.pid()), signal);
+    CHECK(finish(scene, container).status == Status{.code = 128 + signal});
+  }
+}
+
+TEST_CASE("as PID 1 it outlives Ctrl-Z, which the kernel denies an init") {
+  if (!can_make_containers()) return;
+  const Scene scene;
+  Process container(in_container(scene, {"--nproc", "2"},
+                                 with_loader({"print", "up", "wait-file", scene.path("go")})));
+  for (int i = 0; i < 2; ++i) container.until("up");
+  kill(child_of(container.pid()), SIGTSTP);
+  write_file(scene.path("go"), "");
+  CHECK(finish(scene, container).status == Status{.code = 0});
+}
+
+TEST_CASE("as PID 1 it survives its supervisor, and tells") {
+  if (!can_make_containers()) return;
+  const Scene scene;
+  Process container(in_container(scene, {"--nproc", "2"}, with_loader({"print", "up", "pause"})));
+  for (int i = 0; i < 2; ++i) container.until("up");
+  kill(child_of(child_of(container.pid())), SIGKILL);
+  CHECK(finish(scene, container).status == Status{.code = 70});
+}
+
+TEST_CASE("as PID 1 it reaps the orphans of others") {
+  if (!can_make_containers()) return;
+  const Scene scene;
+  Process container(in_container(scene, {"--nproc", "1"}, helper({"print", "up", "pause"})));
+  container.until("up");
+  const int keeper = child_of(container.pid());
+  // Somebody else enters the container, as `docker exec` does, and leaves an orphan.
+  Process other({.argv = Words{"nsenter", "--pid", "--target", std::to_string(keeper), "--"} +
+                         helper({"fork", "[", "print", "orphan", "wait-file", scene.path("go"), "]",
+                                 "exit", "0"}),
+                 .env = scene.env});
+  other.until("orphan");
+  CHECK(other.wait_exit() == Status{.code = 0});
+  const auto below = descendants(keeper);
+  const auto orphan = std::find_if(below.begin(), below.end(), [&](const auto& process) {
+    return process.parent == keeper && process.name == "ddp-test-helper";
+  });
+  REQUIRE(orphan != below.end());
+  write_file(scene.path("go"), "");
+  const Deadline deadline;
+  while (is_zombie_or_there(orphan->pid) && !deadline.passed()) sched_yield();
+  CHECK_FALSE(is_zombie_or_there(orphan->pid));
+  kill(keeper, SIGTERM);
+  CHECK(finish(scene, container).status == Status{.code = 143});
+}
+
+TEST_CASE("a job of an interactive shell: Ctrl-Z, fg, Ctrl-Z, kill %1") {
+  Scene scene;
+  scene.env["PS1"] = "ready> ";
+  scene.env["TERM"] = "dumb";
+  scene.env["NO_COLOR"] = "1";
+  Start start{.argv = {"/bin/bash", "--norc", "--noprofile", "--noediting", "-i"},
+              .env = scene.env};
+  start.stdio = Stdio::terminal;
+  Process shell(std::move(start));
+  std::string command = launcher_path() + " --nproc 2 --";
+  for (const auto& word : with_loader({"print", "up{RANK}", "pause"})) command += " " + word;
+  shell.send(command + "\n");
+  for (int i = 0; i < 2; ++i) shell.until("] up");
+
+  const auto all_stopped = [&] {
+    const Deadline deadline;
+    int stopped = 0;
+    for (const auto& process : descendants(shell.pid())) {
+      // Not the data loaders, which left their workers' groups.
+      if (process.parent != shell.pid() && descendants(process.pid).empty()) continue;
+      while (status_field(process.pid, "State") != "T (stopped)" && !deadline.passed())
+        sched_yield();
+      stopped += status_field(process.pid, "State") == "T (stopped)";
+    }
+    return stopped;
+  };
+  for (int round = 0; round < 2; ++round) {
+    shell.send("\x1a");
+    shell.until("Stopped");
+    CHECK(all_stopped() == 2 + 2);  // keeper, supervisor, workers
+    if (round == 0) {
+      shell.send("fg\n");
+      const Deadline deadline;
+      const int keeper = child_of(shell.pid());
+      while (status_field(keeper, "State") != "S (sleeping)" && !deadline.passed()) sched_yield();
+    }
+  }
+  const int keeper = child_of(shell.pid());
+  shell.send("kill %1\n");
+  CHECK(wait_gone(keeper, Deadline()));
+  shell.send("\n");
+  shell.until("Exit 143");
+  CHECK(descendants(shell.pid()).empty());
+  shell.send("exit 0\n");
+  shell.wait();
+  shell.wait_nothing_left();
+  scene.check_no_file_left();
+}
+
+TEST_CASE("children of a script that becomes the launcher by exec are not the launcher's to kill") {
+  const Scene scene;
+  auto start = scene.start({"--nproc", "1"}, helper({"print", "up", "exit", "3"}));
+  start.argv =
+      Words{"/bin/sh", "-c", std::string(DDP_TEST_HELPER) + " pause >&2 & exec \"$@\"", "sh"} +
+      start.argv;
+  Process launch(std::move(start));
+  launch.until("up");
+  CHECK(launch.wait_exit() == Status{.code = 3});
+  const auto left = launch.below();
+  REQUIRE(left.size() == 1);
+  kill(left.front().pid, SIGKILL);
+  finish(scene, launch);
+  launch.wait_nothing_left();
+}
+
+TEST_CASE("a process that forks and leaves faster than it can be killed one by one") {
+  for (const char* off : {"", "cgroup"}) {
+    CAPTURE(off);
+    Scene scene;
+    scene.env["DDP_LAUNCH_TEST_OFF"] = off;
+    Process launch = scene.launch(
+        {"--nproc", "2"}, helper({"fork", "[", "setsid", "flee", "]", "print", "up", "pause"}));
+    for (int i = 0; i < 2; ++i) launch.until("up");
+    launch.send_signal(SIGTERM);
+    CHECK(finish(scene, launch).status == Status{.code = 143});
+    CHECK(descendants(getpid()).empty());
+  }
+}
