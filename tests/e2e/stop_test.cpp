@@ -155,6 +155,16 @@ TEST_CASE("the group ends with the launcher's parent") {
   scene.check_no_file_left();
 }
 
+TEST_CASE("a script's background job, started with SIGINT ignored, hears it all the same") {
+  const Scene scene;
+  auto start = scene.start({"--nproc", "2"}, with_loader({"print", "up", "pause"}));
+  start.ignored = {SIGINT, SIGQUIT};
+  Process launch(std::move(start));
+  until_each(launch, "up", 2);
+  launch.send_signal(SIGINT);
+  CHECK(finish(scene, launch).status == Status{.code = 130});
+}
+
 TEST_CASE("under nohup it outlives its parent") {
   const Scene scene;
   auto start =
