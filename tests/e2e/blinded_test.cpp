@@ -21,7 +21,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr double kSeenMs = 10;
+#ifdef __SANITIZE_ADDRESS__
+constexpr long kGrowthKib = 512 * 1024;  // what is freed stays in its quarantine, 256 MiB of it
+#else
 constexpr long kGrowthKib = 8192;
+#endif
 
 // 10 ms for a machine that has nothing else to do.
 double bound_ms() {

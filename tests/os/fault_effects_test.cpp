@@ -86,7 +86,9 @@ TEST_CASE("kill and signal reach the process, and it alone") {
   // A child of the struck process lives on: clearing up after it is what is being tested.
   const auto seen = see("exit 0", Kind::kill, {}, Then::apply);
   CHECK(seen.said.empty());
-  Shell shell = test::start_shell("(read line; echo alive) & echo ready; exec sleep 60 <&-");
+  // By number: a shell gives what runs in the background /dev/null for its standard input.
+  Shell shell = test::start_shell(
+      "exec 3<&0; (read line <&3; echo alive) & echo ready; exec sleep 60 <&- 3<&-");
   REQUIRE(test::read_line(shell.out.get()) == "ready");
   os::FaultEffects effects;
   CHECK(effects.apply(Kind::kill, {}, shell.pid) == "");
