@@ -1,15 +1,11 @@
 #include "launcher/config_file.hpp"
 
+#include "launcher/text_file.hpp"
 #include "launcher/toml_text.hpp"
 
 #include <toml++/toml.h>
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <charconv>
-#include <cstring>
 
 namespace ddp {
 namespace {
@@ -156,23 +152,9 @@ Result<ConfigFile> read_config_file(const std::string& path) {
   const auto refused = [&](const std::string& why) {
     return Error{"--config is '" + path + "': expected a readable TOML file: " + why};
   };
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO must not wait
-  if (fd < 0) return refused(std::strerror(errno));
-  std::string text;
-  char bytes[16384];
-  ssize_t count = 0;
-  int failure = 0;
-  while (text.size() <= kLargestFile) {
-    count = ::read(fd, bytes, sizeof bytes);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) break;
-    text.append(bytes, static_cast<std::size_t>(count));
-  }
-  if (count < 0) failure = errno;
-  ::close(fd);
-  if (failure != 0) return refused(std::strerror(failure));
-  if (text.size() > kLargestFile) return refused("it is larger than 1 MiB");
-  return parse_config(text, path);
+  const auto text = read_text_file(path, kLargestFile);
+  if (!text) return refused(text.error());
+  return parse_config(*text, path);
 }
 
 }  // namespace ddp

@@ -1,21 +1,19 @@
 #include "launcher/fault_plan_file.hpp"
 
 #include "common/parse.hpp"
+#include "launcher/text_file.hpp"
 #include "launcher/toml_text.hpp"
 
 #include <toml++/toml.h>
 
-#include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <limits>
-#include <sstream>
 
 namespace ddp {
 namespace {
 
+constexpr std::size_t kLargestFile = std::size_t{1} << 20;
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 
 // Reads one file; the first thing that is wrong ends it.
@@ -169,6 +167,10 @@ class Reader {
     if (std::int64_t rank = 0; integer(table, "rank", 0, most, rank))
       cause.rank = static_cast<int>(rank);
     text(table, "by", cause.by);
+    if (!cause.by.empty() && !core::is_cause_name(cause.by))
+      return refuse(*table.get("by"),
+                    "'by': expected a signal such as SIGKILL, exit 0 to exit 255, out of memory, "
+                    "not started, early exit or hang");
     into.root_causes.push_back(std::move(cause));
   }
 
@@ -264,11 +266,9 @@ Result<core::FaultPlan> parse_fault_plan(std::string_view text, const std::strin
 }
 
 Result<core::FaultPlan> read_fault_plan(const std::string& path, int world_size) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (file) text << file.rdbuf();
-  if (!file) return Error{path + ": " + std::strerror(errno)};
-  return parse_fault_plan(text.str(), path, world_size);
+  const auto text = read_text_file(path, kLargestFile);
+  if (!text) return Error{path + ": " + text.error()};
+  return parse_fault_plan(*text, path, world_size);
 }
 
 }  // namespace ddp

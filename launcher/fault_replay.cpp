@@ -1,14 +1,17 @@
 #include "launcher/fault_replay.hpp"
 
+#include "launcher/text_file.hpp"
+
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <sstream>
-
 namespace ddp {
+namespace {
+
+// The events of a run with a million faults.
+constexpr std::size_t kLargestFile = std::size_t{256} << 20;
+
+}  // namespace
 
 Result<core::FaultPlan> parse_replay(std::string_view text, const std::string& path,
                                      int world_size) {
@@ -45,11 +48,9 @@ Result<core::FaultPlan> parse_replay(std::string_view text, const std::string& p
 }
 
 Result<core::FaultPlan> read_replay(const std::string& path, int world_size) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (file) text << file.rdbuf();
-  if (!file) return Error{path + ": " + std::strerror(errno)};
-  return parse_replay(text.str(), path, world_size);
+  const auto text = read_text_file(path, kLargestFile);
+  if (!text) return Error{path + ": " + text.error()};
+  return parse_replay(*text, path, world_size);
 }
 
 }  // namespace ddp

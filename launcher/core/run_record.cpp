@@ -1,6 +1,7 @@
 #include "launcher/core/run_record.hpp"
 
 #include "common/overloaded.hpp"
+#include "common/parse.hpp"
 #include "common/signal_name.hpp"
 
 #include <algorithm>
@@ -155,6 +156,13 @@ std::string cause_name(const Cause& cause) {
                         [](const Hung&) -> std::string { return "hang"; },
                     },
                     cause);
+}
+
+bool is_cause_name(std::string_view name) {
+  constexpr std::string_view kExit = "exit ";
+  if (name.starts_with(kExit)) return bool(parse_integer("", name.substr(kExit.size()), 0, 255));
+  if (name.starts_with("SIG")) return parse_signal(name).has_value();
+  return name == "out of memory" || name == "not started" || name == "early exit" || name == "hang";
 }
 
 }  // namespace ddp::core

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ddp::core {
@@ -81,5 +82,7 @@ std::vector<Incident> incidents(const RunRecord& record);
 // "SIGKILL", "exit 3", "out of memory", "not started", "early exit", "hang": the words in which a
 // plan names a root cause.
 std::string cause_name(const Cause& cause);
+// Whether cause_name() could have said this.
+bool is_cause_name(std::string_view name);
 
 }  // namespace ddp::core

@@ -117,6 +117,7 @@ TEST_CASE("what is wrong in a plan is told with file, line and column") {
   CHECK(starts(refusal("[expect]\nrestart = 1"), "p.toml:2:11: 'restart': [expect] takes exit"));
   CHECK(starts(refusal("[expect]\ndetected_within = \"soon\""), "p.toml:2:19: detected_within"));
   CHECK(starts(refusal("[expect]\nroot_cause = 3"), "p.toml:2:14: 'root_cause': expected {"));
+  CHECK(starts(refusal("[expect]\nroot_cause = {by = \"SIGFOO\"}"), "p.toml:2:20: 'by': expected"));
   CHECK(starts(refusal("[expect]\nroot_cause = {rank = 4}"), "p.toml:2:22: 'rank': expected"));
   CHECK(starts(refusal("[launch]\ncommand = \"x\""), "p.toml:2:11: 'command': expected an array"));
   CHECK(starts(refusal("expect = 3"), "p.toml:1:10: 'expect': expected a table"));
@@ -153,6 +154,13 @@ TEST_CASE("what cannot be replayed is told with its line") {
         "e.jsonl:1: a fault_injected event without \"replay\"");
   CHECK(starts(refused("{\"event\":\"fault_injected\",\"replay\":\"kill@rank=2\"}\n"),
                "e.jsonl:1: 'kill@rank=2': column 11: '2': expected ranks from 0 to 1"));
+}
+
+TEST_CASE("what is no file is refused: a directory, a device without an end") {
+  CHECK(read_fault_plan("/dev/zero", 4).error() == "/dev/zero: it is not a regular file");
+  CHECK(read_fault_plan("/", 4).error() == "/: it is not a regular file");
+  CHECK(read_replay("/dev/zero", 4).error() == "/dev/zero: it is not a regular file");
+  CHECK(read_replay("/nonexistent", 4).error() == "/nonexistent: No such file or directory");
 }
 
 TEST_CASE("JUnit XML counts, and escapes whatever a text holds") {
@@ -194,5 +202,18 @@ TEST_CASE("a file is written whole or not at all") {
   std::getline(file, text);
   CHECK(text == "two");
   CHECK(std::distance(std::filesystem::directory_iterator(dir), {}) == 1);
+
+  // A link stays a link, a device a device.
+  const std::filesystem::path link = dir / "link.xml";
+  std::filesystem::create_symlink("x.xml", link);
+  CHECK(write_whole_file(link, "three").empty());
+  CHECK(std::filesystem::is_symlink(link));
+  std::ifstream again(path);
+  std::getline(again, text);
+  CHECK(text == "three");
+  const std::filesystem::path full = dir / "full.xml";
+  std::filesystem::create_symlink("/dev/full", full);
+  CHECK(write_whole_file(full, "four") == full.string() + ": No space left on device");
+  CHECK(std::filesystem::is_character_file("/dev/full"));
   std::filesystem::remove_all(dir);
 }

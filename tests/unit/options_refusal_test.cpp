@@ -106,7 +106,8 @@ TEST_CASE("every refusal is one line: the flag, its value, what is allowed") {
       {{"--dry-run", "--dry-run"}, "--dry-run is given twice"},
       {{"--config", "/nowhere/run.toml"},
        "--config is '/nowhere/run.toml': expected a readable TOML file: No such file or directory"},
-      {{"--config", "/"}, "--config is '/': expected a readable TOML file: Is a directory"},
+      {{"--config", "/"},
+       "--config is '/': expected a readable TOML file: it is not a regular file"},
   };
   for (const auto& [words, line] : cases) CHECK(machine.refused(words) == line);
 }
