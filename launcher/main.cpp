@@ -99,11 +99,11 @@ int main(int argc, char** argv) {
   }
   const os::Place place{*run_dir, os::Cgroup::make_leaf()};
   const auto began = std::chrono::steady_clock::now();
-  const int code = os::keep(place, [&](os::ScopedFd from_keeper) {
+  const os::Kept kept = os::keep(place, [&](os::ScopedFd from_keeper) {
     return supervise(options, place, std::move(from_keeper));
   });
   // A supervisor that ran to its end has judged the run itself.
-  const bool judged =
-      code != core::kLauncherFault || (!options.plan.expect && options.junit.empty());
-  return judged ? code : judge_without_supervisor(options, code, began);
+  const bool asked = options.plan.expect || !options.junit.empty();
+  return kept.supervisor_died && asked ? judge_without_supervisor(options, kept.exit_code, began)
+                                       : kept.exit_code;
 }

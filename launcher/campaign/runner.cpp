@@ -320,9 +320,11 @@ int run(const Campaign& campaign) {
   const RunnerConfig config{own_program(), *base, !campaign.log_dir.empty()};
   const os::Place place{
       .run_dir = config.keep ? "" : config.dir, .cgroup = {}, .patience = kPatience};
-  return os::keep(place, [&](os::ScopedFd from_keeper) {
-    return Runner(campaign, config, std::move(from_keeper)).run();
-  });
+  return os::keep(place,
+                  [&](os::ScopedFd from_keeper) {
+                    return Runner(campaign, config, std::move(from_keeper)).run();
+                  })
+      .exit_code;
 }
 
 }  // namespace ddp::campaign

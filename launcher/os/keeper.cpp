@@ -170,13 +170,13 @@ int exit_code_after(const siginfo_t& end) {
 
 }  // namespace
 
-int keep(const Place& place, const std::function<int(ScopedFd signals)>& supervise) {
+Kept keep(const Place& place, const std::function<int(ScopedFd signals)>& supervise) {
   const std::vector<int> not_ours = own_children();
   int ends[2];
   if (!become_subreaper() || ::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1) {
     complain("cannot set up the supervisor: " + reason());
     clear(place);
-    return core::kSystemRefused;
+    return {core::kSystemRefused};
   }
   ScopedFd read_end(ends[0]);
   ScopedFd write_end(ends[1]);
@@ -185,7 +185,7 @@ int keep(const Place& place, const std::function<int(ScopedFd signals)>& supervi
   if (pid == -1) {
     complain("cannot start the supervisor: " + reason());
     clear(place);
-    return core::kSystemRefused;
+    return {core::kSystemRefused};
   }
   if (pid == 0) {
     write_end.reset();
@@ -214,15 +214,15 @@ int keep(const Place& place, const std::function<int(ScopedFd signals)>& supervi
   const auto survivors =
       kill_and_reap_all(given_up ? std::chrono::milliseconds(0) : final_wait(), not_ours);
   clear(place);
-  int code = exit_code_after(end);
-  if (given_up) return code;
+  Kept kept{exit_code_after(end), end.si_code != CLD_EXITED};
+  if (given_up) return kept;
   for (const auto& survivor : survivors) {
     complain("pid " + std::to_string(survivor.pid) + " (" + survivor.command +
              ") could not be killed: state " + survivor.state +
              (survivor.wait_channel.empty() ? "" : ", waiting in " + survivor.wait_channel));
-    code = core::kUnkillable;
+    kept.exit_code = core::kUnkillable;
   }
-  return code;
+  return kept;
 }
 
 }  // namespace ddp::os

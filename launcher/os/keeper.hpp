@@ -34,9 +34,15 @@ struct Place {
   std::chrono::milliseconds patience{0};
 };
 
-// Runs `supervise` in a forked child and returns, in the keeper, the exit code of the launch; in
+// What the keeper saw of a launch.
+struct Kept {
+  int exit_code = 0;
+  bool supervisor_died = false;  // killed: it has said nothing at its end
+};
+
+// Runs `supervise` in a forked child and returns, in the keeper, the end of the launch; in
 // the child it does not return. `supervise` gets the read end of the signal pipe. Call before any
 // thread exists, after take_over_signals().
-int keep(const Place& place, const std::function<int(ScopedFd signals)>& supervise);
+Kept keep(const Place& place, const std::function<int(ScopedFd signals)>& supervise);
 
 }  // namespace ddp::os

@@ -175,3 +175,13 @@ TEST_CASE("a failure is told with what it cost, with or without a plan") {
   CHECK(row.ends_with(" 2"));
   CHECK(scene.run({}, helper({"exit", "0"})).err == "");
 }
+
+TEST_CASE(
+    "a rank that exits with the launcher's own code for a fault of its own is judged like any") {
+  const Scene scene;
+  const auto run =
+      scene.run({"--nproc", "1", "--junit", scene.path("run.xml")}, helper({"exit", "70"}));
+  CHECK(run.status == Status{.code = 70});
+  CHECK(contains(run.err, "failures, each time counted"));
+  CHECK(contains(read_file(scene.path("run.xml")), "<system-out>"));
+}
