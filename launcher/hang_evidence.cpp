@@ -107,8 +107,11 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
     look(after_, 0, [this] {
       const auto& subjects = plan_.subjects;
       std::vector<core::ProcessPicture> pictures;
-      for (std::size_t i = 0; i < subjects.size(); ++i)
-        pictures.push_back(core::picture_of(before_[i], after_[i]));
+      for (std::size_t i = 0; i < subjects.size(); ++i) {
+        // Of one that was never started, or had ended before, there is none.
+        pictures.push_back(subjects[i].pid > 0 ? core::picture_of(before_[i], after_[i])
+                                               : core::ProcessPicture{});
+      }
       suspect_ = handlers_.seen(pictures);
       for (std::size_t i = 0; i < subjects.size(); ++i) {
         if (subjects[i].pid > 0) keep_look(i, pictures[i]);

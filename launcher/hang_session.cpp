@@ -24,6 +24,8 @@ using Clock = std::chrono::steady_clock;
 // the news is heard first.
 constexpr auto kHearFirst = std::chrono::milliseconds(20);
 
+// Whatever the command wrote: so much of it is looked through.
+constexpr std::size_t kStackBytes = std::size_t{64} << 10;
 constexpr std::size_t kStackLines = 20;
 
 }  // namespace
@@ -130,7 +132,8 @@ class HangSession::Impl {
   void tell_evidence(std::optional<core::LocalRank> blamed) {
     std::vector<std::string> stack;
     if (blamed) {
-      const auto output = os::read_file(dir(generation_, std::to_string(*blamed)) + "/on-hang.log");
+      const auto output =
+          os::read_file(dir(generation_, std::to_string(*blamed)) + "/on-hang.log", kStackBytes);
       stack = first_stack(output.value_or(""), kStackLines);
     }
     const bool kept = !around_.options.log_dir.empty();

@@ -162,6 +162,11 @@ void Narrator::processes_gone(core::Generation generation, std::size_t survivors
                 {{"gen", std::int64_t{generation}}, {"survivors", number(survivors)}});
 }
 
+void Narrator::time_up() {
+  events_.write(Clock::now(), "time_up", {});
+  router_.notice("ddp-launch: the time of the run (--timeout) was up while it waited to restart\n");
+}
+
 void Narrator::generation_over(const core::GenerationOver& over, const std::string& injected) {
   const auto rank = over.verdict.cause ? core::blamed_rank(*over.verdict.cause) : std::nullopt;
   events_.write(Clock::now(), "generation_ended",

@@ -48,6 +48,7 @@ class Narrator {
   void teardown_escalated(core::Generation generation, const core::TeardownEscalated& escalated);
   void processes_gone(core::Generation generation, std::size_t survivors);
   // The verdict, for the reader in a hurry; `injected` is the fault behind it, if one is.
+  void time_up();
   void generation_over(const core::GenerationOver& over, const std::string& injected);
   void run_finished(int exit_code);
 

@@ -302,6 +302,8 @@ class Supervisor {
     narrator_.teardown_escalated(group_.generation(), escalated);
   }
 
+  void carry_out(const core::TimeUp&) { narrator_.time_up(); }
+
   void carry_out(const core::GenerationOver& over) {
     faults_.generation_over(over.verdict);
     narrator_.generation_over(over, faults_.behind_last_failure());

@@ -57,6 +57,8 @@ struct TeardownEscalated {  // SIGKILL goes to those named
   std::vector<LocalRank> waiting_for;
   bool by_request = false;  // a second stop request; otherwise the grace period is over
 };
+// --timeout passed while the group waited to restart: it will not.
+struct TimeUp {};
 struct GenerationOver {
   Verdict verdict;
   std::optional<RestartDecision> decision;  // none: the run succeeded
@@ -65,8 +67,9 @@ struct Finish {
   int exit_code = 0;
 };
 
-using Action = std::variant<BeginGeneration, SpawnWorker, SignalWorker, TakeEvidence, EndGeneration,
-                            GroupRunning, TeardownBegan, TeardownEscalated, GenerationOver, Finish>;
+using Action =
+    std::variant<BeginGeneration, SpawnWorker, SignalWorker, TakeEvidence, EndGeneration,
+                 GroupRunning, TeardownBegan, TeardownEscalated, TimeUp, GenerationOver, Finish>;
 using Actions = std::vector<Action>;
 
 }  // namespace ddp::core

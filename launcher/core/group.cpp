@@ -144,6 +144,7 @@ void Group::hang_detected(const Hang& hang, TimePoint now, Actions& actions) {
     actions.push_back(TakeEvidence{verdict_.generation, hang, *deadline_});
   } else if (phase_ == Phase::backing_off && out_of_time_) {
     // The last failure has been reported; what ends the run is its time.
+    actions.push_back(TimeUp{});
     finish(kHung, actions);
   }
 }

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
@@ -53,18 +54,19 @@ std::vector<int> scan_for_children_of(int parent) {
 
 }  // namespace
 
-std::optional<std::string> read_file(const std::string& path) {
+std::optional<std::string> read_file(const std::string& path, std::size_t most) {
   const ScopedFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return std::nullopt;
   std::string text;
   char buffer[4096];
-  while (true) {
-    const ssize_t count = ::read(fd.get(), buffer, sizeof buffer);
+  while (text.size() < most) {
+    const ssize_t count = ::read(fd.get(), buffer, std::min(sizeof buffer, most - text.size()));
     if (count == -1 && errno == EINTR) continue;
     if (count < 0) return std::nullopt;
-    if (count == 0) return text;
+    if (count == 0) break;
     text.append(buffer, static_cast<std::size_t>(count));
   }
+  return text;
 }
 
 std::optional<ProcessInfo> read_process(int pid) {

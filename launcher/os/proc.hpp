@@ -9,8 +9,8 @@
 
 namespace ddp::os {
 
-// A whole (small) file; nothing when it cannot be read.
-std::optional<std::string> read_file(const std::string& path);
+// A (small) file, or its first `most` bytes; nothing when it cannot be read.
+std::optional<std::string> read_file(const std::string& path, std::size_t most = std::string::npos);
 
 struct ProcessInfo {
   int pid = 0;

@@ -165,6 +165,7 @@ TEST_CASE("the end of the whole run's time ends it for good") {
     }
     REQUIRE(group.phase() == Phase::backing_off);
     const auto actions = group.step(HangDetected{hang(HangKind::run_timeout)}, at(1));
+    CHECK(find<TimeUp>(actions));
     CHECK(find<Finish>(actions)->exit_code == 72);
   }
   SUBCASE("while it ends well") {
