@@ -52,7 +52,8 @@ std::chrono::microseconds heartbeat_asked_for() {
   const char* const usec = std::getenv(env::kWatchdogUsec);
   const char* const pid = std::getenv(env::kWatchdogPid);
   if (usec == nullptr) return {};
-  const auto period = parse_integer("", usec, 1, std::numeric_limits<std::int64_t>::max());
+  // No more than nanoseconds can count.
+  const auto period = parse_integer("", usec, 1, std::numeric_limits<std::int64_t>::max() / 1000);
   if (!period || (pid != nullptr && pid != std::to_string(::getpid()))) return {};
   return std::chrono::microseconds(std::max<std::int64_t>(1, *period / 4));
 }
@@ -146,7 +147,7 @@ void Notifier::watchdog() { send("WATCHDOG=1"); }
 void Notifier::alive() {
   if (!connected() || heartbeat_.count() == 0) return;
   const auto now = Clock::now();
-  if (now - last_heartbeat_ < heartbeat_) return;
+  if (last_heartbeat_ && now - *last_heartbeat_ < heartbeat_) return;
   last_heartbeat_ = now;
   watchdog();
 }

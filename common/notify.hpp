@@ -32,6 +32,9 @@ inline constexpr std::string_view kBusySeconds = "busy_seconds";
 inline constexpr std::size_t kNotifyMessageLimit = 4096;
 inline constexpr std::size_t kNotifyNameLimit = 64;
 
+// Whether `text` can be a phase or a digest.
+bool is_notify_name(std::string_view text);
+
 struct NotifyMessage {
   bool ready = false;
   bool watchdog = false;
@@ -96,7 +99,7 @@ class Notifier {
   int fd_ = -1;
   std::string unsent_;
   std::chrono::microseconds heartbeat_{0};  // between two of alive()'s; 0: none are asked for
-  std::chrono::steady_clock::time_point last_heartbeat_{};
+  std::optional<std::chrono::steady_clock::time_point> last_heartbeat_;  // none was sent yet
 };
 
 }  // namespace ddp

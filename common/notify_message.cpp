@@ -7,10 +7,6 @@
 namespace ddp {
 namespace {
 
-bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= kNotifyNameLimit && is_utf8(text) && !has_control(text);
-}
-
 // The whole of `text` as a number, or nothing.
 template <class Number>
 std::optional<Number> number(std::string_view text) {
@@ -23,7 +19,7 @@ std::optional<Number> number(std::string_view text) {
 
 void read_metric(std::string_view text, NotifyMessage& message) {
   const std::size_t equals = text.find('=');
-  if (equals == std::string_view::npos || !is_name(text.substr(0, equals))) return;
+  if (equals == std::string_view::npos || !is_notify_name(text.substr(0, equals))) return;
   if (const auto value = number<double>(text.substr(equals + 1))) {
     message.metrics.emplace_back(text.substr(0, equals), *value);
   }
@@ -46,17 +42,21 @@ void read_line(std::string_view line, NotifyMessage& message) {
     const auto step = number<std::int64_t>(value);
     if (step && *step >= 0) message.step = *step;
   } else if (name == "X_DDP_PHASE") {
-    if (is_name(value)) message.phase = value;
+    if (is_notify_name(value)) message.phase = value;
   } else if (name == "X_DDP_DIGEST") {
-    if (is_name(value)) message.digest = value;
+    if (is_notify_name(value)) message.digest = value;
   } else if (name == "X_DDP_FAULT") {
-    if (is_name(value)) message.fault = value;
+    if (is_notify_name(value)) message.fault = value;
   } else if (name == "X_DDP_METRIC") {
     read_metric(value, message);
   }
 }
 
 }  // namespace
+
+bool is_notify_name(std::string_view text) {
+  return !text.empty() && text.size() <= kNotifyNameLimit && is_utf8(text) && !has_control(text);
+}
 
 NotifyMessage parse_notify(std::string_view datagram) {
   NotifyMessage message;

@@ -1,5 +1,6 @@
 #include "launcher/fault_plan_file.hpp"
 
+#include "common/notify.hpp"
 #include "common/parse.hpp"
 #include "launcher/text_file.hpp"
 #include "launcher/toml_text.hpp"
@@ -143,6 +144,11 @@ class Reader {
       into.no_process_left = node->as_boolean()->get();
     }
     text(expect, "checkpoint_digest", into.checkpoint_digest);
+    if (const auto* node = expect.get("checkpoint_digest");
+        node != nullptr && !is_notify_name(into.checkpoint_digest))
+      return refuse(*node,
+                    "'checkpoint_digest': expected what a worker can tell as X_DDP_DIGEST, 1 to " +
+                        std::to_string(kNotifyNameLimit) + " bytes of UTF-8");
     if (const auto* node = expect.get("root_cause")) {
       if (const auto* one = node->as_table()) {
         root_cause(*one, into);
