@@ -167,7 +167,8 @@ void Narrator::time_up() {
   router_.notice("ddp-launch: the time of the run (--timeout) was up while it waited to restart\n");
 }
 
-void Narrator::generation_over(const core::GenerationOver& over, const std::string& injected) {
+void Narrator::generation_over(const core::GenerationOver& over, const std::string& injected,
+                               const std::vector<core::LocalRank>& ended_alike) {
   const auto rank = over.verdict.cause ? core::blamed_rank(*over.verdict.cause) : std::nullopt;
   events_.write(Clock::now(), "generation_ended",
                 {{"gen", std::int64_t{over.verdict.generation}},
@@ -179,6 +180,7 @@ void Narrator::generation_over(const core::GenerationOver& over, const std::stri
   context.program = options_.command.front();
   context.local_time = cause_time_;
   context.injected = injected;
+  context.ended_alike = ended_alike;
   context.stack = std::exchange(stack_, {});
   context.evidence = std::exchange(evidence_, {});
   context.colour = out::wants_colour(STDERR_FILENO);

@@ -87,11 +87,12 @@ std::string cause_text(const core::Cause& cause, const core::Verdict& verdict,
       cause);
 }
 
-// Those that were told to go, grouped by how they went.
-std::string stopped_text(const core::Verdict& verdict, const VerdictContext& context) {
+// Of the ranks of `verdict` that `chosen` says: grouped by how they ended.
+template <class Chosen>
+std::string ends_text(const core::Verdict& verdict, int first_rank, Chosen chosen) {
   std::map<std::string, std::vector<core::LocalRank>> groups;
   for (const auto& worker : verdict.workers) {
-    if (!worker.stopped_by_launcher || !worker.status) continue;
+    if (!worker.status || !chosen(worker)) continue;
     std::string how;
     if (const auto* exited = std::get_if<core::Exited>(&*worker.status)) {
       how = fmt::format("exit code {}", exited->code);
@@ -100,13 +101,12 @@ std::string stopped_text(const core::Verdict& verdict, const VerdictContext& con
     }
     groups[how].push_back(worker.local_rank);
   }
-  if (groups.empty()) return {};
   std::string text;
   for (const auto& [how, ranks] : groups) {
     if (!text.empty()) text += ", ";
-    text += ranks_text(ranks, context.first_rank) + " (" + how + ")";
+    text += ranks_text(ranks, first_rank) + " (" + how + ")";
   }
-  return "stopped by ddp-launch: " + text;
+  return text;
 }
 
 std::string line(const std::string& text) { return "ddp-launch: " + text + "\n"; }
@@ -191,10 +191,17 @@ std::string verdict_text(const core::Verdict& verdict, const VerdictContext& con
       for (const auto& frame : context.stack) text += "  > " + frame + "\n";
     }
     if (!context.evidence.empty()) text += line(context.evidence);
-    if (failure) {
-      if (const auto stopped = stopped_text(verdict, context); !stopped.empty())
-        text += line(stopped);
-    }
+    const auto alike = [&](const core::WorkerOutcome& worker) {
+      return std::find(context.ended_alike.begin(), context.ended_alike.end(), worker.local_rank) !=
+             context.ended_alike.end();
+    };
+    const auto struck = ends_text(verdict, context.first_rank, alike);
+    if (!struck.empty()) text += line("struck by the same: " + struck);
+    const auto stopped =
+        ends_text(verdict, context.first_rank, [&](const core::WorkerOutcome& worker) {
+          return worker.stopped_by_launcher && !alike(worker);
+        });
+    if (failure && !stopped.empty()) text += line("stopped by ddp-launch: " + stopped);
   }
   for (const auto& survivor : verdict.survivors) {
     text +=

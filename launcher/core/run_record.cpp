@@ -5,6 +5,7 @@
 #include "common/signal_name.hpp"
 
 #include <algorithm>
+#include <csignal>
 
 namespace ddp::core {
 namespace {
@@ -12,8 +13,9 @@ namespace {
 using fault::Kind;
 
 // Whether a fault to one rank can make the group fail by another: a group that waits for the struck
-// one, or a rank that notices first. What only slows or limits its own rank cannot.
-bool reaches_others(Kind kind) {
+// one, or a rank that notices first. What only slows or limits its own rank cannot, unless it is
+// the waiting itself that was taken for a failure.
+bool reaches_others(Kind kind, const Cause& cause) {
   switch (kind) {
     case Kind::slow:
     case Kind::memory:
@@ -24,10 +26,38 @@ bool reaches_others(Kind kind) {
     case Kind::hide_device:
     case Kind::spawn_delay:
     case Kind::delay:
-      return false;
+      return std::holds_alternative<Hung>(cause);
     default:
       return true;
   }
+}
+
+// Whether this is how a worker ends that was struck so.
+bool is_end_by(const Strike& strike, const ExitStatus& status) {
+  const auto* exited = std::get_if<Exited>(&status);
+  const int signal = exited != nullptr ? 0 : std::get<Signaled>(status).signal;
+  const auto* number = std::get_if<std::int64_t>(&strike.value);
+  switch (strike.kind) {
+    case Kind::kill:
+      return signal == SIGKILL;
+    case Kind::signal:
+      return number != nullptr && signal == *number;
+    case Kind::exit:
+      return exited != nullptr && number != nullptr && exited->code == *number;
+    case Kind::segfault:
+      return signal == SIGSEGV;
+    case Kind::abort:
+    case Kind::throw_exception:
+      return signal == SIGABRT;
+    default:
+      return false;
+  }
+}
+
+// One rank's share of a fault to several.
+bool same_strike(const Strike& one, const Strike& other) {
+  return one.fault == other.fault && one.occurrence == other.occurrence &&
+         one.generation == other.generation;
 }
 
 // Of one generation: enough for the table, which tells fewer.
@@ -43,7 +73,7 @@ std::optional<std::size_t> fault_behind(const RunRecord& record, const Generatio
         fault.at > *generation.failed)
       continue;
     if (blamed && fault.strike.local_rank == blamed) own = i;
-    if (reaches_others(fault.strike.kind)) other = i;
+    if (reaches_others(fault.strike.kind, *generation.cause)) other = i;
   }
   return own ? own : other;
 }
@@ -97,7 +127,23 @@ void RunRecord::ended(const Verdict& verdict) {
   const auto blamed = verdict.cause ? blamed_rank(*verdict.cause) : std::nullopt;
   if (blamed) generation.blamed_step = verdict.workers[static_cast<std::size_t>(*blamed)].last_step;
 
-  const auto behind = fault_behind_last(*this);
+  ended_alike.clear();
+  auto behind = fault_behind_last(*this);
+  if (behind) {
+    const InjectedFault cause = faults[*behind];
+    for (std::size_t i = faults.size(); i-- > 0;) {
+      const Strike strike = faults[i].strike;
+      if (i == *behind || !strike.local_rank || !faults[i].refused.empty() ||
+          !same_strike(strike, cause.strike))
+        continue;
+      const auto& worker = verdict.workers[static_cast<std::size_t>(*strike.local_rank)];
+      if (!worker.status || !is_end_by(strike, *worker.status)) continue;
+      if (strike.local_rank != blamed) ended_alike.push_back(*strike.local_rank);
+      faults.erase(faults.begin() + static_cast<std::ptrdiff_t>(i));
+      if (i < *behind) --*behind;
+    }
+    std::sort(ended_alike.begin(), ended_alike.end());
+  }
   std::ptrdiff_t index = 0;
   std::ptrdiff_t kept = 0;
   forgotten += static_cast<std::int64_t>(std::erase_if(faults, [&](const InjectedFault& one) {

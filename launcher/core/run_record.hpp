@@ -37,7 +37,10 @@ struct RunRecord {
   std::vector<GenerationRecord> generations;
   std::vector<InjectedFault> faults;  // not all of them: struck() tells which
   std::int64_t forgotten = 0;         // how many that did no harm are no longer in `faults`
-  int first_rank = 0;                 // the global rank of local rank 0
+  // Of the last generation: the ranks that the strike behind its failure ended besides the blamed
+  // one, such as the others of rank=all. They are no longer in `faults`.
+  std::vector<LocalRank> ended_alike;
+  int first_rank = 0;  // the global rank of local rank 0
   int exit_code = 0;
   std::int64_t left = 0;  // processes found when all should have gone
   std::string digest;     // X_DDP_DIGEST, the last one; empty: none was told

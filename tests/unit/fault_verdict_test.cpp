@@ -243,3 +243,60 @@ TEST_CASE("a program that never ran makes no table") {
   record.started(at(milliseconds(1)));  // another rank was
   CHECK(ddp::failure_table(record).find("real: not started") != std::string::npos);
 }
+
+TEST_CASE("a fault to several ranks is one failure, and none of them is said to be unharmed") {
+  RunRecord record;
+  record.began(0);
+  record.started(at(milliseconds(1)));
+  InjectedFault kill;
+  kill.strike = {.fault = 0, .kind = Kind::kill, .generation = 0};
+  for (int rank = 0; rank < 4; ++rank) {
+    kill.strike.local_rank = rank;
+    kill.at = at(milliseconds(10 + rank));
+    record.struck(kill);
+  }
+  InjectedFault slow;  // another fault, which did nothing
+  slow.strike = {.fault = 1, .kind = Kind::slow, .value = 0.5, .generation = 0, .local_rank = 3};
+  slow.at = at(milliseconds(5));
+  record.struck(slow);
+  Verdict verdict;
+  verdict.workers.resize(4);
+  for (int rank = 0; rank < 4; ++rank) {
+    verdict.workers[static_cast<std::size_t>(rank)].local_rank = rank;
+    verdict.workers[static_cast<std::size_t>(rank)].status = Signaled{SIGKILL};
+  }
+  verdict.workers[2].status = Exited{1};  // it noticed first that the others were gone
+  verdict.cause = WorkerFailed{1, Signaled{SIGKILL}, false};
+  verdict.failed = at(milliseconds(20));
+  verdict.ended = at(milliseconds(21));
+  record.ended(verdict);
+  CHECK(record.ended_alike == std::vector<LocalRank>{0, 3});
+  const auto all = incidents(record);
+  REQUIRE(all.size() == 1);
+  REQUIRE(all[0].fault);
+  CHECK(record.faults[*all[0].fault].strike.local_rank == 1);
+  const auto table = ddp::failure_table(record);
+  CHECK(table.find("injected kill (generation 0, rank 0)") == std::string::npos);
+  CHECK(table.find("injected kill (generation 0, rank 2); nothing failed by it") !=
+        std::string::npos);
+  CHECK(table.find("injected slow=0.5 (generation 0, rank 3); nothing failed by it") !=
+        std::string::npos);
+
+  record.began(1);
+  record.ended({});
+  CHECK(record.ended_alike.empty());
+}
+
+TEST_CASE("a rank that is made late is behind a hang that no rank or another is blamed for") {
+  for (const Kind kind : {Kind::spawn_delay, Kind::slow, Kind::delay, Kind::pin}) {
+    CAPTURE(static_cast<int>(kind));
+    RunRecord record = recovered();
+    record.faults[0].strike.kind = kind;
+    record.faults[0].strike.local_rank = 1;
+    CHECK_FALSE(incidents(record)[0].fault);  // rank 2 was killed: not by that
+    record.generations[0].cause = Hung{{.kind = HangKind::not_ready}, std::nullopt};
+    CHECK(incidents(record)[0].fault == 0u);
+    record.generations[0].cause = Hung{{.kind = HangKind::not_ready}, 3};
+    CHECK(incidents(record)[0].fault == 0u);
+  }
+}

@@ -60,6 +60,18 @@ TEST_CASE("root cause first, its last lines, then those that were stopped") {
         "ddp-launch: stopped by ddp-launch: ranks 5, 7 (SIGTERM), rank 4 (exit code 0)\n");
 }
 
+TEST_CASE("ranks that the same strike ended are not said to be stopped by ddp-launch") {
+  auto verdict = failed_with(Signaled{SIGKILL, false});
+  verdict.workers[3].status = Signaled{SIGKILL, false};
+  auto c = context();
+  c.injected = "kill@rank=6-7";
+  c.ended_alike = {3};
+  const auto text = verdict_text(verdict, c);
+  CHECK(has(text,
+            "injected: kill@rank=6-7\nddp-launch: struck by the same: rank 7 (SIGKILL)\n"
+            "ddp-launch: stopped by ddp-launch: ranks 4, 5 (SIGTERM)\n"));
+}
+
 TEST_CASE("a signal is told by name, with what is known of its origin") {
   CHECK(has(verdict_text(failed_with(Signaled{SIGSEGV, true}), context()),
             "was killed by SIGSEGV (core dumped)"));
