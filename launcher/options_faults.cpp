@@ -31,7 +31,9 @@ class FaultsChecker : SettingsReader {
     auto plan = read_fault_plan(setting->text, options_.world_size());
     if (!plan) return Error{setting->what + ": " + plan.error()};
     options_.plan = std::move(*plan);
-    return possible(setting->what + " " + setting->text);
+    const std::string where = setting->what + " " + setting->text;
+    if (auto failure = comes_about(where)) return failure;
+    return possible(where);
   }
 
   Failure replay() {
@@ -53,7 +55,25 @@ class FaultsChecker : SettingsReader {
       auto spec = fault::parse(setting.text, options_.world_size());
       if (!spec) return Error{setting.what + " is '" + setting.text + "': " + spec.error()};
       options_.plan.faults.push_back(std::move(*spec));
-      if (auto failure = possible(setting.what + " is '" + setting.text + "'")) return failure;
+      const std::string where = setting.what + " is '" + setting.text + "'";
+      if (auto failure = comes_about(where)) return failure;
+      if (auto failure = possible(where)) return failure;
+    }
+    return std::nullopt;
+  }
+
+  // A fault that waits for a generation beyond the last would be a test that tests nothing. A
+  // replay may: what it repeats is one run of many.
+  Failure comes_about(const std::string& where) const {
+    const auto& restart = options_.group.restart;
+    if (restart.window) return std::nullopt;  // restarts without end
+    for (const fault::Spec& spec : options_.plan.faults) {
+      if (spec.generations.empty() || spec.generations.front().first <= restart.max_restarts)
+        continue;
+      const auto most = std::to_string(restart.max_restarts);
+      return Error{where + ": " + fault::format(spec) +
+                   " comes never: expected gen=" + (restart.max_restarts > 0 ? "0-" + most : "0") +
+                   ", because --max-restarts is " + most};
     }
     return std::nullopt;
   }

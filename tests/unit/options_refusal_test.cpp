@@ -112,6 +112,18 @@ TEST_CASE("every refusal is one line: the flag, its value, what is allowed") {
   for (const auto& [words, line] : cases) CHECK(machine.refused(words) == line);
 }
 
+TEST_CASE("a fault in a generation that cannot come is refused") {
+  const FakeMachine machine;
+  CHECK(machine.refused({"--inject", "kill@gen=1-3"}) ==
+        "--inject is 'kill@gen=1-3': kill@rank=any,gen=1-3 comes never: expected gen=0, because "
+        "--max-restarts is 0");
+  CHECK(machine.refused({"--max-restarts", "2", "--inject", "kill@gen=3"}) ==
+        "--inject is 'kill@gen=3': kill@rank=any,gen=3 comes never: expected gen=0-2, because "
+        "--max-restarts is 2");
+  machine.good({"--max-restarts", "1", "--inject", "kill@gen=1-3"});
+  machine.good({"--max-restarts", "1 in 1m", "--inject", "kill@gen=9"});
+}
+
 TEST_CASE("a program is needed, and an unknown flag is no program") {
   const FakeMachine machine;
   const std::string none =
