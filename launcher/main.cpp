@@ -68,7 +68,7 @@ int run_campaign(int argc, char** argv) {
   const auto& campaign = std::get<campaign::Campaign>(parsed);
   if (campaign.dry_run)
     return write_all(STDOUT_FILENO, campaign::dry_run_text(campaign)) ? 0 : core::kSystemRefused;
-  log::start("ddp-launch", log::Level::warn, ::isatty(STDERR_FILENO) == 1);
+  log::start("ddp-launch", log::Level::warn, out::wants_colour(STDERR_FILENO));
   return campaign::run(campaign);
 }
 

@@ -66,7 +66,9 @@ class Runner {
         timer_(io_),
         console_(
             io_, STDOUT_FILENO, "stdout", [] {},
-            [](const std::string& loss) { log::write(log::Level::warn, loss); }),
+            [](const std::string& loss) {
+              refuse(loss + "; the campaign goes on, its table is no longer shown there");
+            }),
         signals_(io_, std::move(from_keeper), os::open_signal_fd(),
                  {.stop = [this](int signal) { stop(signal); },
                   .forward = [this](int signal) { signal_run(signal); },
@@ -264,6 +266,8 @@ class Runner {
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
       if (left.count() <= 0 || !console_.write_waiting(left)) break;
     }
+    // Met, and nobody was told.
+    if (code == 0 && (console_.lost() || !console_.buffer().empty())) code = core::kSystemRefused;
     return code;
   }
 

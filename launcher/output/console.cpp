@@ -42,7 +42,7 @@ Console::Console(asio::io_context& io, int fd, std::string name, std::function<v
             owner_ = nullptr;
             held_notices_.clear();
             resume_parked();
-            on_loss(std::move(why));
+            on_loss(std::move(why) + "; the workers' output is no longer shown there");
           }) {}
 
 Console::~Console() { *timer_->alive = false; }

@@ -129,8 +129,7 @@ struct ConsoleSink::State : std::enable_shared_from_this<State> {
     lost = true;
     buffer.clear();
     const char* what = error == EPIPE ? "reader closed" : "cannot be written";
-    on_loss(name + ": " + what + " (" + std::strerror(error) +
-            "); the workers' output is no longer shown there");
+    on_loss(name + ": " + what + " (" + std::strerror(error) + ")");
   }
 };
 

@@ -26,7 +26,8 @@ namespace ddp::out {
 class ConsoleSink {
  public:
   // `name` is "stdout" or "stderr". `on_progress` is called from the event loop after bytes that
-  // had to wait were written; `on_loss` once, from within flush(), with one line for the user.
+  // had to wait were written; `on_loss` once, from within flush(), with what happened: "stdout:
+  // reader closed (Broken pipe)".
   ConsoleSink(boost::asio::io_context& io, int fd, std::string name,
               std::function<void()> on_progress, std::function<void(std::string)> on_loss);
   ~ConsoleSink();

@@ -230,6 +230,23 @@ TEST_CASE("Ctrl-Z stops the campaign and its run, and fg resumes them") {
   CHECK(finish(scene, launch).status == Status{.code = 0});
 }
 
+TEST_CASE("a table that cannot be written fails the campaign, which goes on to its end") {
+  const Scene scene;
+  plan(scene, "a", "", {"append", scene.path("order"), "a"});
+  plan(scene, "b", "", {"append", scene.path("order"), "b"});
+  Start start = scene.start(campaign({"--nproc", "1", "--junit", "result.xml"}), {});
+  start.argv.insert(start.argv.begin(), {"/bin/sh", "-c", "exec \"$@\" >/dev/full", "sh"});
+  Process launch(start);
+  const auto run = finish(scene, launch);
+  CHECK(run.status == Status{.code = 71});
+  CHECK(run.err ==
+        "ddp-launch: error: stdout: cannot be written (No space left on device); the campaign goes "
+        "on, its "
+        "table is no longer shown there\n");
+  CHECK(read_file(scene.path("order")) == "a\nb\n");
+  CHECK(contains(read_file(scene.path("result.xml")), "failures=\"0\""));
+}
+
 TEST_CASE("what makes no sense with a campaign is refused in one line") {
   const Scene scene;
   plan(scene, "good", "", {"touch", scene.path("ran")});
