@@ -1,9 +1,8 @@
 #include "launcher/config_file.hpp"
 
 #include "launcher/text_file.hpp"
+#include "launcher/toml_library.hpp"
 #include "launcher/toml_text.hpp"
-
-#include <toml++/toml.h>
 
 #include <charconv>
 

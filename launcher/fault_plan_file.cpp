@@ -3,9 +3,8 @@
 #include "common/notify.hpp"
 #include "common/parse.hpp"
 #include "launcher/text_file.hpp"
+#include "launcher/toml_library.hpp"
 #include "launcher/toml_text.hpp"
-
-#include <toml++/toml.h>
 
 #include <charconv>
 #include <filesystem>

@@ -1,8 +1,8 @@
 #include "launcher/toml_text.hpp"
 
+#include "common/utf8.hpp"
 #include "launcher/toml_config.hpp"
-
-#include <toml++/toml.h>
+#include "launcher/toml_library.hpp"
 
 #include <utility>
 #include <vector>
@@ -48,7 +48,7 @@ Result<toml::table> parse_toml(std::string_view text, const std::string& path) {
     const toml::parse_error& error = parsed.error();
     const auto& at = error.source().begin;
     return Error{path + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) + ": " +
-                 std::string(error.description())};
+                 without_controls(error.description())};
   } catch (const TomlAssert&) {
     return Error{path + ":" + std::to_string(line_of_assert(text)) +
                  ": no TOML: expected a key, a table's name in [brackets], or a comment"};

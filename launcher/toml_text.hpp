@@ -1,4 +1,4 @@
-// The one way TOML is read here. Who uses the table includes <toml++/toml.h>.
+// The one way TOML is read here. Who uses the table includes launcher/toml_library.hpp.
 #pragma once
 
 #include "common/result.hpp"

@@ -118,8 +118,9 @@ TEST_CASE("every refusal of a file is one line with file, line and column") {
       {"command = []", "run.toml:1:1: command is empty: expected a program and its arguments"},
   };
   for (const auto& [text, line] : cases) CHECK(refused(text) == line);
-  for (const char* broken : {"nproc", "nproc = ", "= 1", "nproc = 1 nnodes = 2", "\"", "[", "a = '",
-                             "nproc = 1\nnproc = 2", "\xff\xfe = 1"}) {
+  for (const char* broken :
+       {"nproc", "nproc = ", "= 1", "nproc = 1 nnodes = 2", "\"", "[", "a = '",
+        "nproc = 1\nnproc = 2", "\xff\xfe = 1", "\u00e9 = 1", "nproc = 1 \ufef9"}) {
     CAPTURE(broken);
     CHECK(refused(broken).starts_with("run.toml:"));
   }
