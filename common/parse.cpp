@@ -1,7 +1,9 @@
 #include "common/parse.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <string>
 
 namespace ddp {
@@ -19,32 +21,41 @@ Result<std::int64_t> parse_integer(std::string_view what, std::string_view text,
 }
 
 Result<std::chrono::nanoseconds> parse_duration(std::string_view what, std::string_view text) {
-  constexpr double kLongest = 10.0 * 365 * 24 * 3600;  // seconds; far inside 64-bit nanoseconds
+  constexpr std::int64_t kLongest = std::int64_t{10} * 365 * 24 * 3600;  // seconds
+  struct Unit {
+    std::string_view name;
+    std::int64_t ns;
+  };
+  constexpr Unit kUnits[] = {{"", 1'000'000'000}, {"s", 1'000'000'000},  {"ms", 1'000'000},
+                             {"us", 1000},        {"m", 60'000'000'000}, {"h", 3'600'000'000'000}};
   const auto refused = [&] {
     return Error{std::string(what) + " is '" + std::string(text) +
                  "': expected a duration such as 30, 1.5s, 250ms, 10m or 2h"};
   };
-  double value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value, std::chars_format::fixed);
-  if (error != std::errc{}) return refused();
-  const std::string_view unit(stop, static_cast<std::size_t>(end - stop));
-  double seconds = 0;
-  if (unit.empty() || unit == "s") {
-    seconds = value;
-  } else if (unit == "ms") {
-    seconds = value / 1e3;
-  } else if (unit == "us") {
-    seconds = value / 1e6;
-  } else if (unit == "m") {
-    seconds = value * 60;
-  } else if (unit == "h") {
-    seconds = value * 3600;
-  } else {
-    return refused();
+  // In whole numbers: what was written in nanoseconds is read as it was.
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  std::size_t at = 0;
+  std::int64_t whole = 0;
+  for (; at < text.size() && is_digit(text[at]); ++at)
+    whole = std::min(whole * 10 + (text[at] - '0'), kLongest * 1'000'000 + 1);
+  std::size_t digits = at;
+  std::int64_t parts = 0;
+  std::int64_t scale = 1;
+  if (at < text.size() && text[at] == '.') {
+    for (++at; at < text.size() && is_digit(text[at]); ++at, ++digits) {
+      if (scale == std::int64_t{1'000'000'000}) continue;  // no nanosecond is that fine
+      parts = parts * 10 + (text[at] - '0');
+      scale *= 10;
+    }
   }
-  if (!(seconds >= 0) || seconds > kLongest) return refused();
-  return std::chrono::nanoseconds(static_cast<std::int64_t>(std::llround(seconds * 1e9)));
+  const auto unit = std::find_if(std::begin(kUnits), std::end(kUnits),
+                                 [&](const Unit& one) { return one.name == text.substr(at); });
+  if (digits == 0 || unit == std::end(kUnits)) return refused();
+  if (whole > kLongest * 1'000'000'000 / unit->ns) return refused();
+  const auto fraction =
+      std::llround(static_cast<long double>(parts) * static_cast<long double>(unit->ns) /
+                   static_cast<long double>(scale));
+  return std::chrono::nanoseconds(whole * unit->ns + fraction);
 }
 
 }  // namespace ddp

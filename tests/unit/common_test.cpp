@@ -30,6 +30,10 @@ TEST_CASE("a duration has a unit or is seconds") {
   CHECK(*parse_duration("x", "10m") == 10min);
   CHECK(*parse_duration("x", "2h") == 2h);
   CHECK(*parse_duration("x", "0") == 0s);
+  CHECK(*parse_duration("x", ".5ms") == 500us);
+  CHECK(*parse_duration("x", "1.m") == 1min);
+  CHECK(parse_duration("x", "35311110300000.123us")->count() == 35311110300000123);
+  CHECK(parse_duration("x", "0.00000000149")->count() == 1);
   CHECK(*parse_duration("x", "87600h") == 87600h);
   for (const char* bad : {"", "s", "-1", "-0.1s", "1 s", "1d", "1S", "1e3", "inf", "nan", "87601h",
                           "1e999", "1..5", "10mm"}) {
