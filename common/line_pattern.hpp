@@ -16,8 +16,6 @@ class LinePattern {
   // Whether it is found in the line's first 4 KiB: matching takes bounded time whatever a worker
   // writes.
   bool found_in(std::string_view line) const;
-  // What its first group matched, or all it matched where it has no group; empty where not found.
-  std::string extract(std::string_view line) const;
 
  private:
   struct Compiled;

@@ -70,6 +70,9 @@ TEST_CASE("lists go on over a comma, and are merged") {
 
 TEST_CASE("text in quotes keeps commas, and a doubled quote is one") {
   CHECK(parsed("kill@line='a, b@c=''d''',rank=1").line == "a, b@c='d'");
+  for (const char* line : {"[[:digit:]]{4}-[0-9]{2}T([0-9]{2}:){2}[0-9]{2} (step|epoch)+ .*",
+                           "a{1,900}", "[]{9999}+]+", "\\\\[+++++++++++++++++]", "(((a+)+)+)+|^b$"})
+    CHECK(parsed("kill@line='" + std::string(line) + "'").line == line);
   CHECK(parsed("kill@line=\"it's\"").line == "it's");
   CHECK(parsed("kill@phase=allreduce").phase == "allreduce");
 }
@@ -119,6 +122,21 @@ TEST_CASE("what is wrong is told with its column") {
   CHECK(starts(refusal("kill@rank=3-1"), "column 11: '3-1': expected ranks"));
   CHECK(starts(refusal("kill@line='abc"), "column 11: the quote ' is not closed"));
   CHECK(starts(refusal("kill@line='a('"), "column 11: 'a(': expected an extended regular"));
+  // What would take all memory or all time there is.
+  const std::string large = "its repetitions come to more than 1000 parts";
+  const std::string deep = "more than 4 repetitions within each other";
+  for (const auto& [line, why] :
+       std::vector<std::pair<std::string, std::string>>{{"a" + std::string(14, '+'), deep},
+                                                        {"a" + std::string(60, '?') + "+", deep},
+                                                        {"((((((a?)?)?)?)?)?)+", deep},
+                                                        {"((a{99}){99}){99}", large},
+                                                        {"a{1,32767}", large},
+                                                        {"[^]+]{101}{100}", large}}) {
+    CAPTURE(line);
+    CHECK(refusal("kill@line='" + line + "'").find("expression (" + why) != std::string::npos);
+  }
+  CHECK(
+      starts(refusal("kill@line='(a*)\\1'"), "column 11: '(a*)\\1': expected an extended regular"));
   CHECK(starts(refusal("kill@for=1s"), "column 6: 'for': expected rank, step,"));
   CHECK(refusal("port-taken@rank=2") ==
         "column 12: 'rank': expected gen, times, which is what port-taken takes");
