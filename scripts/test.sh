@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Sets up, builds and tests: all tests in the release build, then units, system and end-to-end tests again under
-# AddressSanitizer and UndefinedBehaviorSanitizer. What fails: a test, a sanitizer report, a format difference and,
-# where CI is set in the environment, a compiler warning.
+# AddressSanitizer and UndefinedBehaviorSanitizer, then ten seconds of fuzzing for each parser. What fails: a test, a
+# sanitizer report, a format difference and, where CI is set in the environment, a compiler warning.
 usage='usage: scripts/test.sh [--quick] [--loop N] [--filter REGEX] [--no-setup]
-  --quick         the release build only, without the sanitizers
+  --quick         the release build only, without sanitizers and fuzzing
   --loop N        each test N times, or until it fails
   --filter REGEX  only tests whose name matches
   --no-setup      install nothing'
@@ -11,6 +11,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 quick=no
+later=error  # where no test of the builds behind the release is selected
 setup=yes
 select=()
 while [[ $# -gt 0 ]]; do
@@ -18,7 +19,7 @@ while [[ $# -gt 0 ]]; do
     --quick) quick=yes ;;
     --no-setup) setup=no ;;
     --loop) select+=(--repeat "until-fail:${2:?$usage}") && shift ;;
-    --filter) select+=(--tests-regex "${2:?$usage}") && shift ;;
+    --filter) select+=(--tests-regex "${2:?$usage}") && later=ignore && shift ;;
     -h | --help) echo "$usage" && exit 0 ;;
     *) echo "test: unknown argument '$1'" >&2 && echo "$usage" >&2 && exit 2 ;;
     esac
@@ -30,16 +31,16 @@ configure=()
 [[ -z ${CI:-} ]] || configure+=(-DCMAKE_COMPILE_WARNING_AS_ERROR=ON)
 jobs=$(nproc)
 
-# build_and_test PRESET [CTEST ARGUMENT…]
+# build_and_test PRESET WHAT_IF_NO_TEST [CTEST ARGUMENT…]
 build_and_test() {
-    local preset=$1
-    shift
+    local preset=$1 if_none=$2
+    shift 2
     cmake --preset "$preset" "${configure[@]}"
     cmake --build --preset "$preset" --parallel "$jobs"
-    ctest --preset "$preset" --parallel "$jobs" --no-tests=error "${select[@]}" "$@" </dev/null
+    ctest --preset "$preset" --parallel "$jobs" --no-tests="$if_none" "${select[@]}" "$@" </dev/null
 }
 
-build_and_test release
+build_and_test release error
 [[ $quick == no ]] || exit 0
 
 # Reports go to files, so that one is seen whichever process of a test made it and whatever became of its exit code.
@@ -49,10 +50,12 @@ mkdir -p "$reports"
 export ASAN_OPTIONS="log_path=$reports/asan:detect_stack_use_after_return=1:strict_string_checks=1"
 export UBSAN_OPTIONS="log_path=$reports/ubsan:print_stacktrace=1"
 status=0
-build_and_test asan --label-regex '^(unit|os|e2e)$' || status=$?
+build_and_test asan "$later" --label-regex '^(unit|os|e2e)$' || status=$?
 if compgen -G "$reports/*" >/dev/null; then
     cat "$reports"/* >&2
     echo "test: the sanitizers reported the above" >&2
     status=1
 fi
+unset ASAN_OPTIONS UBSAN_OPTIONS
+build_and_test fuzz "$later" || status=$?
 exit "$status"
