@@ -129,21 +129,7 @@ void RunRecord::ended(const Verdict& verdict) {
 
   ended_alike.clear();
   auto behind = fault_behind_last(*this);
-  if (behind) {
-    const InjectedFault cause = faults[*behind];
-    for (std::size_t i = faults.size(); i-- > 0;) {
-      const Strike strike = faults[i].strike;
-      if (i == *behind || !strike.local_rank || !faults[i].refused.empty() ||
-          !same_strike(strike, cause.strike))
-        continue;
-      const auto& worker = verdict.workers[static_cast<std::size_t>(*strike.local_rank)];
-      if (!worker.status || !is_end_by(strike, *worker.status)) continue;
-      if (strike.local_rank != blamed) ended_alike.push_back(*strike.local_rank);
-      faults.erase(faults.begin() + static_cast<std::ptrdiff_t>(i));
-      if (i < *behind) --*behind;
-    }
-    std::sort(ended_alike.begin(), ended_alike.end());
-  }
+  if (behind) *behind = gather_alike(*behind, verdict);
   std::ptrdiff_t index = 0;
   std::ptrdiff_t kept = 0;
   forgotten += static_cast<std::int64_t>(std::erase_if(faults, [&](const InjectedFault& one) {
@@ -151,6 +137,23 @@ void RunRecord::ended(const Verdict& verdict) {
     ++index;
     return !to_blame && one.strike.generation == generation.generation && ++kept > kKeptHarmless;
   }));
+}
+
+std::size_t RunRecord::gather_alike(std::size_t behind, const Verdict& verdict) {
+  const InjectedFault cause = faults[behind];
+  for (std::size_t i = faults.size(); i-- > 0;) {
+    const Strike strike = faults[i].strike;
+    if (i == behind || !strike.local_rank || !faults[i].refused.empty() ||
+        !same_strike(strike, cause.strike))
+      continue;
+    const auto& worker = verdict.workers[static_cast<std::size_t>(*strike.local_rank)];
+    if (!worker.status || !is_end_by(strike, *worker.status)) continue;
+    ended_alike.push_back(*strike.local_rank);
+    faults.erase(faults.begin() + static_cast<std::ptrdiff_t>(i));
+    if (i < behind) --behind;
+  }
+  std::sort(ended_alike.begin(), ended_alike.end());
+  return behind;
 }
 
 std::optional<std::size_t> fault_behind_last(const RunRecord& record) {

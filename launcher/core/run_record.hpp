@@ -58,6 +58,11 @@ struct RunRecord {
   // no harm the first few.
   void struck(InjectedFault fault);
   void ended(const Verdict& verdict);
+
+ private:
+  // Moves what the strike `behind` the failure did to others from `faults` to `ended_alike`; where
+  // `behind` is then.
+  std::size_t gather_alike(std::size_t behind, const Verdict& verdict);
 };
 
 // One failure of the group and what became of it. Durations count from the moment the failure was
