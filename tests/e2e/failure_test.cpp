@@ -223,3 +223,18 @@ TEST_CASE("what a worker notifies is heard: the verdict names its step") {
   CHECK(run.status == Status{.code = 3});
   CHECK(contains(run.err, ", step 42)"));
 }
+
+TEST_CASE("what another user notifies is not heard") {
+  if (!can_be_nobody()) return;
+  const Scene scene;
+  // With the last word the exit: a step that is heard stands in the verdict.
+  const auto step_of = [&](const std::string& user) {
+    const auto run = scene.run({"--nproc", "1"},
+                               helper({"notify", "X_DDP_STEP=1", "fork", "[", "notify-as", user,
+                                       "X_DDP_STEP=7", "]", "wait-children", "sync", "exit", "3"}));
+    CHECK(run.status == Status{.code = 3});
+    return run.err;
+  };
+  CHECK(contains(step_of("0"), ", step 7)"));
+  CHECK(contains(step_of(std::to_string(kNobody)), ", step 1)"));
+}

@@ -1,7 +1,6 @@
 #include "tests/os/helper.hpp"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -69,12 +68,6 @@ void wait_children() {
 void no_core() {
   const rlimit none{0, 0};
   if (setrlimit(RLIMIT_CORE, &none) != 0) die_errno("RLIMIT_CORE");
-}
-
-// Real, effective and saved.
-void set_ids(unsigned id) {
-  if (setgroups(0, nullptr) != 0 && geteuid() == 0) die_errno("setgroups");
-  if (setresgid(id, id, id) != 0 || setresuid(id, id, id) != 0) die_errno("setresuid");
 }
 
 void print_directory() {
@@ -179,6 +172,11 @@ const std::map<std::string_view, Step>& steps() {
       {"eflood", [](Words&, auto) { flood(2); }},
       {"flood-notify", [](Words& w, auto s) { flood_notifications(w.number(s)); }},
       {"flee", [](Words&, auto) { flee(); }},
+      {"notify-as",
+       [](Words& w, auto s) {
+         const auto user = static_cast<unsigned>(w.number(s));
+         notify_as(user, unescape(expand(w.next(s))));
+       }},
       // Choices
       {"on-rank",
        [](Words& w, auto s) {

@@ -30,7 +30,8 @@
 //             set-ids N (user and group, real, effective and saved)
 // Hostile:    flood | eflood (lines, as fast as they are taken) | flood-notify N (datagrams of
 // every
-//             kind to NOTIFY_SOCKET, and a line after each N) | flee (fork and leave, for ever)
+//             kind to NOTIFY_SOCKET, and a line after each N) | flee (fork and leave, for ever) |
+//             notify-as N TEXT (becomes user N once it is connected, then as notify)
 // Choices:    on-rank R,R… [ STEPS ] | on-generation G,G… [ STEPS ] | repeat N [ STEPS ]
 // Time:       tick N MS [ STEPS ] (N times: the steps, where {TICK} counts them, then MS ms)
 #pragma once
@@ -76,7 +77,9 @@ void print_signals();
 void write_lines(int fd, long count);
 void wait_for_files(const std::vector<std::string>& paths);
 void barrier(const std::string& directory);
+void set_ids(unsigned id);
 void notify(const std::string& message);
+void notify_as(unsigned user, std::string_view text);
 void sync();
 void step(long number);
 void listen_master();

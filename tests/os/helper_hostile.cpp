@@ -56,6 +56,13 @@ void send_datagram(int socket, std::string_view text, const std::array<int, kDes
 
 }  // namespace
 
+void notify_as(unsigned user, std::string_view text) {
+  const int socket = connect_to_launcher();  // which only the launcher's own user could
+  set_ids(user);
+  send_datagram(socket, text, nullptr);
+  close(socket);
+}
+
 void flood(int fd) {
   ready();
   std::string lines;

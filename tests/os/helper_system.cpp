@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/inotify.h>
@@ -100,6 +101,12 @@ void send_notification(const std::string& message, int attached) {
 }
 
 }  // namespace
+
+// Real, effective and saved.
+void set_ids(unsigned id) {
+  if (setgroups(0, nullptr) != 0 && geteuid() == 0) die_errno("setgroups");
+  if (setresgid(id, id, id) != 0 || setresuid(id, id, id) != 0) die_errno("setresuid");
+}
 
 void notify(const std::string& message) { send_notification(message, -1); }
 
