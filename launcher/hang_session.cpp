@@ -138,8 +138,9 @@ class HangSession::Impl {
     }
     const bool kept = !around_.options.log_dir.empty();
     around_.narrator.hang_evidence_taken(
-        std::move(stack), kept ? "what each rank was found doing is in " + dir(generation_, "*")
-                               : "--log-dir keeps what each rank was found doing");
+        std::move(stack),
+        kept ? "what each rank was found doing is in " + dir(generation_, "*")
+             : "start it with --log-dir DIR to keep what each rank was found doing");
   }
 
   void wait(Clock::time_point until, bool heard) {

@@ -13,16 +13,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kDirWord = "{dir}";
 constexpr std::string_view kPlanSuffix = ".toml";
 // Stands for the runs' directory while the runs are checked.
 constexpr const char* kSomeBase = "/campaign";
-
-std::string with_dir(std::string word, const std::string& dir) {
-  for (std::size_t at = 0; (at = word.find(kDirWord, at)) != std::string::npos; at += dir.size())
-    word.replace(at, kDirWord.size(), dir);
-  return word;
-}
 
 std::vector<const char*> argv_of(const std::vector<std::string>& words) {
   std::vector<const char*> argv{"ddp-launch"};
@@ -103,6 +96,12 @@ Result<PlannedRun> read_plan(const std::string& path, const Common& common,
 
 }  // namespace
 
+std::string replaced(std::string text, std::string_view part, std::string_view by) {
+  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += by.size())
+    text.replace(at, part.size(), by);
+  return text;
+}
+
 bool is_of_campaign(Flag flag) {
   switch (flag) {
     case Flag::campaign:
@@ -166,14 +165,15 @@ std::vector<std::string> run_arguments(const PlannedRun& run, const std::string&
   for (const FlagSpec& spec : flag_table()) {
     for (const Setting& setting : run.settings.all(spec.flag)) {
       const std::string name(first_name(spec));
-      words.push_back(spec.argument.empty() ? name : name + "=" + with_dir(setting.text, dir));
+      words.push_back(spec.argument.empty() ? name
+                                            : name + "=" + replaced(setting.text, kDirWord, dir));
     }
   }
   words.push_back("--faults=" + run.path);
   words.push_back("--log-dir=" + base);
   words.push_back("--run-id=" + run.stem);
   if (!run.command.empty()) words.push_back("--");
-  for (const auto& word : run.command) words.push_back(with_dir(word, dir));
+  for (const auto& word : run.command) words.push_back(replaced(word, kDirWord, dir));
   return words;
 }
 

@@ -7,6 +7,7 @@
 #include "launcher/options.hpp"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ddp::campaign {
@@ -32,8 +33,13 @@ Result<std::vector<PlannedRun>> read_plans(const std::string& where, const Commo
                                            const Machine& machine);
 
 // The command line of one run, without the program: its directory is <base>/<stem>, which is also
-// what "{dir}" stands for in options and command.
+// what kDirWord stands for in options and command.
 std::vector<std::string> run_arguments(const PlannedRun& run, const std::string& base);
+
+// Stands in a plan's words for its run's own directory.
+inline constexpr std::string_view kDirWord = "{dir}";
+// `text` with each `part` of it replaced.
+std::string replaced(std::string text, std::string_view part, std::string_view by);
 
 // Where such a run writes its events.
 std::string events_path(const PlannedRun& run, const std::string& base);

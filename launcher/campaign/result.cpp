@@ -82,8 +82,10 @@ std::vector<core::Check> judge(const core::FaultPlan& plan, const RunEnd& end,
   } else if (code != core::kSuccess && code != core::kExpectationFailed && !kills_keeper(plan)) {
     checks.push_back({"ddp-launch", "exit code 0", "exit code " + std::to_string(code), false});
   }
-  checks.push_back({"timeout", "ends within " + core::short_duration(plan.launch.timeout),
-                    end.timed_out ? "stopped by the campaign" : "ended", !end.timed_out});
+  // First where it explains the others.
+  checks.insert(end.timed_out ? checks.begin() : checks.end(),
+                {"timeout", "ends within " + core::short_duration(plan.launch.timeout),
+                 end.timed_out ? "stopped by the campaign" : "ended", !end.timed_out});
   if (end.processes_left > 0) {
     checks.push_back({"nothing_left", "no process",
                       std::to_string(end.processes_left) + " when ddp-launch had ended", false});

@@ -215,7 +215,11 @@ class Runner {
     result.failures = std::move(events.failures);
     result.stopped = stop_signal_ != 0;
     if (!result.met()) result.tail = out::tail_of_file(output_path(), kTailLines);
-    if (!config_.keep) os::remove_run_dir(dir());
+    if (!config_.keep) {
+      os::remove_run_dir(dir());
+      // As in a plan: the directory itself is no more.
+      for (auto& line : result.tail) line = replaced(std::move(line), dir(), kDirWord);
+    }
     results_.push_back(std::move(result));
     say(progress_text(results_.back(), results_.size(), campaign_.runs.size()));
     next();
@@ -247,9 +251,11 @@ class Runner {
   // --- the campaign's end
 
   int finish() {
-    say("\n" + summary_table(results_, campaign_.runs.size()));
     const bool all_met = std::all_of(results_.begin(), results_.end(),
                                      [](const PlanResult& result) { return result.met(); });
+    if (!all_met && stop_signal_ == 0 && !config_.keep)
+      say("--log-dir DIR would keep what each run showed and wrote\n");
+    say("\n" + summary_table(results_, campaign_.runs.size()));
     int code = stop_signal_ != 0 ? core::kSignalBase + stop_signal_ : exit_code_;
     if (code == 0 && !all_met) code = core::kExpectationFailed;
     if (!campaign_.junit.empty()) {

@@ -130,6 +130,18 @@ TEST_CASE("a plan that lasts too long is stopped and not met; the next is run") 
   for (const char* name : {"a-hangs", "b-hears-nothing"})
     CHECK(contains(row_of(run.out, name), "timeout: expected ends within 1.00 s"));
   CHECK(row_of(run.out, "c-good").starts_with("met "));
+  CHECK(contains(run.out, "--log-dir DIR would keep"));
+}
+
+TEST_CASE("the lines shown of a run name no directory that is gone") {
+  const Scene scene;
+  plan(scene, "a", "", {"print", "in {DDP_RUN_DIR}/x", "exit", "1"});
+  const auto gone = scene.run(campaign({"--nproc", "1"}), {});
+  CHECK(gone.status == Status{.code = 73});
+  CHECK(contains(gone.out, "| [0] in {dir}/x\n"));
+  CHECK_FALSE(contains(gone.out, scene.path("tmp")));
+  const auto kept = scene.run(campaign({"--nproc", "1", "--log-dir", scene.path("logs")}), {});
+  CHECK(contains(kept.out, "[0] in " + scene.path("logs")));
 }
 
 TEST_CASE("what is wrong in any plan is told before the first is run") {
