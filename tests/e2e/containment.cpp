@@ -196,6 +196,10 @@ class Attempt {
         launch_.send_signal(SIGINT);
         return second;
       }
+      case Strike::interrupt_then_term:
+        launch_.send_signal(SIGINT);
+        launch_.send_signal(SIGTERM);
+        return began;
       default:
         launch_.send_signal(stop_signal(case_.strike));
         return began;

@@ -31,6 +31,7 @@ const char* name_of(Strike strike) {
                                            "SIGTERM",
                                            "SIGINT",
                                            "SIGINT twice",
+                                           "SIGINT, then SIGTERM",
                                            "SIGHUP",
                                            "SIGQUIT",
                                            "keeper killed",
@@ -39,6 +40,13 @@ const char* name_of(Strike strike) {
                                            "terminal hangs up",
                                            "parent killed"};
   return kNames[static_cast<int>(strike)];
+}
+
+// Then it must not be the grace period that ends the workers which ignore SIGTERM.
+bool kills_at_once(const Case& one) {
+  if (one.strike == Strike::interrupt_twice) return true;
+  return one.strike == Strike::interrupt_then_term &&
+         (one.phase == Phase::spawning || one.phase == Phase::tearing_down);
 }
 
 Words program(const Case& one, const Scene& scene) {
@@ -77,7 +85,7 @@ Words program(const Case& one, const Scene& scene) {
 Words flags(const Case& one) {
   Words flags{"--nproc", std::to_string(one.nproc), "--shutdown-timeout",
               std::to_string(grace_of(one).count()) + "ms"};
-  if (one.strike == Strike::interrupt_twice) flags.back() = "10000";
+  if (kills_at_once(one)) flags.back() = "10000";
   if (one.phase == Phase::backing_off) {
     flags = flags + Words{"--max-restarts", "9", "--backoff", "1h", "--max-backoff", "1h"};
   } else if (one.phase == Phase::between_generations) {
@@ -104,6 +112,7 @@ int stop_signal(Strike strike) {
       return SIGTERM;
     case Strike::interrupt:
     case Strike::interrupt_twice:
+    case Strike::interrupt_then_term:
     case Strike::ctrl_c:
       return SIGINT;
     case Strike::hangup:
@@ -121,7 +130,10 @@ std::set<int> expected_codes(const Case& one) {
   if (one.strike == Strike::supervisor_killed) return {70};
   // The first failure stays the cause, whatever comes during its teardown.
   if (one.phase == Phase::tearing_down) return {3};
-  if (one.phase == Phase::between_generations) return {3, 128 + stop_signal(one.strike)};
+  std::set<int> codes{128 + stop_signal(one.strike)};
+  // Either may be heard first.
+  if (one.strike == Strike::interrupt_then_term) codes.insert(128 + SIGTERM);
+  if (one.phase == Phase::between_generations) codes.insert(3);
   switch (one.strike) {
     case Strike::exit_0:
       return {0};
@@ -132,7 +144,7 @@ std::set<int> expected_codes(const Case& one) {
     case Strike::rank_segv:
       return {128 + SIGSEGV};
     default:
-      return {128 + stop_signal(one.strike)};
+      return codes;
   }
 }
 

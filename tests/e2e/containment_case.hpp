@@ -23,7 +23,8 @@ enum class Strike {
   rank_segv,    // the same by SIGSEGV
   term,         // to the launcher, as are the next
   interrupt,
-  interrupt_twice,
+  interrupt_twice,      // the second once the first was heard
+  interrupt_then_term,  // at once: the second of two requests, where nothing tells of the first
   hangup,
   quit,
   keeper_killed,      // SIGKILL to the process the user sees

@@ -32,31 +32,31 @@ TEST_CASE("spawning: the launcher is in the midst of starting its workers") {
   check_all(
       Phase::spawning, 24,
       {Strike::exit_3, Strike::rank_killed, Strike::rank_segv, Strike::term, Strike::interrupt,
-       Strike::hangup, Strike::quit, Strike::keeper_killed, Strike::supervisor_killed,
-       Strike::ctrl_c, Strike::terminal_gone, Strike::parent_killed});
+       Strike::interrupt_then_term, Strike::hangup, Strike::quit, Strike::keeper_killed,
+       Strike::supervisor_killed, Strike::ctrl_c, Strike::terminal_gone, Strike::parent_killed});
   check_all(Phase::spawning, 64, {Strike::term, Strike::keeper_killed, Strike::supervisor_killed});
 }
 
 TEST_CASE("tearing down: a rank has failed, and the others do not heed SIGTERM") {
   check_all(Phase::tearing_down, 4,
-            {Strike::rank_killed, Strike::term, Strike::interrupt, Strike::hangup, Strike::quit,
-             Strike::keeper_killed, Strike::supervisor_killed, Strike::ctrl_c,
-             Strike::terminal_gone, Strike::parent_killed});
+            {Strike::rank_killed, Strike::term, Strike::interrupt, Strike::interrupt_then_term,
+             Strike::hangup, Strike::quit, Strike::keeper_killed, Strike::supervisor_killed,
+             Strike::ctrl_c, Strike::terminal_gone, Strike::parent_killed});
   check_all(Phase::tearing_down, 64, {Strike::keeper_killed});
 }
 
 TEST_CASE("backing off: the group waits to be started again") {
-  check_all(
-      Phase::backing_off, 4,
-      {Strike::term, Strike::interrupt, Strike::hangup, Strike::quit, Strike::keeper_killed,
-       Strike::supervisor_killed, Strike::ctrl_c, Strike::terminal_gone, Strike::parent_killed});
+  check_all(Phase::backing_off, 4,
+            {Strike::term, Strike::interrupt, Strike::interrupt_then_term, Strike::hangup,
+             Strike::quit, Strike::keeper_killed, Strike::supervisor_killed, Strike::ctrl_c,
+             Strike::terminal_gone, Strike::parent_killed});
 }
 
 TEST_CASE("between generations: one ends and the next begins, again and again") {
-  check_all(
-      Phase::between_generations, 4,
-      {Strike::term, Strike::interrupt, Strike::hangup, Strike::quit, Strike::keeper_killed,
-       Strike::supervisor_killed, Strike::ctrl_c, Strike::terminal_gone, Strike::parent_killed});
+  check_all(Phase::between_generations, 4,
+            {Strike::term, Strike::interrupt, Strike::interrupt_then_term, Strike::hangup,
+             Strike::quit, Strike::keeper_killed, Strike::supervisor_killed, Strike::ctrl_c,
+             Strike::terminal_gone, Strike::parent_killed});
   check_all(Phase::between_generations, 1, {Strike::term, Strike::keeper_killed});
   check_all(Phase::between_generations, 64, {Strike::keeper_killed, Strike::supervisor_killed});
 }
