@@ -5,6 +5,7 @@
 #include "launcher/os/descendants.hpp"
 #include "launcher/os/proc.hpp"
 
+#include <fmt/core.h>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -19,8 +20,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using fault::Kind;
 
-// Of each fault; the event file tells all of them.
-constexpr std::int64_t kToldStrikes = 50;
+// Of each fault; the event file has all of them.
+constexpr std::int64_t kToldStrikes = 10;
 
 }  // namespace
 
@@ -179,7 +180,12 @@ class FaultSession::Impl {
     events_.write(now, "fault_injected", fields);
     const std::string refused = striker_.strike(strike, change_);
     record_.struck({strike, now, refused});
-    const bool told = ++strikes_.at(static_cast<std::size_t>(strike.fault)) <= kToldStrikes;
+    const auto number = ++strikes_.at(static_cast<std::size_t>(strike.fault));
+    const bool told = number <= kToldStrikes;
+    if (number == kToldStrikes + 1)
+      router_.notice(
+          fmt::format("ddp-launch: more strikes of {} follow; events.jsonl has all (--log-dir)\n",
+                      fault::format(options_.plan.faults[static_cast<std::size_t>(strike.fault)])));
     if (refused.empty()) {
       if (told) router_.notice("ddp-launch: injected " + replay + "\n");
       if (strike.local_rank && fault::takes(strike.kind, fault::Word::lasts)) {

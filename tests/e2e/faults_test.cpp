@@ -86,6 +86,20 @@ TEST_CASE("a signal reaches the worker") {
   CHECK(scene.run({}, steps).status == Status{.code = 0});
 }
 
+TEST_CASE("a fault that strikes all the time is written down each time, and told ten times") {
+  const Scene scene;
+  const auto run = scene.run(
+      Words{"--nproc", "2", "--inject", "signal=USR1@every=1step,rank=all"} + recorded(scene),
+      helper({"ignore", "USR1", "steps", "1", "30"}));
+  CHECK(run.status == Status{.code = 0});
+  CHECK(struck(scene).size() == 60);
+  int told = 0;
+  for (const auto& line : lines_of(run.err))
+    told += line.starts_with("ddp-launch: injected signal=USR1@");
+  CHECK(told == 10);
+  CHECK(contains(run.err, "more strikes of signal=USR1@rank=all,every=1step follow"));
+}
+
 TEST_CASE("stopped for ever, until the group is torn down") {
   const Scene scene;
   Process launch =
