@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <sstream>
 #include <system_error>
+#include <vector>
 
 namespace ddp::os {
 namespace {
@@ -41,6 +42,18 @@ std::string own_directory() {
   return {};
 }
 
+// Deepest first. What a process lives in stays.
+void remove_with_all_below(const std::string& path) {
+  std::error_code ignored;
+  std::vector<std::string> below;
+  for (std::filesystem::recursive_directory_iterator it(path, ignored), end; it != end && !ignored;
+       it.increment(ignored)) {
+    if (it->is_directory(ignored)) below.push_back(it->path());
+  }
+  for (auto it = below.rbegin(); it != below.rend(); ++it) ::rmdir(it->c_str());
+  ::rmdir(path.c_str());
+}
+
 }  // namespace
 
 std::optional<Cgroup> Cgroup::make_leaf() {
@@ -55,9 +68,11 @@ std::optional<Cgroup> Cgroup::make_successor(int number) const {
 }
 
 std::optional<Cgroup> Cgroup::make(const std::string& path) {
-  // One that a launch of the same pid left when it and its keeper were killed.
-  ::rmdir(path.c_str());
-  if (::mkdir(path.c_str(), 0755) == -1) return std::nullopt;
+  if (::mkdir(path.c_str(), 0755) == -1) {
+    // One that a launch of the same pid left when it and its keeper were killed.
+    remove_with_all_below(path);
+    if (::mkdir(path.c_str(), 0755) == -1) return std::nullopt;
+  }
   ScopedFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory.valid()) {
     ::rmdir(path.c_str());
@@ -73,16 +88,6 @@ void Cgroup::kill() const {
     const ssize_t written = ::write(file.get(), "1", 1);
 }
 
-void Cgroup::remove() const {
-  // Launches nested in this one may have left leaves of their own: deepest first.
-  std::error_code ignored;
-  std::vector<std::string> below;
-  for (std::filesystem::recursive_directory_iterator it(path_, ignored), end; it != end && !ignored;
-       it.increment(ignored)) {
-    if (it->is_directory(ignored)) below.push_back(it->path());
-  }
-  for (auto it = below.rbegin(); it != below.rend(); ++it) ::rmdir(it->c_str());
-  ::rmdir(path_.c_str());
-}
+void Cgroup::remove() const { remove_with_all_below(path_); }
 
 }  // namespace ddp::os

@@ -77,6 +77,21 @@ TEST_CASE("after a cgroup was killed the next worker lives in its successor") {
   CHECK(::access(cgroup->path().c_str(), F_OK) == -1);
 }
 
+TEST_CASE("what a killed launch of the same pid left behind is replaced") {
+  const auto left = os::Cgroup::make_leaf();
+  if (!left) {
+    MESSAGE("no writable cgroup v2 here: nothing to test");
+    return;
+  }
+  const auto left_below = left->make_successor(1);
+  REQUIRE(left_below);
+  const auto cgroup = os::Cgroup::make_leaf();
+  REQUIRE(cgroup);
+  CHECK(cgroup->path() == left->path());
+  CHECK(::access(left_below->path().c_str(), F_OK) == -1);
+  cgroup->remove();
+}
+
 TEST_CASE("a cgroup that refuses leaves the worker in the launcher's own") {
   // A plain directory is none.
   const os::ScopedFd directory(::open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
