@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
-#include <set>
 
 namespace ddp {
 namespace {
@@ -14,7 +12,6 @@ constexpr std::size_t kColumns = 9;
 using Row = std::array<std::string, kColumns>;
 
 constexpr std::size_t kMostRows = 20;  // a run of 200 kills needs no page of them
-constexpr std::size_t kMostHarmless = 8;
 
 // What struck, as it would be typed, without whom and when: the table has columns for those.
 std::string fault_name(const core::Strike& strike) {
@@ -34,13 +31,13 @@ std::string optional(const std::optional<T>& number) {
   return number ? std::to_string(*number) : "-";
 }
 
-Row row_of(const core::Incident& incident, const core::RunRecord& record) {
+Row row_of(const core::Incident& incident, int first_rank) {
   Row row;
   row[0] = std::to_string(incident.generation);
   if (incident.fault) {
-    const auto& strike = record.faults[*incident.fault].strike;
+    const auto& strike = incident.fault->strike;
     row[1] = "injected " + fault_name(strike);
-    row[2] = strike.local_rank ? std::to_string(record.first_rank + *strike.local_rank) : "-";
+    row[2] = strike.local_rank ? std::to_string(first_rank + *strike.local_rank) : "-";
     row[3] = optional(strike.step ? strike.step : incident.step);
   } else {
     row[1] = "real: " + core::cause_name(incident.cause);
@@ -55,60 +52,44 @@ Row row_of(const core::Incident& incident, const core::RunRecord& record) {
   return row;
 }
 
-std::string harmless_text(const core::RunRecord& record, const std::vector<core::Incident>& all) {
-  std::set<std::size_t> behind_failure;
-  for (const auto& incident : all) {
-    if (incident.fault) behind_failure.insert(*incident.fault);
-  }
+std::string harmless_text(const core::RunRecord& record) {
+  const auto harmless = record.harmless();
   std::string text;
-  std::size_t told = 0;
-  std::size_t told_refused = 0;
-  std::int64_t untold = record.forgotten;
-  for (std::size_t i = 0; i < record.faults.size(); ++i) {
-    const auto& fault = record.faults[i];
-    // What struck the launcher itself ended the run, which is no failure of the group.
-    const auto side = fault::info(fault.strike.kind).side;
-    if (behind_failure.count(i) != 0 || side == fault::Side::launcher) continue;
-    auto& told_of_these = fault.refused.empty() ? told : told_refused;
-    if (told_of_these == kMostHarmless) {
-      ++untold;
-      continue;
-    }
-    ++told_of_these;
-    const auto& strike = fault.strike;
+  for (const auto& [strike, at, refused] : harmless.first) {
     std::string where = fmt::format("generation {}", strike.generation);
     if (strike.local_rank)
-      where += fmt::format(", rank {}", record.first_rank + *strike.local_rank);
+      where += fmt::format(", rank {}", record.first_rank() + *strike.local_rank);
     if (strike.step) where += fmt::format(", step {}", *strike.step);
-    if (fault.refused.empty()) {
+    if (refused.empty()) {
       text += fmt::format("ddp-launch: injected {} ({}); nothing failed by it\n",
                           fault_name(strike), where);
     } else {
       text += fmt::format("ddp-launch: could not inject {} ({}): {}\n", fault_name(strike), where,
-                          fault.refused);
+                          refused);
     }
   }
-  if (untold > 0)
-    text += fmt::format("ddp-launch: and {} more strikes by which nothing failed\n", untold);
+  if (harmless.more > 0)
+    text += fmt::format("ddp-launch: and {} more strikes by which nothing failed\n", harmless.more);
   return text;
 }
 
 }  // namespace
 
 std::string failure_table(const core::RunRecord& record) {
-  // A program that is missing, say: there is nothing to measure where nothing ever ran.
-  const bool ran =
-      std::any_of(record.generations.begin(), record.generations.end(),
-                  [](const auto& generation) { return generation.first_started.has_value(); });
-  if (!ran && record.faults.empty()) return {};
-  const auto all = core::incidents(record);
   std::string text;
+  const auto& all = record.incidents();
+  // A program that is missing, say: there is nothing to measure where nothing ever ran.
+  const bool tells = record.ever_started() || !record.harmless().first.empty() ||
+                     std::any_of(all.begin(), all.end(), [](const core::Incident& incident) {
+                       return incident.fault.has_value();
+                     });
+  if (!tells) return {};
   if (!all.empty()) {
     std::vector<Row> rows{{"gen", "failure", "rank", "step", "detected", "down", "next exec",
                            "first step", "repeated"}};
     for (const auto& incident : all) {
       if (rows.size() > kMostRows) break;
-      rows.push_back(row_of(incident, record));
+      rows.push_back(row_of(incident, record.first_rank()));
     }
     std::array<std::size_t, kColumns> width{};
     for (const auto& row : rows) {
@@ -125,9 +106,10 @@ std::string failure_table(const core::RunRecord& record) {
       }
       text += line + "\n";
     }
-    if (all.size() > kMostRows) text += fmt::format("  and {} more\n", all.size() - kMostRows);
+    const auto more = record.summary().count - static_cast<std::int64_t>(rows.size() - 1);
+    if (more > 0) text += fmt::format("  and {} more\n", more);
   }
-  return text + harmless_text(record, all);
+  return text + harmless_text(record);
 }
 
 std::string checks_text(const std::vector<core::Check>& checks) {

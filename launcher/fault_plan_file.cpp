@@ -176,6 +176,10 @@ class Reader {
       return refuse(*table.get("by"),
                     "'by': expected a signal such as SIGKILL, exit 0 to exit 255, out of memory, "
                     "not started, early exit or hang");
+    if (into.root_causes.size() == core::RunRecord::kMostIncidents) {
+      return refuse(table, "'root_cause': expected no more than " +
+                               std::to_string(core::RunRecord::kMostIncidents));
+    }
     into.root_causes.push_back(std::move(cause));
   }
 

@@ -2,6 +2,7 @@
 
 #include "common/env_names.hpp"
 #include "launcher/core/fault_engine.hpp"
+#include "launcher/failure_event.hpp"
 #include "launcher/os/descendants.hpp"
 #include "launcher/os/proc.hpp"
 
@@ -33,8 +34,8 @@ class FaultSession::Impl {
         events_(events),
         router_(router),
         striker_(options, router, workers),
-        timer_(io) {
-    record_.first_rank = options.first_rank();
+        timer_(io),
+        record_(options.first_rank()) {
     if (options.plan.faults.empty()) return;
     strikes_.resize(options.plan.faults.size());
     engine_.emplace(options.plan.faults, options.plan.seed,
@@ -67,7 +68,7 @@ class FaultSession::Impl {
   }
 
   void notified(core::LocalRank rank, const NotifyMessage& message) {
-    if (message.digest) record_.digest = *message.digest;
+    if (message.digest) record_.told_digest(*message.digest);
     if (message.step) record_.stepped(*message.step, Clock::now());
     if (!engine_) return;
     if (message.ready) hear(core::heard::Ready{rank});
@@ -96,7 +97,9 @@ class FaultSession::Impl {
   }
 
   void generation_over(const core::Verdict& verdict) {
+    tell_failure();
     record_.ended(verdict);
+    if (record_.last_failure() != nullptr) untold_failure_ = true;
     if (!striker_.generation_over()) return;
     events_.write(Clock::now(), "fault_undone",
                   {{"gen", std::int64_t{verdict.generation}},
@@ -112,22 +115,19 @@ class FaultSession::Impl {
   }
 
   void finished(int exit_code, const std::string& run_dir) {
+    tell_failure();
     // A killed keeper is what the user sees, whatever the supervisor does afterwards.
-    record_.exit_code = striker_.keeper_killed() ? 128 + SIGKILL : exit_code;
-    if (!options_.plan.expect || !options_.plan.expect->no_process_left) return;
-    // Looked for in two ways that know nothing of how they were killed: by descent, and by the
-    // variable each of them was given, whose value no other launch's has.
-    auto left = os::processes_with(std::string(env::kNotifySocket) + "=" + run_dir + "/");
-    for (const auto& child : os::living_children()) left.push_back(child.pid);
-    std::sort(left.begin(), left.end());
-    record_.left = std::unique(left.begin(), left.end()) - left.begin();
+    record_.finished(striker_.keeper_killed() ? 128 + SIGKILL : exit_code,
+                     options_.plan.expect && options_.plan.expect->no_process_left
+                         ? processes_left(run_dir)
+                         : 0);
   }
 
   const core::RunRecord& record() const { return record_; }
 
   std::string behind_last_failure() const {
-    const auto fault = core::fault_behind_last(record_);
-    return fault ? fault::format(record_.faults[*fault].strike.replay) : std::string();
+    const auto* failure = record_.last_failure();
+    return failure && failure->fault ? fault::format(failure->fault->strike.replay) : "";
   }
 
  private:
@@ -139,6 +139,20 @@ class FaultSession::Impl {
 
   std::int64_t global(std::optional<core::LocalRank> rank) const {
     return rank ? options_.first_rank() + *rank : -1;
+  }
+
+  // Looked for in two ways that know nothing of how they were killed: by descent, and by the
+  // variable each of them was given, whose value no other launch's has.
+  static std::int64_t processes_left(const std::string& run_dir) {
+    auto left = os::processes_with(std::string(env::kNotifySocket) + "=" + run_dir + "/");
+    for (const auto& child : os::living_children()) left.push_back(child.pid);
+    std::sort(left.begin(), left.end());
+    return std::unique(left.begin(), left.end()) - left.begin();
+  }
+
+  // Of the generation before, now that it is known what became of it.
+  void tell_failure() {
+    if (std::exchange(untold_failure_, false)) write_failure(events_, record_.incidents().back());
   }
 
   void hear(const core::FaultEvent& event) {
@@ -221,7 +235,7 @@ class FaultSession::Impl {
     std::erase_if(lasting_, [&](const Lasting& one) {
       if (!ends(one)) return false;
       events_.write(Clock::now(), "fault_undone",
-                    {{"gen", std::int64_t{record_.generations.back().generation}},
+                    {{"gen", std::int64_t{record_.generation()}},
                      {"rank", global(one.local_rank)},
                      {"fault", std::string(fault::info(one.kind).name)},
                      {"by", std::string(by)}});
@@ -236,6 +250,7 @@ class FaultSession::Impl {
   boost::asio::steady_timer timer_;
   std::optional<core::TimePoint> armed_;
   core::RunRecord record_;
+  bool untold_failure_ = false;              // the last one
   std::optional<core::FaultEngine> engine_;  // none: no fault is planned
   std::vector<std::int64_t> strikes_;        // by fault
   std::vector<Lasting> lasting_;

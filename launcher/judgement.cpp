@@ -5,9 +5,7 @@
 #include "launcher/junit.hpp"
 
 #include <algorithm>
-#include <cstdint>
 #include <optional>
-#include <string_view>
 #include <vector>
 
 namespace ddp {
@@ -24,34 +22,13 @@ JUnitSuite suite_of(const std::string& name, const std::vector<core::Check>& che
   return suite;
 }
 
-void write_failure(EventLog& events, const core::Incident& incident) {
-  std::vector<EventLog::Field> fields{{"gen", std::int64_t{incident.generation}},
-                                      {"cause", core::cause_name(incident.cause)},
-                                      {"injected", incident.fault.has_value()}};
-  const auto add = [&](std::string_view name, const auto& value) {
-    if (value) fields.push_back({name, std::int64_t{*value}});
-  };
-  const auto add_time = [&](std::string_view name, const std::optional<core::Nanoseconds>& time) {
-    if (time) fields.push_back({name, std::int64_t{time->count()}});
-  };
-  add("rank", incident.rank);
-  add("step", incident.step);
-  add_time("detected_ns", incident.detected);
-  add_time("down_ns", incident.down);
-  add_time("next_exec_ns", incident.next_exec);
-  add_time("first_step_ns", incident.first_step);
-  add("repeated", incident.repeated);
-  events.write(std::chrono::steady_clock::now(), "failure", fields);
-}
-
 }  // namespace
 
 Judgement judge(const Options& options, const core::RunRecord& record, EventLog& events,
                 std::chrono::nanoseconds duration) {
   const auto& expect = options.plan.expect;
   const auto checks = core::evaluate(expect.value_or(core::Expectations{}), record);
-  Judgement judgement{failure_table(record), record.exit_code};
-  for (const auto& incident : core::incidents(record)) write_failure(events, incident);
+  Judgement judgement{failure_table(record), record.exit_code()};
   if (expect) {
     for (const auto& check : checks) {
       events.write(std::chrono::steady_clock::now(), "expectation",

@@ -17,8 +17,7 @@ struct Judgement {
   int exit_code = 0;
 };
 
-// Writes a "failure" event for each failure of the group and an "expectation" event for each check,
-// and options.junit if that is asked for.
+// Writes an "expectation" event for each check, and options.junit if that is asked for.
 Judgement judge(const Options& options, const core::RunRecord& record, EventLog& events,
                 std::chrono::nanoseconds duration);
 

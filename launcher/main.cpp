@@ -49,9 +49,8 @@ int judge_without_supervisor(const ddp::Options& options, int code,
   ddp::EventLog events;
   if (!options.log_dir.empty())
     events = ddp::EventLog(options.log_dir + "/" + options.run_id + "/events.jsonl", nullptr);
-  ddp::core::RunRecord record;
-  record.first_rank = options.first_rank();
-  record.exit_code = code;
+  ddp::core::RunRecord record(options.first_rank());
+  record.finished(code, 0);
   const auto judgement =
       ddp::judge(options, record, events, std::chrono::steady_clock::now() - began);
   write_all(STDERR_FILENO, judgement.text);

@@ -306,7 +306,7 @@ class Supervisor {
 
   void carry_out(const core::GenerationOver& over) {
     faults_.generation_over(over.verdict);
-    narrator_.generation_over(over, faults_.behind_last_failure(), faults_.record().ended_alike);
+    narrator_.generation_over(over, faults_.behind_last_failure(), faults_.record().ended_alike());
   }
 
   void carry_out(const core::Finish& finish) {

@@ -71,7 +71,7 @@ std::vector<core::Check> judge(const core::FaultPlan& plan, const RunEnd& end,
   std::vector<core::Check> checks = std::move(own_checks);
   if (checks.empty()) {
     core::RunRecord seen;
-    seen.exit_code = code;
+    seen.finished(code, 0);
     for (auto& check : core::evaluate(plan.expect.value_or(core::Expectations{}), seen)) {
       if (check.name != "exit" && check.name != "no_process_left") {
         check.met = false;

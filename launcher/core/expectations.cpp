@@ -6,27 +6,11 @@
 namespace ddp::core {
 namespace {
 
-// The worst of what was measured; none where a failure has no such measure.
-template <class T>
-struct Worst {
-  std::optional<T> value;
-  bool complete = true;
-  void add(const std::optional<T>& one) {
-    if (!one) {
-      complete = false;
-    } else {
-      value = std::max(value.value_or(*one), *one);
-    }
-  }
-};
-
 template <class T, class Text>
-Check at_most(const char* name, T limit, const std::vector<Incident>& all,
-              std::optional<T> Incident::*measure, const char* missing, Text text) {
-  Worst<T> worst;
-  for (const auto& incident : all) worst.add(incident.*measure);
+Check at_most(const char* name, T limit, const IncidentSummary& all, const Worst<T>& worst,
+              const char* missing, Text text) {
   Check check{name, "at most " + text(limit), {}, false};
-  if (all.empty()) {
+  if (all.count == 0) {
     check.measured = "no failure";
   } else if (!worst.complete) {
     check.measured = missing;
@@ -80,14 +64,14 @@ std::string short_duration(Nanoseconds duration) {
 
 std::vector<Check> evaluate(const Expectations& expect, const RunRecord& record) {
   std::vector<Check> checks;
-  const auto all = incidents(record);
+  const IncidentSummary all = record.summary();
   const auto count = [](const char* name, const std::string& expected, int measured, bool met) {
     return Check{name, expected, std::to_string(measured), met};
   };
   const auto steps = [](std::int64_t number) { return plural(number, "step"); };
 
-  checks.push_back(count("exit", std::to_string(expect.exit), record.exit_code,
-                         record.exit_code == expect.exit));
+  checks.push_back(count("exit", std::to_string(expect.exit), record.exit_code(),
+                         record.exit_code() == expect.exit));
   if (expect.restarts) {
     checks.push_back(count("restarts", std::to_string(*expect.restarts), record.restarts(),
                            record.restarts() == *expect.restarts));
@@ -98,26 +82,25 @@ std::vector<Check> evaluate(const Expectations& expect, const RunRecord& record)
                            record.restarts() <= *expect.restarts_at_most));
   }
   if (expect.detected_within) {
-    checks.push_back(at_most("detected_within", *expect.detected_within, all, &Incident::detected,
+    checks.push_back(at_most("detected_within", *expect.detected_within, all, all.detected,
                              "a failure that was not injected", short_duration));
   }
   if (expect.torn_down_within) {
-    checks.push_back(at_most("torn_down_within", *expect.torn_down_within, all, &Incident::down,
+    checks.push_back(at_most("torn_down_within", *expect.torn_down_within, all, all.down,
                              "never torn down", short_duration));
   }
   if (expect.recovered_within) {
-    checks.push_back(at_most("recovered_within", *expect.recovered_within, all,
-                             &Incident::first_step, "no step after the failure", short_duration));
+    checks.push_back(at_most("recovered_within", *expect.recovered_within, all, all.first_step,
+                             "no step after the failure", short_duration));
   }
   if (expect.lost_steps_at_most) {
-    checks.push_back(at_most("lost_steps_at_most", *expect.lost_steps_at_most, all,
-                             &Incident::repeated, "no steps to compare", steps));
+    checks.push_back(at_most("lost_steps_at_most", *expect.lost_steps_at_most, all, all.repeated,
+                             "no steps to compare", steps));
   }
   for (std::size_t i = 0; i < expect.root_causes.size(); ++i)
-    checks.push_back(root_cause(i, expect.root_causes[i], all));
+    checks.push_back(root_cause(i, expect.root_causes[i], record.incidents()));
   if (expect.no_process_left) {
-    std::int64_t left = record.left;
-    for (const auto& generation : record.generations) left += generation.survivors;
+    const std::int64_t left = record.processes_left();
     checks.push_back({"no_process_left", "none",
                       left == 0   ? "none"
                       : left == 1 ? "1 process"
@@ -126,8 +109,8 @@ std::vector<Check> evaluate(const Expectations& expect, const RunRecord& record)
   }
   if (!expect.checkpoint_digest.empty()) {
     checks.push_back({"checkpoint_digest", expect.checkpoint_digest,
-                      record.digest.empty() ? "the workers told none" : record.digest,
-                      record.digest == expect.checkpoint_digest});
+                      record.digest().empty() ? "the workers told none" : record.digest(),
+                      record.digest() == expect.checkpoint_digest});
   }
   return checks;
 }

@@ -56,139 +56,164 @@ bool is_end_by(const Strike& strike, const ExitStatus& status) {
 
 // One rank's share of a fault to several.
 bool same_strike(const Strike& one, const Strike& other) {
-  return one.fault == other.fault && one.occurrence == other.occurrence &&
-         one.generation == other.generation;
+  return one.fault == other.fault && one.occurrence == other.occurrence;
 }
 
-// Of one generation: enough for the table, which tells fewer.
-constexpr std::ptrdiff_t kKeptHarmless = 16;
+// Of one generation, before it is known which of them did harm.
+constexpr std::ptrdiff_t kKeptStrikes = 16;
 
-std::optional<std::size_t> fault_behind(const RunRecord& record, const GenerationRecord& generation,
-                                        std::optional<LocalRank> blamed) {
+}  // namespace
+
+void Harmless::add(const InjectedFault& fault) {
+  if (fault::info(fault.strike.kind).side == fault::Side::launcher) return;
+  const auto alike = std::count_if(first.begin(), first.end(), [&](const InjectedFault& one) {
+    return one.refused.empty() == fault.refused.empty();
+  });
+  if (alike == kMost) {
+    ++more;
+  } else {
+    first.push_back(fault);
+  }
+}
+
+void IncidentSummary::add(const Incident& incident) {
+  ++count;
+  detected.add(incident.detected);
+  down.add(incident.down);
+  first_step.add(incident.first_step);
+  repeated.add(incident.repeated);
+}
+
+void RunRecord::began(Generation generation) {
+  ++generations_;
+  generation_ = generation;
+  first_started_ = false;
+  failed_steps_ = std::exchange(steps_, {});
+}
+
+Incident* RunRecord::failure_before() {
+  if (incidents_.empty() || incidents_.back().generation + 1 != generation_) return nullptr;
+  return &incidents_.back();
+}
+
+void RunRecord::started(TimePoint now) {
+  ever_started_ = true;
+  if (std::exchange(first_started_, true)) return;
+  if (auto* incident = failure_before()) incident->next_exec = now - incident->failed;
+}
+
+void RunRecord::stepped(std::int64_t step, TimePoint now) {
+  if (generations_ == 0) return;
+  if (!steps_.first) {
+    steps_.first = step;
+    if (auto* incident = failure_before()) {
+      incident->first_step = now - incident->failed;
+      if (failed_steps_.last)
+        incident->repeated = std::max<std::int64_t>(0, *failed_steps_.last - step + 1);
+    }
+  }
+  steps_.last = std::max(steps_.last.value_or(step), step);
+}
+
+void RunRecord::struck(InjectedFault fault) {
+  if (std::ssize(faults_) >= kKeptStrikes) {
+    const auto same = std::find_if(faults_.begin(), faults_.end(), [&](const InjectedFault& one) {
+      return one.strike.fault == fault.strike.fault &&
+             one.strike.local_rank == fault.strike.local_rank;
+    });
+    if (same != faults_.end()) {
+      faults_.erase(same);
+      ++harmless_.more;
+    }
+  }
+  faults_.push_back(std::move(fault));
+}
+
+void RunRecord::ended(const Verdict& verdict) {
+  if (generations_ == 0) return;
+  left_ += static_cast<std::int64_t>(verdict.survivors.size());
+  ended_alike_.clear();
+  const bool failed =
+      verdict.cause && verdict.failed && !std::holds_alternative<StoppedBySignal>(*verdict.cause);
+  if (failed) {
+    Incident incident{
+        .generation = generation_, .cause = *verdict.cause, .failed = *verdict.failed};
+    const auto blamed = blamed_rank(incident.cause);
+    if (blamed) {
+      incident.rank = first_rank_ + *blamed;
+      incident.step = verdict.workers[static_cast<std::size_t>(*blamed)].last_step;
+    }
+    if (verdict.ended) incident.down = *verdict.ended - incident.failed;
+    if (auto behind = fault_behind(incident, blamed)) {
+      behind = gather_alike(*behind, verdict);
+      incident.fault = faults_[*behind];
+      incident.detected = incident.failed - incident.fault->at;
+      faults_.erase(faults_.begin() + static_cast<std::ptrdiff_t>(*behind));
+    }
+    if (auto* hung = std::get_if<Hung>(&incident.cause)) hung->hang.ranks.clear();
+    add(std::move(incident));
+  }
+  for (const auto& fault : std::exchange(faults_, {})) harmless_.add(fault);
+}
+
+void RunRecord::finished(int exit_code, std::int64_t left) {
+  exit_code_ = exit_code;
+  left_ += left;
+}
+
+void RunRecord::add(Incident incident) {
+  if (incidents_.size() > kMostIncidents) {
+    folded_.add(incidents_.back());
+    incidents_.pop_back();
+  }
+  incidents_.push_back(std::move(incident));
+}
+
+IncidentSummary RunRecord::summary() const {
+  IncidentSummary all = folded_;
+  for (const auto& incident : incidents_) all.add(incident);
+  return all;
+}
+
+const Incident* RunRecord::last_failure() const {
+  if (incidents_.empty() || incidents_.back().generation != generation_) return nullptr;
+  return &incidents_.back();
+}
+
+Harmless RunRecord::harmless() const {
+  Harmless all = harmless_;
+  for (const auto& fault : faults_) all.add(fault);
+  return all;
+}
+
+std::optional<std::size_t> RunRecord::fault_behind(const Incident& incident,
+                                                   std::optional<LocalRank> blamed) const {
   std::optional<std::size_t> own;
   std::optional<std::size_t> other;
-  for (std::size_t i = 0; i < record.faults.size(); ++i) {
-    const auto& fault = record.faults[i];
-    if (fault.strike.generation != generation.generation || !fault.refused.empty() ||
-        fault.at > *generation.failed)
-      continue;
+  for (std::size_t i = 0; i < faults_.size(); ++i) {
+    const auto& fault = faults_[i];
+    if (!fault.refused.empty() || fault.at > incident.failed) continue;
     if (blamed && fault.strike.local_rank == blamed) own = i;
-    if (reaches_others(fault.strike.kind, *generation.cause)) other = i;
+    if (reaches_others(fault.strike.kind, incident.cause)) other = i;
   }
   return own ? own : other;
 }
 
-}  // namespace
-
-void RunRecord::began(Generation generation) { generations.push_back({.generation = generation}); }
-
-void RunRecord::started(TimePoint now) {
-  if (!generations.empty() && !generations.back().first_started)
-    generations.back().first_started = now;
-}
-
-void RunRecord::stepped(std::int64_t step, TimePoint now) {
-  if (generations.empty()) return;
-  auto& generation = generations.back();
-  if (!generation.first_step) {
-    generation.first_step = step;
-    generation.first_step_at = now;
-  }
-  generation.last_step = std::max(generation.last_step.value_or(step), step);
-}
-
-void RunRecord::struck(InjectedFault fault) {
-  const auto of_now = [&](const InjectedFault& one) {
-    return one.strike.generation == fault.strike.generation;
-  };
-  const auto now_first = std::find_if(faults.begin(), faults.end(), of_now);
-  if (faults.end() - now_first >= kKeptHarmless) {
-    const auto same = std::find_if(now_first, faults.end(), [&](const InjectedFault& one) {
-      return one.strike.fault == fault.strike.fault &&
-             one.strike.local_rank == fault.strike.local_rank;
-    });
-    if (same != faults.end()) {
-      faults.erase(same);
-      ++forgotten;
-    }
-  }
-  faults.push_back(std::move(fault));
-}
-
-void RunRecord::ended(const Verdict& verdict) {
-  if (generations.empty()) return;
-  auto& generation = generations.back();
-  generation.cause = verdict.cause;
-  if (auto* hung = generation.cause ? std::get_if<Hung>(&*generation.cause) : nullptr)
-    hung->hang.ranks.clear();
-  generation.failed = verdict.failed;
-  generation.ended = verdict.ended;
-  generation.survivors = static_cast<std::int64_t>(verdict.survivors.size());
-  const auto blamed = verdict.cause ? blamed_rank(*verdict.cause) : std::nullopt;
-  if (blamed) generation.blamed_step = verdict.workers[static_cast<std::size_t>(*blamed)].last_step;
-
-  ended_alike.clear();
-  auto behind = fault_behind_last(*this);
-  if (behind) *behind = gather_alike(*behind, verdict);
-  std::ptrdiff_t index = 0;
-  std::ptrdiff_t kept = 0;
-  forgotten += static_cast<std::int64_t>(std::erase_if(faults, [&](const InjectedFault& one) {
-    const bool to_blame = behind && index == static_cast<std::ptrdiff_t>(*behind);
-    ++index;
-    return !to_blame && one.strike.generation == generation.generation && ++kept > kKeptHarmless;
-  }));
-}
-
 std::size_t RunRecord::gather_alike(std::size_t behind, const Verdict& verdict) {
-  const InjectedFault cause = faults[behind];
-  for (std::size_t i = faults.size(); i-- > 0;) {
-    const Strike strike = faults[i].strike;
-    if (i == behind || !strike.local_rank || !faults[i].refused.empty() ||
-        !same_strike(strike, cause.strike))
+  const Strike cause = faults_[behind].strike;
+  for (std::size_t i = faults_.size(); i-- > 0;) {
+    const Strike& strike = faults_[i].strike;
+    if (i == behind || !strike.local_rank || !faults_[i].refused.empty() ||
+        !same_strike(strike, cause))
       continue;
     const auto& worker = verdict.workers[static_cast<std::size_t>(*strike.local_rank)];
     if (!worker.status || !is_end_by(strike, *worker.status)) continue;
-    ended_alike.push_back(*strike.local_rank);
-    faults.erase(faults.begin() + static_cast<std::ptrdiff_t>(i));
+    ended_alike_.push_back(*strike.local_rank);
+    faults_.erase(faults_.begin() + static_cast<std::ptrdiff_t>(i));
     if (i < behind) --behind;
   }
-  std::sort(ended_alike.begin(), ended_alike.end());
+  std::sort(ended_alike_.begin(), ended_alike_.end());
   return behind;
-}
-
-std::optional<std::size_t> fault_behind_last(const RunRecord& record) {
-  if (record.generations.empty()) return std::nullopt;
-  const auto& last = record.generations.back();
-  if (!last.cause || !last.failed || std::holds_alternative<StoppedBySignal>(*last.cause))
-    return std::nullopt;
-  return fault_behind(record, last, blamed_rank(*last.cause));
-}
-
-std::vector<Incident> incidents(const RunRecord& record) {
-  std::vector<Incident> all;
-  for (std::size_t i = 0; i < record.generations.size(); ++i) {
-    const auto& generation = record.generations[i];
-    if (!generation.cause || !generation.failed ||
-        std::holds_alternative<StoppedBySignal>(*generation.cause))
-      continue;
-    const TimePoint failed = *generation.failed;
-    Incident incident{.generation = generation.generation, .cause = *generation.cause};
-    const auto blamed = blamed_rank(*generation.cause);
-    incident.fault = fault_behind(record, generation, blamed);
-    if (blamed) incident.rank = record.first_rank + *blamed;
-    incident.step = generation.blamed_step;
-    if (incident.fault) incident.detected = failed - record.faults[*incident.fault].at;
-    if (generation.ended) incident.down = *generation.ended - failed;
-    if (i + 1 < record.generations.size()) {
-      const auto& next = record.generations[i + 1];
-      if (next.first_started) incident.next_exec = *next.first_started - failed;
-      if (next.first_step_at) incident.first_step = *next.first_step_at - failed;
-      if (next.first_step && generation.last_step)
-        incident.repeated = std::max<std::int64_t>(0, *generation.last_step - *next.first_step + 1);
-    }
-    all.push_back(std::move(incident));
-  }
-  return all;
 }
 
 std::string cause_name(const Cause& cause) {

@@ -5,10 +5,12 @@
 #include "launcher/core/fault_event.hpp"
 #include "launcher/core/verdict.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ddp::core {
@@ -19,60 +21,15 @@ struct InjectedFault {
   std::string refused;  // why the system did not let it be applied; empty: it was
 };
 
-// What is kept of a generation: a run may have thousands, so nothing that grows with the group.
-struct GenerationRecord {
-  Generation generation = 0;
-  std::optional<TimePoint> first_started;  // the first worker's exec
-  std::optional<std::int64_t> first_step;  // the first one any worker reported
-  std::optional<TimePoint> first_step_at;
-  std::optional<std::int64_t> last_step;  // the highest one
-  std::optional<Cause> cause;
-  std::optional<std::int64_t> blamed_step;  // the last one of the blamed worker
-  std::optional<TimePoint> failed;
-  std::optional<TimePoint> ended;
-  std::int64_t survivors = 0;
-};
-
-struct RunRecord {
-  std::vector<GenerationRecord> generations;
-  std::vector<InjectedFault> faults;  // not all of them: struck() tells which
-  std::int64_t forgotten = 0;         // how many that did no harm are no longer in `faults`
-  // Of the last generation: the ranks that the strike behind its failure ended besides the blamed
-  // one, such as the others of rank=all. They are no longer in `faults`.
-  std::vector<LocalRank> ended_alike;
-  int first_rank = 0;  // the global rank of local rank 0
-  int exit_code = 0;
-  std::int64_t left = 0;  // processes found when all should have gone
-  std::string digest;     // X_DDP_DIGEST, the last one; empty: none was told
-
-  int restarts() const {
-    return generations.empty() ? 0 : static_cast<int>(generations.size()) - 1;
-  }
-  // Of the generation that is running, the last one of the record; before the first they are
-  // ignored.
-  void began(Generation generation);
-  void started(TimePoint now);
-  void stepped(std::int64_t step, TimePoint now);
-  // A fault may strike a million times in a run: of those of one kind to one rank in one generation
-  // the last is kept, which is the one that a failure would be put down to, and of those that did
-  // no harm the first few.
-  void struck(InjectedFault fault);
-  void ended(const Verdict& verdict);
-
- private:
-  // Moves what the strike `behind` the failure did to others from `faults` to `ended_alike`; where
-  // `behind` is then.
-  std::size_t gather_alike(std::size_t behind, const Verdict& verdict);
-};
-
 // One failure of the group and what became of it. Durations count from the moment the failure was
 // seen, but `detected`, which counts from the fault to that moment.
 struct Incident {
   Generation generation = 0;
-  Cause cause;
-  std::optional<std::size_t> fault;  // into RunRecord::faults; none: it was real
-  std::optional<int> rank;           // global
-  std::optional<std::int64_t> step;  // of the blamed worker
+  Cause cause;  // without what each rank did in a hang
+  TimePoint failed;
+  std::optional<InjectedFault> fault;  // none: it was real
+  std::optional<int> rank;             // global
+  std::optional<std::int64_t> step;    // of the blamed worker
   std::optional<Nanoseconds> detected;
   std::optional<Nanoseconds> down;        // nothing of the group left
   std::optional<Nanoseconds> next_exec;   // the next generation's first worker started
@@ -80,12 +37,107 @@ struct Incident {
   std::optional<std::int64_t> repeated;   // steps done again
 };
 
-// The fault that made the record's last generation fail: into RunRecord::faults. None: it was real,
-// or it did not fail.
-std::optional<std::size_t> fault_behind_last(const RunRecord& record);
+// The worst of what was measured.
+template <class T>
+struct Worst {
+  std::optional<T> value;
+  bool complete = true;  // every failure has such a measure
+  void add(const std::optional<T>& one) {
+    if (!one) {
+      complete = false;
+    } else {
+      value = std::max(value.value_or(*one), *one);
+    }
+  }
+};
 
-// In order. A stop request is no failure.
-std::vector<Incident> incidents(const RunRecord& record);
+struct IncidentSummary {
+  std::int64_t count = 0;
+  Worst<Nanoseconds> detected;
+  Worst<Nanoseconds> down;
+  Worst<Nanoseconds> first_step;
+  Worst<std::int64_t> repeated;
+  void add(const Incident& incident);
+};
+
+// Strikes by which nothing failed, but those at the launcher itself, which end the run.
+struct Harmless {
+  static constexpr std::ptrdiff_t kMost = 8;  // of those the system refused, and of the others
+  std::vector<InjectedFault> first;
+  std::int64_t more = 0;
+  void add(const InjectedFault& fault);
+};
+
+// A run may have any number of generations, failures and strikes: so much of each is kept.
+class RunRecord {
+ public:
+  static constexpr std::size_t kMostIncidents = 256;
+
+  explicit RunRecord(int first_rank = 0) : first_rank_(first_rank) {}
+
+  // --- what happens, in the order it does
+
+  void began(Generation generation);
+  void started(TimePoint now);
+  void stepped(std::int64_t step, TimePoint now);
+  // Of the strikes of one kind at one rank in one generation the last is kept, which is the one
+  // that a failure would be put down to.
+  void struck(InjectedFault fault);
+  void ended(const Verdict& verdict);
+  void told_digest(std::string digest) { digest_ = std::move(digest); }
+  // `left`: processes found when all should have gone.
+  void finished(int exit_code, std::int64_t left);
+
+  // --- what came of it
+
+  int first_rank() const { return first_rank_; }  // the global rank of local rank 0
+  int exit_code() const { return exit_code_; }
+  int restarts() const { return generations_ == 0 ? 0 : generations_ - 1; }
+  Generation generation() const { return generation_; }  // the running one, or the last
+  bool ever_started() const { return ever_started_; }
+  std::int64_t processes_left() const { return left_; }
+  const std::string& digest() const { return digest_; }  // X_DDP_DIGEST, the last; empty: none
+
+  // In order, the first kMostIncidents and the last one. A stop request is no failure.
+  const std::vector<Incident>& incidents() const { return incidents_; }
+  // Of all.
+  IncidentSummary summary() const;
+  // Of the generation that has just ended; null: it did not fail.
+  const Incident* last_failure() const;
+  // The other ranks that the strike behind the last generation's failure ended, such as those of
+  // rank=all; local.
+  const std::vector<LocalRank>& ended_alike() const { return ended_alike_; }
+  Harmless harmless() const;
+
+ private:
+  struct Steps {
+    std::optional<std::int64_t> first;
+    std::optional<std::int64_t> last;  // the highest one
+  };
+  std::optional<std::size_t> fault_behind(const Incident& incident,
+                                          std::optional<LocalRank> blamed) const;
+  std::size_t gather_alike(std::size_t behind, const Verdict& verdict);
+  void add(Incident incident);
+  Incident* failure_before();  // of the generation before the running one; null: none
+
+  int first_rank_;
+  int exit_code_ = 0;
+  std::int64_t left_ = 0;
+  std::string digest_;
+  bool ever_started_ = false;
+
+  int generations_ = 0;
+  Generation generation_ = 0;
+  bool first_started_ = false;
+  Steps steps_;                        // of it
+  Steps failed_steps_;                 // of the one before
+  std::vector<InjectedFault> faults_;  // of it, until it has ended
+  std::vector<LocalRank> ended_alike_;
+
+  std::vector<Incident> incidents_;
+  IncidentSummary folded_;  // of those that are no longer there
+  Harmless harmless_;
+};
 
 // "SIGKILL", "exit 3", "out of memory", "not started", "early exit", "hang": the words in which a
 // plan names a root cause.

@@ -15,7 +15,7 @@ SIGNALS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGTERM, signa
 GENERATION_SECONDS = 20.0
 # What the allocator may spread over before it has settled; a generation that kept 100 bytes would show.
 GROWTH_KIB = 256
-WARM_UP = 100  # generations
+WARM_UP = 300  # generations: more than there are failures of which the launcher keeps each
 
 
 class Lines:

@@ -120,6 +120,9 @@ TEST_CASE("what is wrong in a plan is told with file, line and column") {
   CHECK(starts(refusal("[expect]\nroot_cause = 3"), "p.toml:2:14: 'root_cause': expected {"));
   CHECK(starts(refusal("[expect]\nroot_cause = {by = \"SIGFOO\"}"), "p.toml:2:20: 'by': expected"));
   CHECK(starts(refusal("[expect]\nroot_cause = {rank = 4}"), "p.toml:2:22: 'rank': expected"));
+  std::string many = "[expect]\nroot_cause = [\n";
+  for (int i = 0; i < 257; ++i) many += "{rank = 1},\n";
+  CHECK(starts(refusal(many + "]"), "p.toml:259:1: 'root_cause': expected no more than 256"));
   CHECK(starts(refusal("[launch]\ncommand = \"x\""), "p.toml:2:11: 'command': expected an array"));
   CHECK(starts(refusal("expect = 3"), "p.toml:1:10: 'expect': expected a table"));
   CHECK(starts(refusal("a = = b"), "p.toml:1:5: "));

@@ -15,8 +15,25 @@ using std::chrono::seconds;
 
 TimePoint at(Nanoseconds since) { return TimePoint{} + since; }
 
-// Rank 2 is killed at step 50, 1 s after the start; the next generation begins at step 41.
-RunRecord recovered() {
+Verdict rank_2_killed() {
+  Verdict verdict;
+  verdict.workers.resize(4);
+  verdict.workers[2].last_step = 50;
+  verdict.cause = WorkerFailed{2, Signaled{SIGKILL}, false};
+  verdict.failed = at(microseconds(1'000'400));
+  verdict.ended = at(microseconds(1'004'400));
+  return verdict;
+}
+
+InjectedFault kill_of_rank_2() {
+  InjectedFault fault;
+  fault.strike = {.kind = Kind::kill, .generation = 0, .local_rank = 2, .step = 50};
+  fault.at = at(seconds(1));
+  return fault;
+}
+
+// A generation that fails 1 s after its start, at step 50.
+RunRecord failed(const std::vector<InjectedFault>& faults, const Verdict& verdict) {
   RunRecord record;
   record.began(0);
   record.started(at(milliseconds(1)));
@@ -24,17 +41,15 @@ RunRecord recovered() {
   record.stepped(1, at(milliseconds(100)));
   record.stepped(50, at(milliseconds(990)));
   record.stepped(49, at(milliseconds(991)));
-  Verdict verdict;
-  verdict.workers.resize(4);
-  verdict.workers[2].last_step = 50;
-  verdict.cause = WorkerFailed{2, Signaled{SIGKILL}, false};
-  verdict.failed = at(microseconds(1'000'400));
-  verdict.ended = at(microseconds(1'004'400));
+  for (const auto& fault : faults) record.struck(fault);
   record.ended(verdict);
-  InjectedFault fault;
-  fault.strike = {.kind = Kind::kill, .generation = 0, .local_rank = 2, .step = 50};
-  fault.at = at(seconds(1));
-  record.faults.push_back(fault);
+  return record;
+}
+
+// The next generation begins at step 41.
+RunRecord recovered(const std::vector<InjectedFault>& faults = {kill_of_rank_2()},
+                    const Verdict& verdict = rank_2_killed()) {
+  RunRecord record = failed(faults, verdict);
   record.began(1);
   record.started(at(milliseconds(1010)));
   record.started(at(milliseconds(1012)));
@@ -54,10 +69,11 @@ const Check& named(const std::vector<Check>& checks, const std::string& name) {
 }  // namespace
 
 TEST_CASE("what a failure cost is measured") {
-  const auto all = incidents(recovered());
-  REQUIRE(all.size() == 1);
-  const auto& incident = all[0];
-  CHECK(incident.fault == 0u);
+  const RunRecord record = recovered();
+  REQUIRE(record.incidents().size() == 1);
+  const auto& incident = record.incidents()[0];
+  REQUIRE(incident.fault);
+  CHECK(incident.fault->strike.kind == Kind::kill);
   CHECK(incident.rank == 2);
   CHECK(incident.step == 50);
   CHECK(incident.detected == microseconds(400));
@@ -81,7 +97,7 @@ TEST_CASE("each expectation is met or not, with what was measured") {
   expect.no_process_left = true;
   expect.checkpoint_digest = "abc";
   RunRecord record = recovered();
-  record.digest = "abc";
+  record.told_digest("abc");
   const auto met = evaluate(expect, record);
   CHECK(met.size() == 10);
   for (const auto& check : met) {
@@ -101,7 +117,7 @@ TEST_CASE("each expectation is met or not, with what was measured") {
   expect.lost_steps_at_most = 9;
   expect.root_causes = {{1, "SIGKILL"}, {2, ""}};
   expect.checkpoint_digest = "abd";
-  record.generations[0].survivors = 1;
+  record.finished(0, 1);
   const auto unmet = evaluate(expect, record);
   CHECK(unmet.size() == 11);
   for (const auto& check : unmet) {
@@ -129,33 +145,29 @@ TEST_CASE("without a failure nothing is detected or recovered from") {
 }
 
 TEST_CASE("a failure that was not injected is real, and has no moment to detect it from") {
-  RunRecord record = recovered();
-  record.faults.clear();
   Expectations expect;
   expect.detected_within = seconds(9);
-  CHECK(named(evaluate(expect, record), "detected_within").measured ==
+  CHECK(named(evaluate(expect, recovered({})), "detected_within").measured ==
         "a failure that was not injected");
   // A fault that only slows another rank is not behind this one's death.
   InjectedFault slow;
   slow.strike = {.kind = Kind::slow, .generation = 0, .local_rank = 1};
   slow.at = at(milliseconds(500));
-  record.faults.push_back(slow);
-  CHECK_FALSE(incidents(record)[0].fault);
-  record.faults[0].strike.local_rank = 2;
-  CHECK(incidents(record)[0].fault == 0u);
-  record.faults[0].at = at(seconds(2));  // after the failure
-  CHECK_FALSE(incidents(record)[0].fault);
+  CHECK_FALSE(recovered({slow}).incidents()[0].fault);
+  slow.strike.local_rank = 2;
+  CHECK(recovered({slow}).incidents()[0].fault);
+  slow.at = at(seconds(2));  // after the failure
+  CHECK_FALSE(recovered({slow}).incidents()[0].fault);
 }
 
 TEST_CASE("a stop request is no failure") {
-  RunRecord record = recovered();
-  record.generations[0].cause = StoppedBySignal{SIGTERM};
-  CHECK(incidents(record).empty());
+  Verdict verdict = rank_2_killed();
+  verdict.cause = StoppedBySignal{SIGTERM};
+  CHECK(recovered({kill_of_rank_2()}, verdict).incidents().empty());
 }
 
 TEST_CASE("a group that never came back has not recovered") {
-  RunRecord record = recovered();
-  record.generations.pop_back();
+  const RunRecord record = failed({kill_of_rank_2()}, rank_2_killed());
   Expectations expect;
   expect.recovered_within = seconds(60);
   expect.lost_steps_at_most = 1000;
@@ -171,24 +183,22 @@ TEST_CASE("the table says what was injected and what was real") {
   harmless.strike = {
       .kind = Kind::slow, .value = 0.5, .generation = 1, .local_rank = 1, .step = 60};
   harmless.at = at(seconds(2));
-  record.faults.push_back(harmless);
+  record.struck(harmless);
   harmless.strike.kind = Kind::pin;
   harmless.strike.value = std::int64_t{9};
   harmless.refused = "Invalid argument";
-  record.faults.push_back(harmless);
+  record.struck(harmless);
   CHECK(ddp::failure_table(record) ==
         "ddp-launch: failures, each time counted from when it was seen\n"
         "  gen  failure        rank  step  detected     down  next exec  first step  repeated\n"
         "    0  injected kill     2    50    400 us  4.00 ms    9.60 ms      500 ms        10\n"
         "ddp-launch: injected slow=0.5 (generation 1, rank 1, step 60); nothing failed by it\n"
         "ddp-launch: could not inject pin=9 (generation 1, rank 1, step 60): Invalid argument\n");
-  record.faults.clear();
-  record.generations.pop_back();
-  CHECK(ddp::failure_table(record) ==
+  CHECK(ddp::failure_table(failed({}, rank_2_killed())) ==
         "ddp-launch: failures, each time counted from when it was seen\n"
         "  gen  failure        rank  step  detected     down  next exec  first step  repeated\n"
         "    0  real: SIGKILL     2    50         -  4.00 ms          -           -         -\n");
-  CHECK(ddp::failure_table({}).empty());
+  CHECK(ddp::failure_table(RunRecord()).empty());
 }
 
 TEST_CASE("durations in three digits") {
@@ -220,12 +230,12 @@ TEST_CASE("a million strikes take no memory, and the one behind the failure is k
   verdict.failed = at(seconds(1000));
   verdict.ended = at(seconds(1001));
   record.ended(verdict);
-  CHECK(record.faults.size() < 40);
-  CHECK(record.faults.size() + static_cast<std::size_t>(record.forgotten) == 100'001);
-  const auto all = incidents(record);
-  REQUIRE(all.size() == 1);
-  REQUIRE(all[0].fault);
-  CHECK(record.faults[*all[0].fault].strike.kind == Kind::open_files);
+  const auto untold = record.harmless();
+  CHECK(untold.first.size() == 8);
+  CHECK(untold.more == 100'000 - 8);
+  REQUIRE(record.incidents().size() == 1);
+  REQUIRE(record.incidents()[0].fault);
+  CHECK(record.incidents()[0].fault->strike.kind == Kind::open_files);
   CHECK(ddp::failure_table(record).find("more strikes by which nothing failed") !=
         std::string::npos);
 }
@@ -270,11 +280,10 @@ TEST_CASE("a fault to several ranks is one failure, and none of them is said to 
   verdict.failed = at(milliseconds(20));
   verdict.ended = at(milliseconds(21));
   record.ended(verdict);
-  CHECK(record.ended_alike == std::vector<LocalRank>{0, 3});
-  const auto all = incidents(record);
-  REQUIRE(all.size() == 1);
-  REQUIRE(all[0].fault);
-  CHECK(record.faults[*all[0].fault].strike.local_rank == 1);
+  CHECK(record.ended_alike() == std::vector<LocalRank>{0, 3});
+  REQUIRE(record.incidents().size() == 1);
+  REQUIRE(record.incidents()[0].fault);
+  CHECK(record.incidents()[0].fault->strike.local_rank == 1);
   const auto table = ddp::failure_table(record);
   CHECK(table.find("injected kill (generation 0, rank 0)") == std::string::npos);
   CHECK(table.find("injected kill (generation 0, rank 2); nothing failed by it") !=
@@ -284,19 +293,58 @@ TEST_CASE("a fault to several ranks is one failure, and none of them is said to 
 
   record.began(1);
   record.ended({});
-  CHECK(record.ended_alike.empty());
+  CHECK(record.ended_alike().empty());
 }
 
 TEST_CASE("a rank that is made late is behind a hang that no rank or another is blamed for") {
   for (const Kind kind : {Kind::spawn_delay, Kind::slow, Kind::delay, Kind::pin}) {
     CAPTURE(static_cast<int>(kind));
-    RunRecord record = recovered();
-    record.faults[0].strike.kind = kind;
-    record.faults[0].strike.local_rank = 1;
-    CHECK_FALSE(incidents(record)[0].fault);  // rank 2 was killed: not by that
-    record.generations[0].cause = Hung{{.kind = HangKind::not_ready}, std::nullopt};
-    CHECK(incidents(record)[0].fault == 0u);
-    record.generations[0].cause = Hung{{.kind = HangKind::not_ready}, 3};
-    CHECK(incidents(record)[0].fault == 0u);
+    InjectedFault late;
+    late.strike = {.kind = kind, .generation = 0, .local_rank = 1};
+    late.at = at(milliseconds(500));
+    Verdict verdict = rank_2_killed();
+    CHECK_FALSE(failed({late}, verdict).incidents()[0].fault);  // not by that
+    verdict.cause = Hung{{.kind = HangKind::not_ready}, std::nullopt};
+    CHECK(failed({late}, verdict).incidents()[0].fault);
+    verdict.cause = Hung{{.kind = HangKind::not_ready}, 3};
+    CHECK(failed({late}, verdict).incidents()[0].fault);
   }
+}
+
+TEST_CASE("a million failures take the memory of a few hundred, and the worst of all is measured") {
+  RunRecord record;
+  Verdict verdict = rank_2_killed();
+  constexpr int kFailures = 3000;
+  for (int i = 0; i < kFailures; ++i) {
+    record.began(i);
+    record.started(at(seconds(2 * i)));
+    record.stepped(50, at(seconds(2 * i)));
+    verdict.failed = at(seconds(2 * i + 1));
+    verdict.ended = *verdict.failed + milliseconds(i == 2000 ? 900 : 1);
+    InjectedFault kill = kill_of_rank_2();
+    kill.at = *verdict.failed - microseconds(400);
+    record.struck(kill);
+    record.ended(verdict);
+  }
+  CHECK(record.incidents().size() == RunRecord::kMostIncidents + 1);
+  CHECK(record.incidents()[255].generation == 255);
+  CHECK(record.incidents().back().generation == kFailures - 1);
+  CHECK(record.last_failure() == &record.incidents().back());
+  CHECK(record.restarts() == kFailures - 1);
+  CHECK(record.harmless().first.empty());
+  const auto all = record.summary();
+  CHECK(all.count == kFailures);
+  CHECK(all.down.value == milliseconds(900));  // of one that is not kept
+  CHECK(all.detected.value == microseconds(400));
+  CHECK(all.detected.complete);
+  CHECK(all.first_step.value == seconds(1));
+  CHECK_FALSE(all.first_step.complete);  // nothing came after the last
+  CHECK(all.repeated.value == 1);
+  CHECK(ddp::failure_table(record).find("  and 2980 more\n") != std::string::npos);
+
+  record.began(kFailures);
+  record.stepped(50, at(seconds(2 * kFailures)));
+  CHECK(record.summary().first_step.complete);
+  record.ended({});
+  CHECK(record.last_failure() == nullptr);
 }

@@ -191,8 +191,8 @@ TEST_CASE("the record of a run keeps the cause, not what each rank did") {
   verdict.failed = at(10);
   verdict.cause = Hung{hang(), 2};
   record.ended(verdict);
-  const auto all = incidents(record);
-  REQUIRE(all.size() == 1);
-  CHECK(all[0].rank == 2);
-  CHECK(std::get<Hung>(all[0].cause).hang.ranks.empty());
+  REQUIRE(record.incidents().size() == 1);
+  const auto& incident = record.incidents()[0];
+  CHECK(incident.rank == 2);
+  CHECK(std::get<Hung>(incident.cause).hang.ranks.empty());
 }
