@@ -57,7 +57,7 @@ def measure_all(bench, options):
     data["restart"] = death.measure_restart(bench, 4, rounds)
     data["tagged"] = {way: (options.lines, tagged.measure(bench, 4, options.lines, 5, way)) for way in ("block", "each")}
     data["idle"] = {n: (options.seconds, idle.measure_idle(bench, n, options.seconds)) for n in (4, 64)}
-    data["forwarding"] = (5, idle.measure_forwarding(bench, 64, 5))
+    data["forwarding"] = {n: (seconds, idle.measure_forwarding(bench, n, seconds)) for n, seconds in ((64, 5), (4, 30))}
     data["load"] = [*load, os.getloadavg()[0]]
     data["seconds"] = time.monotonic() - began
     return data

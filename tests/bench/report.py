@@ -130,8 +130,8 @@ def measured(data, peers, missing, folder):
                     + tagged(result))
     for n, (seconds, result) in data["idle"].items():
         text.append(f"### Idle with N={n}, over {seconds} s\n\n" + idle(result))
-    seconds, result = data["forwarding"]
-    text.append(f"### Memory while forwarding, N=64, {seconds} s of output without pause\n\n" + forwarding(result))
+    for n, (seconds, result) in data["forwarding"].items():
+        text.append(f"### Memory while forwarding, N={n}, {seconds} s of output without pause\n\n" + forwarding(result))
     return "\n\n".join(text)
 
 

@@ -39,7 +39,8 @@ def judge(data):
     if 64 in data["idle"]:
         mine = data["idle"][64][1][OURS]
         rows.append(at_most("all launcher processes ≤ 12 MB PSS at N=64, idle", mine and mine["PSS KiB"], PSS_KIB, "KiB"))
-    rows.append(at_most("the same while forwarding", data["forwarding"][1].get(OURS), PSS_KIB, "KiB"))
+    for n, (seconds, result) in data["forwarding"].items():
+        rows.append(at_most(f"the same while forwarding for {seconds} s, N={n}", result.get(OURS), PSS_KIB, "KiB"))
     for way, (_, result) in data["tagged"].items():
         rows.append(fastest(way, result))
         faults = sum(result[OURS].worst.values())
