@@ -2,6 +2,7 @@
 
 #include "common/utf8.hpp"
 
+#include <spdlog/details/null_mutex.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
@@ -15,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 namespace ddp::log {
 namespace {
@@ -86,28 +88,22 @@ class TagFlag : public spdlog::custom_flag_formatter {
   bool colour_;
 };
 
-class LineSink : public spdlog::sinks::base_sink<std::mutex> {
+// Keeps the formatted line for write() to hand over: a Sink may itself have something to say, which
+// must find no lock held.
+class LineSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
-  void redirect(Sink to) {
-    const std::lock_guard lock(mutex_);
-    sink_ = std::move(to);
-  }
+  std::string take() { return std::exchange(line_, {}); }
 
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
-    const std::string_view text(line.data(), line.size());
-    if (sink_) {
-      sink_(text);
-    } else {
-      write_to_stderr(text);
-    }
+    line_.assign(line.data(), line.size());
   }
   void flush_() override {}
 
  private:
-  Sink sink_;
+  std::string line_;
 };
 
 struct State {
@@ -146,7 +142,6 @@ spdlog::level::level_enum to_spdlog(Level level) {
 spdlog::logger& logger_of(State& s) {
   if (!s.logger) {
     s.output = std::make_shared<LineSink>();
-    s.output->redirect(s.sink);
     // Not through spdlog's registry: it would be set up, console colours and all, for nothing.
     s.logger = std::make_unique<spdlog::logger>(s.program, s.output);
     auto formatter = std::make_unique<spdlog::pattern_formatter>();
@@ -186,18 +181,25 @@ bool enabled(Level level) {
 
 void write(Level level, std::string_view message) {
   if (!enabled(level)) return;
-  State& s = state();
-  const std::lock_guard lock(s.mutex);
   // A line break inside would begin a line that nobody signed.
-  const std::string line = without_controls(message);
-  logger_of(s).log(to_spdlog(level), spdlog::string_view_t(line));
+  const std::string text = without_controls(message);
+  State& s = state();
+  std::unique_lock lock(s.mutex);
+  logger_of(s).log(to_spdlog(level), spdlog::string_view_t(text));
+  const std::string line = s.output->take();
+  const Sink sink = s.sink;
+  lock.unlock();
+  if (sink) {
+    sink(line);
+  } else {
+    write_to_stderr(line);
+  }
 }
 
 void redirect(Sink sink) {
   State& s = state();
   const std::lock_guard lock(s.mutex);
-  s.sink = sink;
-  if (s.output) s.output->redirect(std::move(sink));
+  s.sink = std::move(sink);
 }
 
 }  // namespace ddp::log

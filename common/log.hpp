@@ -26,7 +26,7 @@ bool enabled(Level level);
 void write(Level level, std::string_view message);
 
 // From now on whole lines, newline included, go to `sink` instead of stderr, so that whoever owns
-// the console keeps them in order with the rest; an empty one: stderr again.
+// the console keeps them in order with the rest; an empty one: stderr again. It may log in turn.
 using Sink = std::function<void(std::string_view line)>;
 void redirect(Sink sink);
 

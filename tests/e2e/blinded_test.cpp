@@ -133,6 +133,24 @@ TEST_CASE("a launcher that was given no stdout and stderr supervises") {
   CHECK(finish(scene, launch).status == Status{.code = 6});
 }
 
+TEST_CASE("a message of the launcher that finds its stderr lost is lost, and the run goes on") {
+  const Scene scene;
+  write_file(scene.path("logs"), "");  // so that there is a message
+  // Where both are lost the loss of one is itself a message.
+  for (const char* streams : {"2>/dev/full", ">/dev/full 2>/dev/full", ">/dev/full 2>&1"}) {
+    CAPTURE(streams);
+    auto start = scene.start(Words{"--nproc", "2", "--log-level", "info"} + kRecorded,
+                             helper({"print", "shown", "touch", scene.path("up"), "pause"}));
+    start.argv = Words{"/bin/sh", "-c", "exec \"$@\" " + std::string(streams), "sh"} + start.argv;
+    std::filesystem::remove(scene.path("up"));
+    Process launch(std::move(start));
+    const Deadline deadline;
+    while (!std::filesystem::exists(scene.path("up")) && !deadline.passed()) sched_yield();
+    launch.send_signal(SIGTERM);
+    CHECK(finish(scene, launch).status == Status{.code = 143});
+  }
+}
+
 TEST_CASE("the launcher's parent dies while nobody reads its stderr") {
   Scene scene;
   hurry(scene);

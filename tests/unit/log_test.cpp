@@ -115,6 +115,18 @@ TEST_CASE("who looks closely is told the time") {
   CHECK(line[18] == '.');
 }
 
+TEST_CASE("who takes a line may have a message of its own, such as that the line was lost") {
+  const LogOff off;
+  std::vector<std::string> lines;
+  log::start("p", log::Level::info, false);
+  log::redirect([&](std::string_view line) {
+    lines.emplace_back(line);
+    if (lines.size() == 1) log::write(log::Level::warn, "lost");
+  });
+  log::write(log::Level::info, "said");
+  CHECK(lines == std::vector<std::string>{"p: said\n", "p: warning: lost\n"});
+}
+
 TEST_CASE("the owner of the console takes the lines over, and gives them back") {
   const LogOff off;
   CapturedStderr captured;
