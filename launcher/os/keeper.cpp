@@ -2,12 +2,14 @@
 
 #include "launcher/core/exit_code.hpp"
 #include "launcher/os/descendants.hpp"
+#include "launcher/os/mechanism.hpp"
 #include "launcher/os/proc.hpp"
 #include "launcher/os/run_dir.hpp"
 #include "launcher/os/signals.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -16,7 +18,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <climits>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -27,7 +31,14 @@
 namespace ddp::os {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr int kPatienceMs = 1000;
+
+// How long a supervisor that runs may leave a stop request unread: its loop never waits so long.
+std::chrono::milliseconds hearing_limit() {
+  return is_off(Mechanism::patience) ? std::chrono::milliseconds(500) : std::chrono::seconds(10);
+}
 
 // A stderr that nobody reads costs the line, never the end of the launch.
 void complain(const std::string& what) {
@@ -62,11 +73,11 @@ class Keeper {
   // Until the supervisor has ended; returns its raw status as waitid tells it.
   siginfo_t watch() {
     while (true) {
-      // No deadline: the launch lasts as long as its workers do.
+      // No deadline, unless a stop request is on its way: the launch lasts as long as its workers.
       pollfd fds[] = {{supervisor_fd_.get(), POLLIN, 0},
                       {signals_.get(), POLLIN, 0},
                       {parent_.get(), POLLIN, 0}};
-      if (::poll(fds, 3, -1) == -1 && errno != EINTR) {
+      if (::poll(fds, 3, wait_ms()) == -1 && errno != EINTR) {
         complain("cannot wait for the supervisor: " + reason());
         ::kill(supervisor_, SIGKILL);
       }
@@ -80,6 +91,7 @@ class Keeper {
       if (::waitid(P_PID, static_cast<id_t>(supervisor_), &info, WEXITED | WNOHANG) == 0 &&
           info.si_pid == supervisor_)
         return info;
+      see_whether_heard();
     }
   }
 
@@ -110,13 +122,40 @@ class Keeper {
     const auto byte = static_cast<unsigned char>(signal);
     // The pipe is non-blocking: a supervisor that has not read 64 Ki signals does not need one
     // more.
-    [[maybe_unused]] const ssize_t written = ::write(to_supervisor_.get(), &byte, 1);
+    if (::write(to_supervisor_.get(), &byte, 1) == 1) ++told_;
   }
 
   void pass_on(int signal) {
     tell(signal);
     ::kill(supervisor_, SIGCONT);  // a stopped one could not hear
     on_stop_ = OnStop::undo;       // and it may be about to stop, for a Ctrl-Z just before
+    if (!heard_by_) expect_hearing();
+  }
+
+  void expect_hearing() {
+    awaited_ = told_;
+    heard_by_ = Clock::now() + hearing_limit();
+  }
+
+  int wait_ms() const {
+    if (!heard_by_) return -1;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*heard_by_ - Clock::now());
+    return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
+  }
+
+  // A supervisor that waits for something for ever must not keep the group, nor the user.
+  void see_whether_heard() {
+    if (!heard_by_ || Clock::now() < *heard_by_) return;
+    heard_by_.reset();
+    int unread = 0;
+    if (::ioctl(to_supervisor_.get(), FIONREAD, &unread) == -1 || unread == 0) return;
+    const bool heard = told_ - unread >= awaited_;  // and something has come since
+    const auto process = read_process(supervisor_);
+    const bool held = process && (process->state == 'T' || process->state == 't');  // a debugger
+    if (heard || held) return expect_hearing();
+    complain("its supervisor does not answer: it has left a stop request unread for " +
+             std::to_string(hearing_limit().count()) + " ms");
+    ::kill(supervisor_, SIGKILL);
   }
 
   void suspend() {
@@ -147,6 +186,11 @@ class Keeper {
   ScopedFd to_supervisor_;
   ScopedFd signals_;
   ScopedFd parent_;
+  // Bytes that were written to the supervisor, how many of them it must have read by when; none:
+  // no stop request is on its way.
+  std::int64_t told_ = 0;
+  std::int64_t awaited_ = 0;
+  std::optional<Clock::time_point> heard_by_;
 
   // What to do when the supervisor is seen stopped.
   enum class OnStop {

@@ -9,11 +9,12 @@ enum class Mechanism {
   death_signal,  // a worker dies with the supervisor
   sweep,         // what is left of a generation is killed one by one
   cgroup,        // and through the launch's cgroup
+  hearing,       // the supervisor reads what the keeper tells it
   patience,      // what SIGKILL does not end at once, and a reader, are waited for
 };
 
 // Named in DDP_LAUNCH_TEST_OFF, a comma-separated list: subreaper, death-signal, sweep, cgroup,
-// patience.
+// hearing, patience.
 bool is_off(Mechanism mechanism);
 
 }  // namespace ddp::os

@@ -1,5 +1,7 @@
 #include "launcher/os/signal_inbox.hpp"
 
+#include "launcher/os/mechanism.hpp"
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
@@ -21,7 +23,7 @@ class SignalInbox::Impl : public std::enable_shared_from_this<Impl> {
         handlers_(std::move(handlers)) {}
 
   void start() {
-    wait_keeper();
+    if (!is_off(Mechanism::hearing)) wait_keeper();
     wait_direct();
   }
 

@@ -89,3 +89,24 @@ TEST_CASE("a worker dies with the supervisor, and without its death signal it do
   CHECK_FALSE(worker_outlives_supervisor(""));
   CHECK(worker_outlives_supervisor("death-signal"));
 }
+
+TEST_CASE("a supervisor that does not hear a stop request is ended with all below") {
+  Launch launch("hearing,patience");
+  launch.process.send_signal(SIGTERM);
+  CHECK(launch.process.wait_exit() == Status{.code = 70});
+  CHECK(launch.process.below().empty());
+  launch.process.wait();
+  CHECK(launch.process.err().find("its supervisor does not answer") != std::string::npos);
+}
+
+TEST_CASE("a supervisor that is held by somebody is waited for") {
+  Launch launch("patience");
+  const int supervisor = supervisor_pid(launch.process);
+  // Stopped again whenever the keeper continues it, for longer than it would be waited for.
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(700);
+  kill(supervisor, SIGSTOP);
+  launch.process.send_signal(SIGTERM);
+  while (std::chrono::steady_clock::now() < until) kill(supervisor, SIGSTOP);
+  kill(supervisor, SIGCONT);
+  CHECK(launch.process.wait_exit() == Status{.code = 143});
+}
