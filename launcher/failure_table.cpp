@@ -12,6 +12,7 @@ constexpr std::size_t kColumns = 9;
 using Row = std::array<std::string, kColumns>;
 
 constexpr std::size_t kMostRows = 20;  // a run of 200 kills needs no page of them
+constexpr std::size_t kMostMissed = 8;
 
 // What struck, as it would be typed, without whom and when: the table has columns for those.
 std::string fault_name(const core::Strike& strike) {
@@ -73,6 +74,21 @@ std::string harmless_text(const core::RunRecord& record) {
   return text;
 }
 
+std::string missed_text(const std::vector<core::FaultTally>& planned) {
+  std::string text;
+  std::size_t missed = 0;
+  for (const auto& [spec, struck, refused] : planned) {
+    if (struck > 0 || refused > 0 || ++missed > kMostMissed) continue;
+    text += fmt::format("ddp-launch: {} never struck{}\n", fault::format(spec),
+                        fault::info(spec.kind).side == fault::Side::worker
+                            ? ": the worker has to do it, and did not say so"
+                            : "");
+  }
+  if (missed > kMostMissed)
+    text += fmt::format("ddp-launch: and {} more faults never struck\n", missed - kMostMissed);
+  return text;
+}
+
 }  // namespace
 
 std::string failure_table(const core::RunRecord& record) {
@@ -83,7 +99,7 @@ std::string failure_table(const core::RunRecord& record) {
                      std::any_of(all.begin(), all.end(), [](const core::Incident& incident) {
                        return incident.fault.has_value();
                      });
-  if (!tells) return {};
+  if (!tells) return missed_text(record.planned());
   if (!all.empty()) {
     std::vector<Row> rows{{"gen", "failure", "rank", "step", "detected", "down", "next exec",
                            "first step", "repeated"}};
@@ -109,7 +125,7 @@ std::string failure_table(const core::RunRecord& record) {
     const auto more = record.summary().count - static_cast<std::int64_t>(rows.size() - 1);
     if (more > 0) text += fmt::format("  and {} more\n", more);
   }
-  return text + harmless_text(record);
+  return text + harmless_text(record) + missed_text(record.planned());
 }
 
 std::string checks_text(const std::vector<core::Check>& checks) {

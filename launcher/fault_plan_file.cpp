@@ -126,8 +126,8 @@ class Reader {
   void read_expect(const toml::table& expect) {
     only(expect, "[expect]",
          {"exit", "restarts", "restarts_at_most", "detected_within", "torn_down_within",
-          "recovered_within", "lost_steps_at_most", "root_cause", "no_process_left",
-          "checkpoint_digest"});
+          "recovered_within", "lost_steps_at_most", "root_cause", "every_fault_strikes",
+          "no_process_left", "checkpoint_digest"});
     auto& into = plan_.expect.emplace();
     std::int64_t number = 0;
     if (integer(expect, "exit", 0, 255, number)) into.exit = static_cast<int>(number);
@@ -138,10 +138,8 @@ class Reader {
     duration(expect, "torn_down_within", into.torn_down_within);
     duration(expect, "recovered_within", into.recovered_within);
     if (integer(expect, "lost_steps_at_most", 0, kMost, number)) into.lost_steps_at_most = number;
-    if (const auto* node = expect.get("no_process_left")) {
-      if (!node->is_boolean()) return refuse(*node, "'no_process_left': expected true or false");
-      into.no_process_left = node->as_boolean()->get();
-    }
+    truth(expect, "every_fault_strikes", into.every_fault_strikes);
+    truth(expect, "no_process_left", into.no_process_left);
     text(expect, "checkpoint_digest", into.checkpoint_digest);
     if (const auto* node = expect.get("checkpoint_digest");
         node != nullptr && !is_notify_name(into.checkpoint_digest))
@@ -245,6 +243,14 @@ class Reader {
     const auto parsed = parse_duration(key, text.value_or(""));
     if (!parsed) return refuse(*node, parsed.error());
     into = *parsed;
+  }
+
+  void truth(const toml::table& in, const char* key, bool& into) {
+    const auto* node = in.get(key);
+    if (node == nullptr) return;
+    if (!node->is_boolean())
+      return refuse(*node, "'" + std::string(key) + "': expected true or false");
+    into = node->as_boolean()->get();
   }
 
   void words(const toml::table& in, const char* key, std::vector<std::string>& into) {

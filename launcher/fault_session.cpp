@@ -37,7 +37,7 @@ class FaultSession::Impl {
         timer_(io),
         record_(options.first_rank()) {
     if (options.plan.faults.empty()) return;
-    strikes_.resize(options.plan.faults.size());
+    for (const auto& spec : options.plan.faults) tallies_.push_back({spec});
     engine_.emplace(options.plan.faults, options.plan.seed,
                     core::FaultScope{options.world_size(), options.first_rank(), options.nproc});
     if (!engine_->wants_lines()) return;
@@ -117,10 +117,11 @@ class FaultSession::Impl {
   void finished(int exit_code, const std::string& run_dir) {
     tell_failure();
     // A killed keeper is what the user sees, whatever the supervisor does afterwards.
-    record_.finished(striker_.keeper_killed() ? 128 + SIGKILL : exit_code,
-                     options_.plan.expect && options_.plan.expect->no_process_left
-                         ? processes_left(run_dir)
-                         : 0);
+    record_.finished(
+        striker_.keeper_killed() ? 128 + SIGKILL : exit_code,
+        options_.plan.expect && options_.plan.expect->no_process_left ? processes_left(run_dir) : 0,
+        // Of a group on several machines nobody here knows what struck elsewhere.
+        options_.world_size() == options_.nproc ? tallies_ : std::vector<core::FaultTally>());
   }
 
   const core::RunRecord& record() const { return record_; }
@@ -192,16 +193,22 @@ class FaultSession::Impl {
     if (strike.step) fields.push_back({"step", *strike.step});
     if (strike.since_start) fields.push_back({"since_start_ns", strike.since_start->count()});
     events_.write(now, "fault_injected", fields);
-    const std::string refused = striker_.strike(strike, change_);
-    record_.struck({strike, now, refused});
-    const auto number = ++strikes_.at(static_cast<std::size_t>(strike.fault));
-    const bool told = number <= kToldStrikes;
-    if (number == kToldStrikes + 1)
+    auto& tally = tallies_.at(static_cast<std::size_t>(strike.fault));
+    const auto before = tally.struck + tally.refused;
+    const bool told = before < kToldStrikes;
+    if (before == kToldStrikes)
       router_.notice(
           fmt::format("ddp-launch: more strikes of {} follow; events.jsonl has all (--log-dir)\n",
-                      fault::format(options_.plan.faults[static_cast<std::size_t>(strike.fault)])));
+                      fault::format(tally.spec)));
+    // The supervisor's own end leaves no time to tell of it.
+    const std::string injected = "ddp-launch: injected " + replay + "\n";
+    const bool told_first = strike.kind == Kind::kill_supervisor;
+    if (told && told_first) router_.notice(injected);
+    const std::string refused = striker_.strike(strike, change_);
+    record_.struck({strike, now, refused});
+    ++(refused.empty() ? tally.struck : tally.refused);
     if (refused.empty()) {
-      if (told) router_.notice("ddp-launch: injected " + replay + "\n");
+      if (told && !told_first) router_.notice(injected);
       if (strike.local_rank && fault::takes(strike.kind, fault::Word::lasts)) {
         std::erase_if(lasting_, [&](const Lasting& one) {
           return one.kind == strike.kind && one.local_rank == *strike.local_rank;
@@ -252,7 +259,7 @@ class FaultSession::Impl {
   core::RunRecord record_;
   bool untold_failure_ = false;              // the last one
   std::optional<core::FaultEngine> engine_;  // none: no fault is planned
-  std::vector<std::int64_t> strikes_;        // by fault
+  std::vector<core::FaultTally> tallies_;    // by fault
   std::vector<Lasting> lasting_;
   const char* undone_by_ = "time";
   SpawnChange change_;  // of the worker whose start is being considered

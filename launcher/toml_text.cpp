@@ -39,16 +39,40 @@ std::size_t line_of_assert(std::string_view text) {
   return low + 1;
 }
 
+// The first string, key or value, that holds a NUL: as an argument, a name or a path it would end
+// there. As deep as toml++ lets a text nest.
+const toml::source_region* find_nul(const toml::node& node) {
+  if (const auto* text = node.as_string())
+    return text->get().find('\0') == std::string::npos ? nullptr : &node.source();
+  if (const auto* array = node.as_array()) {
+    for (const auto& item : *array) {
+      if (const auto* found = find_nul(item)) return found;
+    }
+  } else if (const auto* table = node.as_table()) {
+    for (const auto& [key, value] : *table) {
+      if (key.str().find('\0') != std::string_view::npos) return &key.source();
+      if (const auto* found = find_nul(value)) return found;
+    }
+  }
+  return nullptr;
+}
+
+std::string at(const std::string& path, const toml::source_position& position) {
+  return path + ":" + std::to_string(position.line) + ":" + std::to_string(position.column) + ": ";
+}
+
 }  // namespace
 
 Result<toml::table> parse_toml(std::string_view text, const std::string& path) {
   try {
     toml::parse_result parsed = toml::parse(text, path);
-    if (parsed) return std::move(parsed).table();
+    if (parsed) {
+      if (const auto* nul = find_nul(parsed.table()))
+        return Error{at(path, nul->begin) + "a NUL character in a string"};
+      return std::move(parsed).table();
+    }
     const toml::parse_error& error = parsed.error();
-    const auto& at = error.source().begin;
-    return Error{path + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) + ": " +
-                 without_controls(error.description())};
+    return Error{at(path, error.source().begin) + without_controls(error.description())};
   } catch (const TomlAssert&) {
     return Error{path + ":" + std::to_string(line_of_assert(text)) +
                  ": no TOML: expected a key, a table's name in [brackets], or a comment"};

@@ -37,6 +37,21 @@ Check root_cause(std::size_t index, const RootCause& expected, const std::vector
   return check;
 }
 
+// Nothing where no fault has to strike, or nobody knows.
+std::optional<Check> every_fault_strikes(const std::vector<FaultTally>& planned) {
+  Check check{"every_fault_strikes", "true", {}, true};
+  bool any = false;
+  for (const auto& [spec, struck, refused] : planned) {
+    if (spec.mtbf) continue;
+    any = true;
+    if (struck > 0 || !check.met) continue;
+    check.met = false;
+    check.measured = fault::format(spec) + (refused > 0 ? " was refused" : " never struck");
+  }
+  if (check.met) check.measured = "true";
+  return any ? std::optional(check) : std::nullopt;
+}
+
 std::string plural(std::int64_t count, const char* what) {
   return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
@@ -99,6 +114,9 @@ std::vector<Check> evaluate(const Expectations& expect, const RunRecord& record)
   }
   for (std::size_t i = 0; i < expect.root_causes.size(); ++i)
     checks.push_back(root_cause(i, expect.root_causes[i], record.incidents()));
+  if (expect.every_fault_strikes) {
+    if (auto check = every_fault_strikes(record.planned())) checks.push_back(std::move(*check));
+  }
   if (expect.no_process_left) {
     const std::int64_t left = record.processes_left();
     checks.push_back({"no_process_left", "none",

@@ -156,8 +156,9 @@ void RunRecord::ended(const Verdict& verdict) {
   for (const auto& fault : std::exchange(faults_, {})) harmless_.add(fault);
 }
 
-void RunRecord::finished(int exit_code, std::int64_t left) {
+void RunRecord::finished(int exit_code, std::int64_t left, std::vector<FaultTally> planned) {
   exit_code_ = exit_code;
+  planned_ = std::move(planned);
   left_ += left;
 }
 

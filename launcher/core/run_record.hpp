@@ -21,6 +21,13 @@ struct InjectedFault {
   std::string refused;  // why the system did not let it be applied; empty: it was
 };
 
+// How often a planned fault struck in the whole run.
+struct FaultTally {
+  fault::Spec spec;
+  std::int64_t struck = 0;
+  std::int64_t refused = 0;  // by the system
+};
+
 // One failure of the group and what became of it. Durations count from the moment the failure was
 // seen, but `detected`, which counts from the fault to that moment.
 struct Incident {
@@ -85,8 +92,8 @@ class RunRecord {
   void struck(InjectedFault fault);
   void ended(const Verdict& verdict);
   void told_digest(std::string digest) { digest_ = std::move(digest); }
-  // `left`: processes found when all should have gone.
-  void finished(int exit_code, std::int64_t left);
+  // `left`: processes found when all should have gone. `planned`: empty where it is not known.
+  void finished(int exit_code, std::int64_t left, std::vector<FaultTally> planned = {});
 
   // --- what came of it
 
@@ -108,6 +115,7 @@ class RunRecord {
   // rank=all; local.
   const std::vector<LocalRank>& ended_alike() const { return ended_alike_; }
   Harmless harmless() const;
+  const std::vector<FaultTally>& planned() const { return planned_; }
 
  private:
   struct Steps {
@@ -123,6 +131,7 @@ class RunRecord {
   int first_rank_;
   int exit_code_ = 0;
   std::int64_t left_ = 0;
+  std::vector<FaultTally> planned_;
   std::string digest_;
   bool ever_started_ = false;
 

@@ -51,6 +51,30 @@ TEST_CASE("a wrong fault is refused with its place, and nothing is started") {
   CHECK_FALSE(std::filesystem::exists(scene.path("started")));
 }
 
+TEST_CASE("a plan whose fault never strikes, or is refused, is not met") {
+  const Scene scene;
+  const auto run = [&](const std::string& text) {
+    return scene.run({"--nproc", "2", "--faults", plan(scene, text)}, helper({"steps", "1", "3"}));
+  };
+  const auto missed = run("fault = [\"kill@step=4\"]\n[expect]\n");
+  CHECK(missed.status == Status{.code = 73});
+  CHECK(contains(missed.err,
+                 "NOT MET every_fault_strikes: expected true, measured kill@rank=any,step=4 never "
+                 "struck"));
+  CHECK(run("fault = [\"kill@step=4\"]\n[expect]\nevery_fault_strikes = false\n").status ==
+        Status{.code = 0});
+  CHECK(run("fault = [\"signal=URG@step=3\"]\n[expect]\n").status == Status{.code = 0});
+  const auto refused = run("fault = [\"pin=999\"]\n[expect]\n");
+  CHECK(refused.status == Status{.code = 73});
+  CHECK(contains(refused.err, "measured pin=999@rank=any was refused"));
+  // Without a plan that expects something it is told, no more.
+  const auto told = scene.run({"--inject", "exit=3@step=1"}, helper({"steps", "1", "3"}));
+  CHECK(told.status == Status{.code = 0});
+  CHECK(told.err ==
+        "ddp-launch: exit=3@rank=any,step=1 never struck: the worker has to do it, and did not say "
+        "so\n");
+}
+
 TEST_CASE("faults may stand in the configuration file, several of them") {
   const Scene scene;
   write_file(scene.path("run.toml"),
@@ -77,14 +101,14 @@ TEST_CASE("a plan's expectations decide the exit code") {
   CHECK(good.status == Status{.code = 0});
   CHECK(fields_of(scene, "expectation", "name", "good") ==
         Words{"exit", "restarts", "restarts_at_most", "detected_within", "torn_down_within",
-              "recovered_within", "lost_steps_at_most", "root_cause", "no_process_left",
-              "checkpoint_digest"});
-  CHECK(fields_of(scene, "expectation", "met", "good") == Words(10, "true"));
+              "recovered_within", "lost_steps_at_most", "root_cause", "every_fault_strikes",
+              "no_process_left", "checkpoint_digest"});
+  CHECK(fields_of(scene, "expectation", "met", "good") == Words(11, "true"));
   CHECK(contains(good.err, "injected kill "));
   CHECK(contains(good.err,
                  "ddp-launch: met     root_cause: expected rank 1 by SIGKILL, measured "
                  "rank 1 by SIGKILL\n"));
-  CHECK(contains(read_file(scene.path("good.xml")), "tests=\"10\" failures=\"0\""));
+  CHECK(contains(read_file(scene.path("good.xml")), "tests=\"11\" failures=\"0\""));
 
   // The same run, and one expectation that it does not meet.
   const std::string unmet = met + "exit = 3\n";
@@ -94,7 +118,7 @@ TEST_CASE("a plan's expectations decide the exit code") {
       ten_steps("0"));
   CHECK(bad.status == Status{.code = 73});
   CHECK(contains(bad.err, "ddp-launch: NOT MET exit: expected 3, measured 0\n"));
-  CHECK(fields_of(scene, "expectation", "met", "bad") == Words{"false"} + Words(9, "true"));
+  CHECK(fields_of(scene, "expectation", "met", "bad") == Words{"false"} + Words(10, "true"));
   CHECK(
       contains(read_file(scene.path("bad.xml")), "<failure message=\"expected 3, measured 0\"/>"));
 
@@ -136,7 +160,7 @@ TEST_CASE("expectations of a launcher that is killed itself") {
       Words{"--faults", judged("kill-keeper", "137")} + recorded(scene, "keeper"), steps);
   CHECK(keeper.wait_exit() == Status{.signal = SIGKILL});
   keeper.wait_nothing_left();
-  CHECK(fields_of(scene, "expectation", "met", "keeper") == Words{"true"});
+  CHECK(fields_of(scene, "expectation", "met", "keeper") == Words(2, "true"));
 }
 
 TEST_CASE("the same plan and seed strike the same ranks at the same steps; a replay too") {

@@ -106,6 +106,7 @@ TEST_CASE("the supervisor is killed: the keeper leaves nothing behind") {
   CHECK(contains(run.err, "its supervisor was killed by SIGKILL"));
   CHECK_FALSE(contains(run.out, "past it"));
   CHECK(struck(scene) == Words{"kill-supervisor@step=2,gen=0"});
+  CHECK(contains(run.err, "injected kill-supervisor@step=2,gen=0"));
 }
 
 TEST_CASE("the keeper is killed: the supervisor tears down and leaves nothing behind") {

@@ -112,6 +112,11 @@ TEST_CASE("what is wrong in a plan is told with file, line and column") {
   CHECK(starts(refusal("[[fault]]\nspec = \"kill\"\nrank = 1\n"), "p.toml:3:8: 'rank': a fault"));
   CHECK(starts(refusal("fault = 3"), "p.toml:1:9: 'fault': expected [[fault]] tables"));
   CHECK(starts(refusal("faults = []"), "p.toml:1:10: 'faults': the plan takes name, seed, fault"));
+  CHECK(starts(refusal("name = \"a\"\nseed = 1\n[launch]\ncommand = [\"x\", \"a\\u0000b\"]\n"),
+               "p.toml:4:17: a NUL character in a string"));
+  CHECK(starts(refusal("\"a\\u0000\" = 1\n"), "p.toml:1:1: a NUL character in a string"));
+  CHECK(starts(refusal("[expect]\nevery_fault_strikes = 1"),
+               "p.toml:2:23: 'every_fault_strikes': expected true or false"));
   CHECK(starts(refusal("seed = -1"), "p.toml:1:8: 'seed': expected an integer from 0"));
   CHECK(starts(refusal("[expect]\nexit = 256"), "p.toml:2:8: 'exit': expected an integer"));
   CHECK(starts(refusal("[expect]\nrestart = 1"), "p.toml:2:11: 'restart': [expect] takes exit"));

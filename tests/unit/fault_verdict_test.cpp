@@ -129,6 +129,40 @@ TEST_CASE("each expectation is met or not, with what was measured") {
   CHECK(named(unmet, "checkpoint_digest").measured == "abc");
 }
 
+TEST_CASE("a plan whose fault never struck, or was refused, has tested nothing") {
+  FaultTally kill{{.kind = Kind::kill, .ranks = {}, .step = ddp::fault::Range{50, 50}}};
+  FaultTally random{{.kind = Kind::kill, .mtbf = ddp::fault::Interval{std::int64_t{200}}}};
+  FaultTally exits{{.kind = Kind::exit}};
+  const auto judged = [](const std::vector<FaultTally>& planned, const Expectations& expect = {}) {
+    RunRecord record;
+    record.began(0);
+    record.finished(0, 0, planned);
+    return std::pair(evaluate(expect, record), ddp::failure_table(record));
+  };
+  const auto [missed, told] = judged({kill, random, exits});
+  CHECK_FALSE(named(missed, "every_fault_strikes").met);
+  CHECK(named(missed, "every_fault_strikes").measured == "kill@rank=any,step=50 never struck");
+  CHECK(told ==
+        "ddp-launch: kill@rank=any,step=50 never struck\n"
+        "ddp-launch: kill@rank=any,mtbf=200steps never struck\n"
+        "ddp-launch: exit@rank=any never struck: the worker has to do it, and did not say so\n");
+  kill.refused = 2;
+  const auto [refused, told_before] = judged({kill});
+  CHECK(named(refused, "every_fault_strikes").measured == "kill@rank=any,step=50 was refused");
+  CHECK(told_before.empty());
+  kill.struck = 1;
+  const auto [struck, nothing] = judged({kill, random});
+  CHECK(named(struck, "every_fault_strikes").met);
+  CHECK(nothing == "ddp-launch: kill@rank=any,mtbf=200steps never struck\n");
+  // Not asked, or nothing that has to strike.
+  CHECK(judged({exits}, {.every_fault_strikes = false}).first.size() == 1);
+  CHECK(judged({random}).first.size() == 1);
+  CHECK(judged({}).first.size() == 1);
+
+  const auto many = judged(std::vector<FaultTally>(30, exits)).second;
+  CHECK(many.find("and 22 more faults never struck\n") != std::string::npos);
+}
+
 TEST_CASE("without a failure nothing is detected or recovered from") {
   RunRecord record;
   record.began(0);
