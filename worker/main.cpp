@@ -1,6 +1,7 @@
 // worker: one rank of a data-parallel training run, or a run of its own.
 #include "common/fault_points.hpp"
 #include "common/notify.hpp"
+#include "common/utf8.hpp"
 #include "common/worker_env.hpp"
 #include "worker/checkpoint/checkpoints.hpp"
 #include "worker/comm/group.hpp"
@@ -20,6 +21,7 @@
 #include <exception>
 #include <iostream>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -86,6 +88,7 @@ void run(const Options& options, const WorkerEnv& env) {
 int main(int argc, char** argv) {
   // A reader that has gone is an error of write(2), with a message, not a silent death.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // nor is a limit on the size of files
   const ParsedOptions parsed = parse_options(argc, argv, std::cout, std::cerr);
   if (parsed.exit_code >= 0) return parsed.exit_code;
   const auto env = read_worker_env();
@@ -94,7 +97,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   const auto complain = [&](const char* what) {
-    std::fprintf(stderr, "worker: rank %d: %s\n", env->rank, what);
+    std::fprintf(stderr, "worker: rank %d: %s\n", env->rank, without_controls(what).c_str());
   };
   try {
     run(parsed.options, *env);
@@ -107,6 +110,9 @@ int main(int argc, char** argv) {
     // Most likely a peer died, whose sockets are closed a little before its death can be seen. On a
     // starved machine this process could be dead by then, and be blamed.
     await_stop(kPeersDeathSeen);
+    return 1;
+  } catch (const std::bad_alloc&) {
+    complain("not enough memory for a model of this size (--embed, --hidden, --layers, --batch)");
     return 1;
   } catch (const std::exception& error) {
     complain(error.what());

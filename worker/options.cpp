@@ -4,9 +4,13 @@
 
 #include <CLI/CLI.hpp>
 
+#include <charconv>
+#include <cstdint>
 #include <limits>
 #include <map>
 #include <ostream>
+#include <sstream>
+#include <string>
 
 namespace ddp::worker {
 namespace {
@@ -15,6 +19,19 @@ using std::chrono::milliseconds;
 
 CLI::Validator at_least(std::int64_t low) {
   return CLI::Range(low, std::int64_t{std::numeric_limits<int>::max()});
+}
+
+// CLI11's own range lets nan pass.
+CLI::Validator number(double low, double high) {
+  std::ostringstream range;
+  range << low << " to " << high;
+  return CLI::Validator(
+      [low, high, expected = range.str()](const std::string& text) {
+        double value = 0;
+        const bool read = CLI::detail::lexical_cast(text, value) && value >= low && value <= high;
+        return read ? std::string() : "'" + text + "': expected " + expected;
+      },
+      "FLOAT in [" + range.str() + "]");
 }
 
 // "30", "1.5s", "10m" into milliseconds.
@@ -64,26 +81,37 @@ void describe(CLI::App& app, Options& o) {
       ->check(CLI::Range(1, 1 << 16))
       ->group(training);
   app.add_option("--lr", o.learning_rate, "Learning rate of AdamW")
-      ->check(CLI::Range(0.0, 1e3))
+      ->check(number(0, 1000))
       ->group(training);
   app.add_option("--warmup", o.warmup, "Steps over which the learning rate rises")
       ->check(at_least(0))
       ->group(training);
   app.add_option("--weight-decay", o.weight_decay, "Decay of the weight matrices")
-      ->check(CLI::Range(0.0, 1e3))
+      ->check(number(0, 1000))
       ->group(training);
   app.add_option("--grad-clip", o.grad_clip, "Largest norm of the gradient; 0: no limit")
-      ->check(CLI::Range(0.0, 1e9))
+      ->check(number(0, 1e9))
       ->group(training);
   app.add_option("--seed", o.seed, "Of initial weights, sample order and generated text")
+      ->check([](const std::string& text) {  // CLI11 itself takes what is too large for the largest
+        std::uint64_t seed = 0;
+        const char* const end = text.data() + text.size();
+        const auto [stop, failed] = std::from_chars(text.data(), end, seed);
+        return failed == std::errc() && stop == end
+                   ? std::string()
+                   : "'" + text + "': expected 0 to 18446744073709551615";
+      })
       ->group(training);
   app.add_option("--held-out", o.held_out, "Share of each file's end kept for validation")
-      ->check(CLI::Range(0.0, 0.5))
+      ->check(number(0, 0.5))
       ->group(training);
 
   const auto checkpoints = "Checkpoints";
   app.add_option("--checkpoint-dir", o.checkpoint_dir,
                  "Where checkpoints are written, and resumed from if there are any")
+      ->check([](const std::string& text) {
+        return text.empty() ? std::string("is '': expected a directory") : std::string();
+      })
       ->type_name("DIR")
       ->group(checkpoints);
   app.add_option("--checkpoint-every", o.checkpoint_every,
@@ -106,7 +134,7 @@ void describe(CLI::App& app, Options& o) {
       ->check(CLI::Range(0, 1 << 20))
       ->group(output);
   app.add_option("--temperature", o.temperature, "Of the generated text; lower is safer")
-      ->check(CLI::Range(0.01, 100.0))
+      ->check(number(0.01, 100))
       ->group(output);
 
   const auto group = "Group";

@@ -62,7 +62,13 @@ TEST_CASE("what is wrong is one line that names the flag, and exit code 2") {
                         {{"--data", "a", "--comm-timeout", "soon"}, "--comm-timeout"},
                         {{"--data", "a", "--join-timeout", "0"}, "--join-timeout"},
                         {{"--data", "a", "--bat", "3"}, "--bat"},
-                        {{"--data", "a", "--temperature", "0"}, "--temperature"}};
+                        {{"--data", "a", "--temperature", "0"}, "--temperature"},
+                        {{"--data", "a", "--lr", "nan"}, "--lr"},
+                        {{"--data", "a", "--held-out", "nan"}, "--held-out"},
+                        {{"--data", "a", "--grad-clip", "inf"}, "--grad-clip"},
+                        {{"--data", "a", "--seed", "-1"}, "--seed"},
+                        {{"--data", "a", "--seed", "18446744073709551616"}, "--seed"},
+                        {{"--data", "a", "--checkpoint-dir", ""}, "--checkpoint-dir"}};
   for (const Case& c : cases) {
     const Outcome o = parse(c.arguments);
     CAPTURE(o.err);
