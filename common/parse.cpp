@@ -51,7 +51,10 @@ Result<std::chrono::nanoseconds> parse_duration(std::string_view what, std::stri
   const auto unit = std::find_if(std::begin(kUnits), std::end(kUnits),
                                  [&](const Unit& one) { return one.name == text.substr(at); });
   if (digits == 0 || unit == std::end(kUnits)) return refused();
-  if (whole > kLongest * 1'000'000'000 / unit->ns) return refused();
+  if (whole > kLongest * 1'000'000'000 / unit->ns) {
+    return Error{std::string(what) + " is '" + std::string(text) +
+                 "': expected no more than 87600h, ten years"};
+  }
   const auto fraction =
       std::llround(static_cast<long double>(parts) * static_cast<long double>(unit->ns) /
                    static_cast<long double>(scale));

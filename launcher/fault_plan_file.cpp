@@ -25,6 +25,8 @@ class Reader {
     plan_.name = std::filesystem::path(path_).stem().string();
     only(root, "the plan", {"name", "seed", "fault", "expect", "launch"});
     text(root, "name", plan_.name);
+    if (root.contains("name") && plan_.name.empty())
+      refuse(*root.get("name"), "'name': expected a name");
     if (std::int64_t seed = 0; integer(root, "seed", 0, kMost, seed))
       plan_.seed = static_cast<std::uint64_t>(seed);
     if (const auto* node = root.get("fault")) faults(*node);
@@ -149,7 +151,7 @@ class Reader {
     if (const auto* node = expect.get("root_cause")) {
       if (const auto* one = node->as_table()) {
         root_cause(*one, into);
-      } else if (const auto* several = node->as_array()) {
+      } else if (const auto* several = node->as_array(); several != nullptr && !several->empty()) {
         for (const auto& item : *several) {
           if (!item.is_table()) return refuse(item, kRootCause);
           root_cause(*item.as_table(), into);
@@ -170,7 +172,7 @@ class Reader {
     if (std::int64_t rank = 0; integer(table, "rank", 0, most, rank))
       cause.rank = static_cast<int>(rank);
     text(table, "by", cause.by);
-    if (!cause.by.empty() && !core::is_cause_name(cause.by))
+    if (table.contains("by") && !core::is_cause_name(cause.by))
       return refuse(*table.get("by"),
                     "'by': expected a signal such as SIGKILL, exit 0 to exit 255, out of memory, "
                     "not started, early exit or hang");
@@ -187,9 +189,14 @@ class Reader {
     only(launch, "[launch]", {"options", "command", "timeout"});
     words(launch, "options", plan_.launch.options);
     words(launch, "command", plan_.launch.command);
+    if (launch.contains("command") && plan_.launch.command.empty())
+      refuse(*launch.get("command"), "'command': expected a program, and its arguments");
     std::optional<core::Nanoseconds> timeout;
     duration(launch, "timeout", timeout);
-    if (timeout) plan_.launch.timeout = *timeout;
+    if (!timeout) return;
+    if (timeout->count() == 0)
+      return refuse(*launch.get("timeout"), "'timeout': expected more than 0");
+    plan_.launch.timeout = *timeout;
   }
 
   // --- values; each does nothing where the key is not there

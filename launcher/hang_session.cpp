@@ -136,11 +136,14 @@ class HangSession::Impl {
           os::read_file(dir(generation_, std::to_string(*blamed)) + "/on-hang.log", kStackBytes);
       stack = first_stack(output.value_or(""), kStackLines);
     }
-    const bool kept = !around_.options.log_dir.empty();
+    const auto& options = around_.options;
+    const bool taken = options.group.evidence_timeout.count() > 0;
     around_.narrator.hang_evidence_taken(
         std::move(stack),
-        kept ? "what each rank was found doing is in " + dir(generation_, "*")
-             : "start it with --log-dir DIR to keep what each rank was found doing");
+        !taken ? ""
+        : !options.log_dir.empty()
+            ? "what each rank was found doing is in " + dir(generation_, "*")
+            : "start it with --log-dir DIR to keep what each rank was found doing");
   }
 
   void wait(Clock::time_point until, bool heard) {

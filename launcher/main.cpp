@@ -21,7 +21,9 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <string>
+#include <string_view>
 
 namespace {
 
@@ -32,7 +34,7 @@ void open_standard_descriptors() {
   }
 }
 
-bool write_all(int fd, const std::string& text) {
+bool write_all(int fd, std::string_view text) {
   std::size_t done = 0;
   while (done < text.size()) {
     const ssize_t count = ::write(fd, text.data() + done, text.size() - done);
@@ -57,6 +59,14 @@ int judge_without_supervisor(const ddp::Options& options, int code,
   return judgement.exit_code;
 }
 
+// What was asked for, such as --help; the exit code.
+int print(const std::string& text) {
+  if (write_all(STDOUT_FILENO, text)) return ddp::core::kSuccess;
+  write_all(STDERR_FILENO,
+            std::string("ddp-launch: cannot write to stdout: ") + std::strerror(errno) + "\n");
+  return ddp::core::kSystemRefused;
+}
+
 int run_campaign(int argc, char** argv) {
   using namespace ddp;
   auto parsed = campaign::parse_campaign(argc, argv);
@@ -65,8 +75,7 @@ int run_campaign(int argc, char** argv) {
     return refused->code;
   }
   const auto& campaign = std::get<campaign::Campaign>(parsed);
-  if (campaign.dry_run)
-    return write_all(STDOUT_FILENO, campaign::dry_run_text(campaign)) ? 0 : core::kSystemRefused;
+  if (campaign.dry_run) return print(campaign::dry_run_text(campaign));
   log::start("ddp-launch", log::Level::warn, out::wants_colour(STDERR_FILENO));
   return campaign::run(campaign);
 }
@@ -83,12 +92,12 @@ int main(int argc, char** argv) {
 
   auto parsed = parse_options(argc, argv);
   if (const auto* leave = std::get_if<ExitNow>(&parsed)) {
-    const bool written = write_all(leave->code == 0 ? STDOUT_FILENO : STDERR_FILENO, leave->text);
-    return written || leave->code != 0 ? leave->code : core::kSystemRefused;
+    if (leave->code == 0) return print(leave->text);
+    write_all(STDERR_FILENO, leave->text);
+    return leave->code;
   }
   const Options& options = std::get<Options>(parsed);
-  if (options.dry_run)
-    return write_all(STDOUT_FILENO, dry_run_table(options, environ)) ? 0 : core::kSystemRefused;
+  if (options.dry_run) return print(dry_run_table(options, environ));
 
   log::start("ddp-launch", options.log_level, out::wants_colour(STDERR_FILENO));
   const auto run_dir = os::make_run_dir();

@@ -167,6 +167,11 @@ void Narrator::time_up() {
   router_.notice("ddp-launch: the time of the run (--timeout) was up while it waited to restart\n");
 }
 
+void Narrator::keeper_gone() {
+  events_.write(Clock::now(), "keeper_gone", {});
+  router_.notice("ddp-launch: ddp-launch itself was killed, so the group is stopped\n");
+}
+
 void Narrator::generation_over(const core::GenerationOver& over, const std::string& injected,
                                const std::vector<core::LocalRank>& ended_alike) {
   const auto rank = over.verdict.cause ? core::blamed_rank(*over.verdict.cause) : std::nullopt;

@@ -49,6 +49,7 @@ class Narrator {
   void processes_gone(core::Generation generation, std::size_t survivors);
   // The verdict, for the reader in a hurry; `injected` is the fault behind it, if one is.
   void time_up();
+  void keeper_gone();
   // `injected`: the fault behind its failure, as it is typed, and whom else it ended.
   void generation_over(const core::GenerationOver& over, const std::string& injected,
                        const std::vector<core::LocalRank>& ended_alike);

@@ -67,6 +67,11 @@ class FaultsChecker : SettingsReader {
   Failure comes_about(const std::string& where) const {
     const auto& restart = options_.group.restart;
     if (restart.window) return std::nullopt;  // restarts without end
+    const auto& expect = options_.plan.expect;
+    if (expect && expect->restarts.value_or(0) > restart.max_restarts) {
+      return Error{where + ": restarts = " + std::to_string(*expect->restarts) +
+                   " comes never: --max-restarts is " + std::to_string(restart.max_restarts)};
+    }
     for (const fault::Spec& spec : options_.plan.faults) {
       if (spec.generations.empty() || spec.generations.front().first <= restart.max_restarts)
         continue;

@@ -97,6 +97,7 @@ class Supervisor {
                 .feed = [this](const core::Event& event) { feed(event); }}),
         signals_(io_, std::move(from_keeper), os::open_signal_fd(),
                  {.stop = [this](int signal) { feed(core::StopRequested{signal}); },
+                  .alone = [this] { narrator_.keeper_gone(); },
                   .forward = [this](int signal) { workers_.signal_all(signal); },
                   .child = [this] { workers_.child_changed(); },
                   .suspend = [this] { suspend(); }}),

@@ -24,16 +24,18 @@ std::vector<const char*> argv_of(const std::vector<std::string>& words) {
 }
 
 Result<std::vector<std::string>> plan_files(const std::string& where) {
+  if (where.empty()) return Error{"--campaign is '': expected a directory of plans, or one plan"};
   std::error_code failed;
   const auto status = fs::status(where, failed);
-  if (!fs::exists(status)) return Error{where + ": " + failed.message()};
+  if (!fs::exists(status)) return Error{"--campaign: " + where + ": " + failed.message()};
   if (!fs::is_directory(status)) return std::vector<std::string>{where};
   std::vector<std::string> files;
   for (fs::directory_iterator it(where, failed), end; !failed && it != end; it.increment(failed)) {
     if (it->path().extension() == kPlanSuffix) files.push_back(it->path().string());
   }
-  if (failed) return Error{where + ": " + failed.message()};
-  if (files.empty()) return Error{where + ": no plan in it: expected files named *.toml"};
+  if (failed) return Error{"--campaign: " + where + ": " + failed.message()};
+  if (files.empty())
+    return Error{"--campaign: " + where + ": no plan in it: expected files named *.toml"};
   std::sort(files.begin(), files.end());
   return files;
 }

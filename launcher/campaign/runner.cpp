@@ -71,6 +71,7 @@ class Runner {
             }),
         signals_(io_, std::move(from_keeper), os::open_signal_fd(),
                  {.stop = [this](int signal) { stop(signal); },
+                  .alone = {},
                   .forward = [this](int signal) { signal_run(signal); },
                   .child = [this] { child_changed(); },
                   .suspend = [this] { suspend(); }}),

@@ -58,6 +58,7 @@ class SignalInbox::Impl : public std::enable_shared_from_this<Impl> {
     if (count == 0) {  // the keeper is dead: nobody could tell us to stop, so stop now
       boost::system::error_code ignored;
       keeper_.close(ignored);
+      if (handlers_.alone) handlers_.alone();
       if (handlers_.stop) handlers_.stop(SIGTERM);
       return;
     }

@@ -21,6 +21,7 @@ class SignalInbox {
  public:
   struct Handlers {
     std::function<void(int signal)> stop;  // INT, TERM, HUP, QUIT, or TERM when the keeper is gone
+    std::function<void()> alone;           // the keeper is gone; a stop follows
     std::function<void(int signal)> forward;  // USR1, USR2: for the workers
     std::function<void()> child;              // CHLD: some child changed state
     std::function<void()> suspend;  // TSTP, from the keeper: stop the workers, then yourself

@@ -151,6 +151,18 @@ TEST_CASE("a message of the launcher that finds its stderr lost is lost, and the
   }
 }
 
+TEST_CASE("help that cannot be written is a failure that is told") {
+  const Scene scene;
+  for (const char* flag : {"--help", "--version", "--dry-run"}) {
+    auto start = scene.start({flag}, helper({"exit", "0"}));
+    start.argv = Words{"/bin/sh", "-c", "exec \"$@\" >/dev/full", "sh"} + start.argv;
+    Process launch(std::move(start));
+    const auto run = finish(scene, launch);
+    CHECK(run.status == Status{.code = 71});
+    CHECK(run.err == "ddp-launch: cannot write to stdout: No space left on device\n");
+  }
+}
+
 TEST_CASE("the launcher's parent dies while nobody reads its stderr") {
   Scene scene;
   hurry(scene);

@@ -81,20 +81,23 @@ TEST_CASE("plans run in the order of their names, and all met is 0") {
 TEST_CASE("one that is not met makes 73, shows its last lines, and stands in the JUnit file") {
   const Scene scene;
   plan(scene, "good", "", {"print", "all is well"});
-  plan(scene, "wrong", "[expect]\nrestarts = 1", {"print", "last words", "exit", "3"});
+  plan(scene, "wrong", "[expect]\nroot_cause = { by = 'SIGKILL' }",
+       {"print", "last words", "exit", "3"});
   plan(scene, "without-expectations", "", {"exit", "5"});
   const auto run = scene.run(campaign({"--junit", scene.path("result.xml")}), {});
   CHECK(run.status == Status{.code = 73});
   CHECK(contains(run.out, "    | [0] last words\n"));
   CHECK_FALSE(contains(run.out, "all is well"));
   CHECK(contains(row_of(run.out, "wrong"),
-                 "exit: expected 0, measured 3; restarts: expected 1, measured 0"));
+                 "exit: expected 0, measured 3; root_cause: expected any rank by SIGKILL, "
+                 "measured rank 0 by exit 3"));
   CHECK(contains(row_of(run.out, "without-expectations"), "exit: expected 0, measured 5"));
   CHECK(lines_of(run.out).back() == "3 plans: 1 met, 2 NOT MET");
   const auto xml = read_file(scene.path("result.xml"));
   CHECK(contains(xml, R"(<testsuite name="good" tests="2" failures="0")"));
   CHECK(contains(xml, R"(<testsuite name="wrong" tests="3" failures="2")"));
-  CHECK(contains(xml, R"(<failure message="expected 1, measured 0"/>)"));
+  CHECK(contains(
+      xml, R"(<failure message="expected any rank by SIGKILL, measured rank 0 by exit 3"/>)"));
   CHECK(contains(xml, "last words"));
   CHECK_FALSE(contains(xml, "all is well"));
 }
@@ -273,8 +276,10 @@ TEST_CASE("what makes no sense with a campaign is refused in one line") {
   CHECK(contains(refused(campaign({"--stdin", "0"})), "--stdin cannot stand beside --campaign"));
   CHECK(contains(refused(campaign({"--run-id", "a/b"})), "--run-id is 'a/b': expected"));
   CHECK(contains(refused(campaign({"--junit", "no/dir.xml"})), "--junit is 'no/dir.xml'"));
-  CHECK(contains(refused({"--campaign", "nowhere"}), "nowhere: No such file or directory"));
-  CHECK(contains(refused({"--campaign", "empty"}), "empty: no plan in it"));
+  CHECK(contains(refused({"--campaign", "nowhere"}),
+                 "--campaign: nowhere: No such file or directory"));
+  CHECK(contains(refused({"--campaign", "empty"}), "--campaign: empty: no plan in it"));
+  CHECK(contains(refused({"--campaign", ""}), "--campaign is '': expected"));
   CHECK_FALSE(std::filesystem::exists(scene.path("ran")));
 }
 

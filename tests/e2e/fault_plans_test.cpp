@@ -41,6 +41,9 @@ TEST_CASE("a wrong fault is refused with its place, and nothing is started") {
   const std::string bad = plan(scene, "[[fault]]\nfault = \"kill\"\nsteps = 5\n");
   CHECK(contains(refused({"--faults", bad}), bad + ":3:9: 'steps': expected "));
   CHECK(contains(refused({"--faults", scene.path("none")}), "No such file"));
+  const std::string never = plan(scene, "[expect]\nrestarts = 2\n", "never");
+  CHECK(contains(refused({"--faults", never, "--max-restarts", "1"}),
+                 "restarts = 2 comes never: --max-restarts is 1"));
   CHECK(contains(refused({"--replay", bad}), bad + ":1: not an event"));
   CHECK(contains(refused({"--replay", bad, "--inject", "kill"}), "no --inject beside it"));
   CHECK(contains(refused({"--fault-seed", "x"}), "--fault-seed"));

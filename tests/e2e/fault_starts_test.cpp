@@ -118,6 +118,8 @@ TEST_CASE("the keeper is killed: the supervisor tears down and leaves nothing be
   launch.wait_nothing_left();
   scene.check_no_file_left();
   CHECK(struck(scene) == Words{"kill-keeper@step=2,gen=0"});
+  launch.wait();
+  CHECK(contains(launch.err(), "ddp-launch itself was killed, so the group is stopped"));
 }
 
 TEST_CASE("whatever faults changed is gone with the launcher, even when all of it is killed") {

@@ -40,7 +40,7 @@ TEST_CASE("a duration has a unit or is seconds") {
     CAPTURE(bad);
     const auto value = parse_duration("--x", bad);
     REQUIRE_FALSE(value);
-    CHECK(value.error().starts_with("--x is '" + std::string(bad) + "': expected a duration"));
+    CHECK(value.error().starts_with("--x is '" + std::string(bad) + "': expected "));
   }
 }
 

@@ -117,6 +117,11 @@ TEST_CASE("what is wrong in a plan is told with file, line and column") {
   CHECK(starts(refusal("\"a\\u0000\" = 1\n"), "p.toml:1:1: a NUL character in a string"));
   CHECK(starts(refusal("[expect]\nevery_fault_strikes = 1"),
                "p.toml:2:23: 'every_fault_strikes': expected true or false"));
+  CHECK(starts(refusal("name = \"\""), "p.toml:1:8: 'name': expected a name"));
+  CHECK(starts(refusal("[expect]\nroot_cause = []"), "p.toml:2:14: 'root_cause': expected {"));
+  CHECK(starts(refusal("[expect]\nroot_cause = {by = \"\"}"), "p.toml:2:20: 'by': expected"));
+  CHECK(starts(refusal("[launch]\ntimeout = 0"), "p.toml:2:11: 'timeout': expected more than 0"));
+  CHECK(starts(refusal("[launch]\ncommand = []"), "p.toml:2:11: 'command': expected a program"));
   CHECK(starts(refusal("seed = -1"), "p.toml:1:8: 'seed': expected an integer from 0"));
   CHECK(starts(refusal("[expect]\nexit = 256"), "p.toml:2:8: 'exit': expected an integer"));
   CHECK(starts(refusal("[expect]\nrestart = 1"), "p.toml:2:11: 'restart': [expect] takes exit"));
