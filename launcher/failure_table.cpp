@@ -79,10 +79,9 @@ std::string missed_text(const std::vector<core::FaultTally>& planned) {
   std::size_t missed = 0;
   for (const auto& [spec, struck, refused] : planned) {
     if (struck > 0 || refused > 0 || ++missed > kMostMissed) continue;
-    text += fmt::format("ddp-launch: {} never struck{}\n", fault::format(spec),
-                        fault::info(spec.kind).side == fault::Side::worker
-                            ? ": the worker has to do it, and did not say so"
-                            : "");
+    text += fmt::format(
+        "ddp-launch: {} never struck{}\n", fault::format(spec),
+        fault::info(spec.kind).side == fault::Side::worker ? ": it is the worker's to do" : "");
   }
   if (missed > kMostMissed)
     text += fmt::format("ddp-launch: and {} more faults never struck\n", missed - kMostMissed);

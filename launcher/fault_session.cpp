@@ -120,8 +120,7 @@ class FaultSession::Impl {
     record_.finished(
         striker_.keeper_killed() ? 128 + SIGKILL : exit_code,
         options_.plan.expect && options_.plan.expect->no_process_left ? processes_left(run_dir) : 0,
-        // Of a group on several machines nobody here knows what struck elsewhere.
-        options_.world_size() == options_.nproc ? tallies_ : std::vector<core::FaultTally>());
+        tallies_here());
   }
 
   const core::RunRecord& record() const { return record_; }
@@ -140,6 +139,20 @@ class FaultSession::Impl {
 
   std::int64_t global(std::optional<core::LocalRank> rank) const {
     return rank ? options_.first_rank() + *rank : -1;
+  }
+
+  // Of a group on several machines nobody here knows what struck elsewhere: those that must strike
+  // one of ours.
+  std::vector<core::FaultTally> tallies_here() const {
+    auto here = tallies_;
+    if (options_.world_size() == options_.nproc) return here;
+    std::erase_if(here, [this](const core::FaultTally& tally) {
+      if (tally.spec.ranks.mode == fault::Ranks::Mode::any) return true;
+      for (int rank = options_.first_rank(); rank < options_.first_rank() + options_.nproc; ++rank)
+        if (tally.spec.addresses(rank)) return false;
+      return true;
+    });
+    return here;
   }
 
   // Looked for in two ways that know nothing of how they were killed: by descent, and by the

@@ -35,9 +35,10 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kPatienceMs = 1000;
 
-// How long a supervisor that runs may leave a stop request unread: its loop never waits so long.
+// Twice as long may a supervisor that runs leave a stop request unread: its loop never waits so
+// long.
 std::chrono::milliseconds hearing_limit() {
-  return is_off(Mechanism::patience) ? std::chrono::milliseconds(500) : std::chrono::seconds(10);
+  return is_off(Mechanism::patience) ? std::chrono::milliseconds(500) : std::chrono::seconds(5);
 }
 
 // A stderr that nobody reads costs the line, never the end of the launch.
@@ -129,11 +130,13 @@ class Keeper {
     tell(signal);
     ::kill(supervisor_, SIGCONT);  // a stopped one could not hear
     on_stop_ = OnStop::undo;       // and it may be about to stop, for a Ctrl-Z just before
-    if (!heard_by_) expect_hearing();
+    const bool for_the_workers = signal == SIGUSR1 || signal == SIGUSR2;
+    if (!for_the_workers && !heard_by_) expect_hearing();
   }
 
   void expect_hearing() {
     awaited_ = told_;
+    overdue_ = false;
     heard_by_ = Clock::now() + hearing_limit();
   }
 
@@ -153,8 +156,12 @@ class Keeper {
     const auto process = read_process(supervisor_);
     const bool held = process && (process->state == 'T' || process->state == 't');  // a debugger
     if (heard || held) return expect_hearing();
+    if (!std::exchange(overdue_, true)) {  // it may have been let go just now
+      heard_by_ = Clock::now() + hearing_limit();
+      return;
+    }
     complain("its supervisor does not answer: it has left a stop request unread for " +
-             std::to_string(hearing_limit().count()) + " ms");
+             std::to_string(2 * hearing_limit().count()) + " ms");
     ::kill(supervisor_, SIGKILL);
   }
 
@@ -191,6 +198,7 @@ class Keeper {
   std::int64_t told_ = 0;
   std::int64_t awaited_ = 0;
   std::optional<Clock::time_point> heard_by_;
+  bool overdue_ = false;  // once already
 
   // What to do when the supervisor is seen stopped.
   enum class OnStop {

@@ -73,9 +73,17 @@ TEST_CASE("a plan whose fault never strikes, or is refused, is not met") {
   // Without a plan that expects something it is told, no more.
   const auto told = scene.run({"--inject", "exit=3@step=1"}, helper({"steps", "1", "3"}));
   CHECK(told.status == Status{.code = 0});
-  CHECK(told.err ==
-        "ddp-launch: exit=3@rank=any,step=1 never struck: the worker has to do it, and did not say "
-        "so\n");
+  CHECK(told.err == "ddp-launch: exit=3@rank=any,step=1 never struck: it is the worker's to do\n");
+  // Of several machines each knows its own ranks alone.
+  for (const auto& [rank, met] :
+       {std::pair("0", false), std::pair("1", true), std::pair("any", true)}) {
+    const auto half = scene.run(
+        {"--nnodes", "2", "--node-rank", "0", "--master-addr", "127.0.0.1", "--master-port", "1",
+         "--faults",
+         plan(scene, std::string("fault = [\"kill@step=4,rank=") + rank + "\"]\n[expect]\n")},
+        helper({"steps", "1", "3"}));
+    CHECK(half.status == Status{.code = met ? 0 : 73});
+  }
 }
 
 TEST_CASE("faults may stand in the configuration file, several of them") {

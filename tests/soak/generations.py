@@ -110,7 +110,8 @@ def check_growth(samples):
     """After the warm-up: as many descriptors at the end as at the beginning, and no more memory."""
     samples = [processes for generation, processes in samples if generation >= WARM_UP]
     if len(samples) < 8:
-        return  # too short a run to tell growth from settling
+        print("soak: too few generations to tell growth from settling: not checked", flush=True)
+        return
     quarter = len(samples) // 4
     for index, name in enumerate(("keeper", "supervisor")):
         descriptors = [processes[index][0] for processes in samples]

@@ -145,7 +145,7 @@ TEST_CASE("a plan whose fault never struck, or was refused, has tested nothing")
   CHECK(told ==
         "ddp-launch: kill@rank=any,step=50 never struck\n"
         "ddp-launch: kill@rank=any,mtbf=200steps never struck\n"
-        "ddp-launch: exit@rank=any never struck: the worker has to do it, and did not say so\n");
+        "ddp-launch: exit@rank=any never struck: it is the worker's to do\n");
   kill.refused = 2;
   const auto [refused, told_before] = judged({kill});
   CHECK(named(refused, "every_fault_strikes").measured == "kill@rank=any,step=50 was refused");
