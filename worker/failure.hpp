@@ -1,7 +1,11 @@
 // What ends a worker: one line for the user, and the exit code that goes with it.
 #pragma once
 
+#include "common/utf8.hpp"
+
+#include <cstdio>
 #include <stdexcept>
+#include <string_view>
 
 namespace ddp::worker {
 
@@ -14,5 +18,9 @@ struct Failure : std::runtime_error {
 struct UsageError : Failure {
   using Failure::Failure;
 };
+
+inline void complain(int rank, std::string_view what) {
+  std::fprintf(stderr, "worker: rank %d: %s\n", rank, without_controls(what).c_str());
+}
 
 }  // namespace ddp::worker

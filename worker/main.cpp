@@ -1,7 +1,6 @@
 // worker: one rank of a data-parallel training run, or a run of its own.
 #include "common/fault_points.hpp"
 #include "common/notify.hpp"
-#include "common/utf8.hpp"
 #include "common/worker_env.hpp"
 #include "worker/checkpoint/checkpoints.hpp"
 #include "worker/comm/group.hpp"
@@ -96,26 +95,24 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "worker: %s\n", env.error().c_str());
     return 2;
   }
-  const auto complain = [&](const char* what) {
-    std::fprintf(stderr, "worker: rank %d: %s\n", env->rank, without_controls(what).c_str());
-  };
   try {
     run(parsed.options, *env);
     return 0;
   } catch (const UsageError& error) {
-    complain(error.what());
+    complain(env->rank, error.what());
     return 2;
   } catch (const CommError& error) {
-    complain(error.what());
+    complain(env->rank, error.what());
     // Most likely a peer died, whose sockets are closed a little before its death can be seen. On a
     // starved machine this process could be dead by then, and be blamed.
     await_stop(kPeersDeathSeen);
     return 1;
   } catch (const std::bad_alloc&) {
-    complain("not enough memory for a model of this size (--embed, --hidden, --layers, --batch)");
+    complain(env->rank,
+             "not enough memory for a model of this size (--embed, --hidden, --layers, --batch)");
     return 1;
   } catch (const std::exception& error) {
-    complain(error.what());
+    complain(env->rank, error.what());
     return 1;
   }
 }

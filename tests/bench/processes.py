@@ -152,6 +152,12 @@ def cpu_ns(pid):
     return total
 
 
+def private_kib(pid):
+    """What the process has written to: unlike PSS the same whoever else runs the program."""
+    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
+        return int(re.search(r"^RssAnon:\s+(\d+) kB", file.read(), re.MULTILINE).group(1))
+
+
 def pss_kib(pid):
     """Proportional set size: private memory, and the process's share of what is shared."""
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:

@@ -139,11 +139,11 @@ TEST_CASE("a message of the launcher that finds its stderr lost is lost, and the
   // Where both are lost the loss of one is itself a message.
   for (const char* streams : {"2>/dev/full", ">/dev/full 2>/dev/full", ">/dev/full 2>&1"}) {
     CAPTURE(streams);
-    auto start = scene.start(Words{"--nproc", "2", "--log-level", "info"} + kRecorded,
-                             helper({"print", "shown", "touch", scene.path("up"), "pause"}));
-    start.argv = Words{"/bin/sh", "-c", "exec \"$@\" " + std::string(streams), "sh"} + start.argv;
     std::filesystem::remove(scene.path("up"));
-    Process launch(std::move(start));
+    Process launch(
+        redirected(scene.start(Words{"--nproc", "2", "--log-level", "info"} + kRecorded,
+                               helper({"print", "shown", "touch", scene.path("up"), "pause"})),
+                   streams));
     const Deadline deadline;
     while (!std::filesystem::exists(scene.path("up")) && !deadline.passed()) sched_yield();
     launch.send_signal(SIGTERM);
@@ -154,9 +154,7 @@ TEST_CASE("a message of the launcher that finds its stderr lost is lost, and the
 TEST_CASE("help that cannot be written is a failure that is told") {
   const Scene scene;
   for (const char* flag : {"--help", "--version", "--dry-run"}) {
-    auto start = scene.start({flag}, helper({"exit", "0"}));
-    start.argv = Words{"/bin/sh", "-c", "exec \"$@\" >/dev/full", "sh"} + start.argv;
-    Process launch(std::move(start));
+    Process launch(redirected(scene.start({flag}, helper({"exit", "0"})), ">/dev/full"));
     const auto run = finish(scene, launch);
     CHECK(run.status == Status{.code = 71});
     CHECK(run.err == "ddp-launch: cannot write to stdout: No space left on device\n");
@@ -282,9 +280,8 @@ TEST_CASE("a limit on the size of files is the workers' to meet as they would wi
 
 TEST_CASE("four ranks that write as fast as they can leave the launcher small") {
   const Scene scene;
-  auto start = scene.start({"--nproc", "4"}, helper({"eprint", "up", "flood"}));
-  start.argv = Words{"/bin/sh", "-c", "exec \"$@\" >/dev/null", "sh"} + start.argv;
-  Process launch(std::move(start));
+  Process launch(
+      redirected(scene.start({"--nproc", "4"}, helper({"eprint", "up", "flood"})), ">/dev/null"));
   for (int i = 0; i < 4; ++i) launch.until_err("up");
   const int supervisor = supervisor_pid(launch);
   const auto io = [&] {

@@ -249,9 +249,8 @@ TEST_CASE("a table that cannot be written fails the campaign, which goes on to i
   const Scene scene;
   plan(scene, "a", "", {"append", scene.path("order"), "a"});
   plan(scene, "b", "", {"append", scene.path("order"), "b"});
-  Start start = scene.start(campaign({"--nproc", "1", "--junit", "result.xml"}), {});
-  start.argv.insert(start.argv.begin(), {"/bin/sh", "-c", "exec \"$@\" >/dev/full", "sh"});
-  Process launch(start);
+  Process launch(redirected(scene.start(campaign({"--nproc", "1", "--junit", "result.xml"}), {}),
+                            ">/dev/full"));
   const auto run = finish(scene, launch);
   CHECK(run.status == Status{.code = 71});
   CHECK(run.err ==

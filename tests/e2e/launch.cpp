@@ -32,6 +32,11 @@ Start Scene::start(const Words& flags, const Words& command) const {
   return start;
 }
 
+Start redirected(Start start, const std::string& streams) {
+  start.argv = Words{"/bin/sh", "-c", "exec \"$@\" " + streams, "sh"} + start.argv;
+  return start;
+}
+
 Finished Scene::run(const Words& flags, const Words& command) const {
   Process launch = this->launch(flags, command);
   return finish(*this, launch);

@@ -57,6 +57,9 @@ class Scene {
 // Waits for the end and checks that nothing is left.
 Finished finish(const Scene& scene, Process& launch);
 
+// The same start by a shell that puts its streams elsewhere first: ">/dev/full 2>&1".
+Start redirected(Start start, const std::string& streams);
+
 // The same start as an ordinary user, who owns nothing and has no other process (as root).
 inline constexpr unsigned kNobody = 64321;
 Start as_nobody(Start start);

@@ -9,7 +9,7 @@ import statistics
 import time
 
 from harness import Violation, read_up
-from processes import pss_kib
+from processes import private_kib
 
 SIGNALS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGTERM, signal.SIGBUS, signal.SIGILL)
 GENERATION_SECONDS = 20.0
@@ -83,7 +83,7 @@ def one_generation(random, launch, lines, generation, n, when_all_are_up):
 
 def sample(launch, generation):
     pids = (launch.running.pid, launch.supervisor())
-    return generation, [(len(os.listdir(f"/proc/{pid}/fd")), pss_kib(pid)) for pid in pids]
+    return generation, [(len(os.listdir(f"/proc/{pid}/fd")), private_kib(pid)) for pid in pids]
 
 
 def drain_and_wait(launch, fd):

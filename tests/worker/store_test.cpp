@@ -7,6 +7,7 @@
 #include <barrier>
 #include <chrono>
 #include <future>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -75,6 +76,43 @@ TEST_CASE("a rank that joined and left is told apart from one that never came") 
         "waited 50 ms for ranks 1, 2 to join; rank 1 had joined and left");
   StoreClient again(hello(1), kHost, server.port(), kLong);
   CHECK(failure([&] { zero.join(20ms); }) == "waited 20 ms for rank 2 to join");
+}
+
+TEST_CASE("the first rank that leaves a complete group is told to whoever waits for it") {
+  StoreServer server(hello(0), kHost, 0);
+  StoreClient zero(hello(0), kHost, server.port(), kLong);
+  auto told = std::async(std::launch::async, [&] { return zero.wait_for_leaver(); });
+  {
+    StoreClient early(hello(2), kHost, server.port(),
+                      kLong);  // leaves a group that is not complete
+  }
+  StoreClient one(hello(1), kHost, server.port(), kLong);
+  // Its place is free only once the server has seen it go.
+  auto two = std::make_unique<StoreClient>(hello(2), kHost, server.port(), kLong);
+  two->join(kLong);
+  auto late = std::async(std::launch::async, [&] { return one.wait_for_leaver(); });
+  two.reset();
+  CHECK(told.get() == "rank 2");
+  CHECK(late.get() == "rank 2");
+  one.interrupt();
+  CHECK(zero.wait_for_leaver() == "rank 2");  // and stays so
+}
+
+TEST_CASE("a wait for a leaver ends with the store, and when it is interrupted") {
+  auto server = std::make_unique<StoreServer>(hello(0, 2), kHost, 0);
+  StoreClient zero(hello(0, 2), kHost, server->port(), kLong);
+  StoreClient one(hello(1, 2), kHost, server->port(), kLong);
+  auto told = std::async(std::launch::async, [&] { return one.wait_for_leaver(); });
+  auto interrupted = std::async(std::launch::async, [&] { return zero.wait_for_leaver(); });
+  server.reset();
+  CHECK(told.get() == "rank 0");
+  CHECK(interrupted.get() == "rank 0");
+
+  server = std::make_unique<StoreServer>(hello(0, 2), kHost, 0);
+  StoreClient again(hello(0, 2), kHost, server->port(), kLong);
+  auto waiting = std::async(std::launch::async, [&] { return again.wait_for_leaver(); });
+  again.interrupt();
+  waiting.get();
 }
 
 TEST_CASE("who does not belong is refused with the reason") {

@@ -9,7 +9,9 @@
 #include <gloo/rendezvous/store.h>
 #include <gloo/transport/tcp/device.h>
 
+#include <array>
 #include <condition_variable>
+#include <cstdlib>
 #include <deque>
 #include <exception>
 #include <mutex>
@@ -69,7 +71,9 @@ void sum_into(void* out, const void* a, const void* b, std::size_t n) {
 class GlooCommunicator final : public Communicator {
  public:
   GlooCommunicator(StoreClient& store, int rank, int world_size, milliseconds timeout)
-      : context_(std::make_shared<gloo::rendezvous::Context>(rank, world_size)), timeout_(timeout) {
+      : store_(store),
+        context_(std::make_shared<gloo::rendezvous::Context>(rank, world_size)),
+        timeout_(timeout) {
     context_->setTimeout(timeout);
     guard("connecting the ranks", [&] {
       gloo::transport::tcp::attr attr(store.local_address().c_str());
@@ -78,6 +82,7 @@ class GlooCommunicator final : public Communicator {
       context_->connectFullMesh(addresses, device);
     });
     thread_ = std::thread([this] { run(); });
+    watch_ = std::thread([this] { watch(); });
   }
 
   ~GlooCommunicator() override {
@@ -86,7 +91,14 @@ class GlooCommunicator final : public Communicator {
       stopping_ = true;
     }
     wake_.notify_all();
-    thread_.join();
+    thread_.join();  // which may be stuck in Gloo: still watched
+    {
+      const std::lock_guard lock(mutex_);
+      watched_ = false;
+    }
+    unwatch_.notify_all();
+    store_.interrupt();
+    watch_.join();
   }
 
   std::string_view backend() const override { return "gloo"; }
@@ -114,14 +126,14 @@ class GlooCommunicator final : public Communicator {
   }
 
   void sum(std::span<double> values) override {
-    guard("summing " + std::to_string(values.size()) + " values over the ranks",
+    guard("summing " + std::to_string(values.size()) + " values over the ranks", kOwn,
           [&] { all_reduce(values, kOwnTag); });
   }
 
   void broadcast(std::span<std::byte> bytes, int root) override {
     guard(
         "broadcasting " + std::to_string(bytes.size()) + " bytes from rank " + std::to_string(root),
-        [&] {
+        kOwn, [&] {
           gloo::BroadcastOptions options(context_);
           options.setOutput(reinterpret_cast<char*>(bytes.data()), bytes.size());
           options.setRoot(root);
@@ -157,6 +169,13 @@ class GlooCommunicator final : public Communicator {
   static constexpr std::uint32_t kOwnTag = 0;
   static constexpr std::uint32_t kBucketTag = 1;
 
+  // A collective that is under way, of the trainer's thread and of ours.
+  enum Thread { kOwn, kBuckets, kThreads };
+  struct UnderWay {
+    std::string what;  // empty: none is
+    std::uint64_t number = 0;
+  };
+
   template <class Work>
   void guard(const std::string& what, Work&& work) {
     try {
@@ -164,7 +183,51 @@ class GlooCommunicator final : public Communicator {
     } catch (const Failure&) {
       throw;  // the store's message says it all
     } catch (const std::exception& error) {
-      throw CommError("gloo: " + what + " failed: " + reason(error));
+      throw CommError(failed(what, reason(error)));
+    }
+  }
+
+  template <class Work>
+  void guard(const std::string& what, Thread thread, Work&& work) {
+    struct Mark {
+      GlooCommunicator& self;
+      Thread thread;
+      ~Mark() { self.set_under_way(thread, {}); }
+    } const mark{*this, thread};
+    set_under_way(thread, what);
+    guard(what, std::forward<Work>(work));
+  }
+
+  void set_under_way(Thread thread, const std::string& what) {
+    const std::lock_guard lock(mutex_);
+    under_way_[thread] = {what, under_way_[thread].number + 1};
+  }
+
+  static std::string failed(const std::string& what, const std::string& why) {
+    return "gloo: " + what + " failed: " + why;
+  }
+
+  // Gloo does not always see that a peer died: what it had received a part of it goes on waiting
+  // for until its timeout. The store, to which every rank is connected as long as it lives, tells;
+  // then a collective that does not come to its end is over, and only leaving ends Gloo's wait. Not
+  // so a barrier: it is the last thing a rank does, and some leave it before others.
+  void watch() {
+    constexpr milliseconds kTurn{100};
+    constexpr int kTurns = 10;  // of this process's own time: it may be stopped, or starved
+    const std::string who = store_.wait_for_leaver();
+    std::array<std::uint64_t, kThreads> seen{};
+    std::array<int, kThreads> turns{};
+    std::unique_lock lock(mutex_);
+    while (!unwatch_.wait_for(lock, kTurn, [&] { return !watched_; })) {
+      for (std::size_t i = 0; i < kThreads; ++i) {
+        if (under_way_[i].what.empty() || under_way_[i].number != seen[i]) {
+          seen[i] = under_way_[i].number;
+          turns[i] = 0;
+        } else if (++turns[i] == kTurns) {
+          complain(rank(), failed(under_way_[i].what, who + " is gone"));
+          std::_Exit(1);
+        }
+      }
     }
   }
 
@@ -212,7 +275,7 @@ class GlooCommunicator final : public Communicator {
       try {
         guard("the all-reduce of bucket " + std::to_string(next.bucket) + " in step " +
                   std::to_string(next.step),
-              [&] { reduce(next); });
+              kBuckets, [&] { reduce(next); });
       } catch (...) {
         error = std::current_exception();
       }
@@ -229,6 +292,7 @@ class GlooCommunicator final : public Communicator {
     }
   }
 
+  StoreClient& store_;
   std::shared_ptr<gloo::rendezvous::Context> context_;
   milliseconds timeout_;
   std::optional<Sabotage> sabotage_;  // of the next bucket
@@ -241,8 +305,12 @@ class GlooCommunicator final : public Communicator {
   bool stopping_ = false;
   std::exception_ptr error_;
   CommStatistics statistics_;
+  std::array<UnderWay, kThreads> under_way_;
+  bool watched_ = true;
+  std::condition_variable unwatch_;
 
   std::thread thread_;
+  std::thread watch_;
 };
 
 }  // namespace

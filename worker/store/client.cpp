@@ -4,6 +4,7 @@
 #include "worker/store/server.hpp"
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <optional>
 #include <string_view>
@@ -72,7 +73,7 @@ StoreClient::StoreClient(const wire::Hello& self, const std::string& host, std::
   local_address_ = ddp::worker::local_address(socket_);
 }
 
-wire::Reply StoreClient::ask(const wire::Request& request) {
+wire::Reply StoreClient::exchange(const wire::Request& request) {
   const std::lock_guard lock(mutex_);
   const Deadline deadline = Clock::now() + milliseconds(request.timeout_ms) + kSlack;
   Io io = send_all(socket_, wire::encode(request), deadline);
@@ -82,9 +83,29 @@ wire::Reply StoreClient::ask(const wire::Request& request) {
     throw Failure(io == Io::timed_out ? "rank 0's store does not answer"
                                       : "rank 0's store has closed the connection: rank 0 is gone");
   }
-  if (reply->status != wire::Status::ok) throw Failure(reply->text);
   return *reply;
 }
+
+wire::Reply StoreClient::ask(const wire::Request& request) {
+  wire::Reply reply = exchange(request);
+  if (reply.status != wire::Status::ok) throw Failure(reply.text);
+  return reply;
+}
+
+std::string StoreClient::wait_for_leaver() {
+  constexpr std::uint32_t kDay = 24 * 3600 * 1000;  // then it is asked again
+  const wire::Request request{wire::Operation::get, std::string(wire::kFirstToLeave), kDay, {}};
+  try {
+    while (true) {
+      const wire::Reply reply = exchange(request);
+      if (reply.status == wire::Status::ok) return reply.text;
+    }
+  } catch (const Failure&) {
+    return "rank 0";
+  }
+}
+
+void StoreClient::interrupt() { ::shutdown(socket_.get(), SHUT_RDWR); }
 
 void StoreClient::join(milliseconds timeout) {
   ask({wire::Operation::join, {}, static_cast<std::uint32_t>(timeout.count()), {}});

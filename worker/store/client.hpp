@@ -26,9 +26,15 @@ class StoreClient {
   void set(const std::string& key, const std::string& value);
   // Waits until some rank has set `key`.
   std::string get(const std::string& key, std::chrono::milliseconds timeout);
+  // Waits, however long it takes, until a rank has left a group that was complete: "rank 2", or
+  // "rank 0" where its store is gone. Holds up every other request, and returns when interrupt() is
+  // called, after which the client is of no further use.
+  std::string wait_for_leaver();
+  void interrupt();
 
  private:
-  wire::Reply ask(const wire::Request& request);
+  wire::Reply exchange(const wire::Request& request);  // throws where there is no reply
+  wire::Reply ask(const wire::Request& request);       // throws where it is not ok
 
   std::mutex mutex_;  // one request at a time
   Socket socket_;

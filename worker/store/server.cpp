@@ -113,6 +113,8 @@ void StoreServer::drop(Connection& connection) {
   if (connection.rank >= 0) {
     joined_.erase(connection.rank);
     left_.insert(connection.rank);
+    if (complete_)
+      values_.try_emplace(std::string(wire::kFirstToLeave), name_ranks({connection.rank}));
   }
 }
 
@@ -170,6 +172,7 @@ void StoreServer::greet(Connection& connection, std::string_view body) {
     connection.rank = hello->rank;
     joined_.insert(hello->rank);
     left_.erase(hello->rank);
+    complete_ |= std::ssize(joined_) == self_.world_size;
   } else {
     connection.closing = true;
   }

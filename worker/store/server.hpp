@@ -58,6 +58,7 @@ class StoreServer {
   std::vector<Connection> connections_;
   std::set<int> joined_;
   std::set<int> left_;
+  bool complete_ = false;  // everyone has joined, once
   std::map<std::string, std::string> values_;
   std::thread thread_;
 };

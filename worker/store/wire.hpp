@@ -24,6 +24,9 @@ inline constexpr std::uint32_t kVersion = 1;
 inline constexpr std::uint32_t kFrameLimit = 16u << 20;
 inline constexpr std::size_t kLengthSize = 4;
 
+// The server's own key, set when all had joined and one has gone: "rank 2".
+inline constexpr std::string_view kFirstToLeave = "the first rank that left";
+
 struct Hello {
   std::int32_t rank = 0;
   std::int32_t world_size = 1;
