@@ -19,6 +19,11 @@ struct UsageError : Failure {
   using Failure::Failure;
 };
 
+// A peer is gone or does not answer: exit 1, once the launcher had time to see whose end it was.
+struct PeerFailure : Failure {
+  using Failure::Failure;
+};
+
 inline void complain(int rank, std::string_view what) {
   std::fprintf(stderr, "worker: rank %d: %s\n", rank, without_controls(what).c_str());
 }

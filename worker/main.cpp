@@ -29,9 +29,6 @@ namespace {
 using namespace ddp;
 using namespace ddp::worker;
 
-// How long the launcher is given to see whose death made a collective fail, and to stop this rank.
-constexpr std::chrono::milliseconds kPeersDeathSeen{1000};
-
 void run(const Options& options, const WorkerEnv& env) {
   if (options.batch < env.world_size) {
     throw UsageError("--batch is " + std::to_string(options.batch) + ": expected at least " +
@@ -101,11 +98,9 @@ int main(int argc, char** argv) {
   } catch (const UsageError& error) {
     complain(env->rank, error.what());
     return 2;
-  } catch (const CommError& error) {
+  } catch (const PeerFailure& error) {
     complain(env->rank, error.what());
-    // Most likely a peer died, whose sockets are closed a little before its death can be seen. On a
-    // starved machine this process could be dead by then, and be blamed.
-    await_stop(kPeersDeathSeen);
+    await_stop(kPeersDeathSeen);  // most likely one died
     return 1;
   } catch (const std::bad_alloc&) {
     complain(env->rank,

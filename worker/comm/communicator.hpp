@@ -15,8 +15,8 @@
 
 namespace ddp::worker {
 
-struct CommError : Failure {
-  using Failure::Failure;
+struct CommError : PeerFailure {
+  using PeerFailure::PeerFailure;
 };
 
 // What communication cost since the last call of take_statistics().

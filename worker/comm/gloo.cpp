@@ -1,6 +1,7 @@
 #include "worker/comm/gloo.hpp"
 
 #include "common/fault_points.hpp"
+#include "worker/stop.hpp"
 
 #include <gloo/allreduce.h>
 #include <gloo/barrier.h>
@@ -212,7 +213,7 @@ class GlooCommunicator final : public Communicator {
   // then a collective that does not come to its end is over, and only leaving ends Gloo's wait. Not
   // so a barrier: it is the last thing a rank does, and some leave it before others.
   void watch() {
-    constexpr milliseconds kTurn{100};
+    constexpr milliseconds kTurn{20};
     constexpr int kTurns = 10;  // of this process's own time: it may be stopped, or starved
     const std::string who = store_.wait_for_leaver();
     std::array<std::uint64_t, kThreads> seen{};
@@ -225,6 +226,7 @@ class GlooCommunicator final : public Communicator {
           turns[i] = 0;
         } else if (++turns[i] == kTurns) {
           complain(rank(), failed(under_way_[i].what, who + " is gone"));
+          await_stop(kPeersDeathSeen);
           std::_Exit(1);
         }
       }

@@ -80,8 +80,9 @@ wire::Reply StoreClient::exchange(const wire::Request& request) {
   std::optional<wire::Reply> reply;
   if (io == Io::done) reply = receive_reply(socket_, deadline, io);
   if (!reply) {
-    throw Failure(io == Io::timed_out ? "rank 0's store does not answer"
-                                      : "rank 0's store has closed the connection: rank 0 is gone");
+    throw PeerFailure(io == Io::timed_out
+                          ? "rank 0's store does not answer"
+                          : "rank 0's store has closed the connection: rank 0 is gone");
   }
   return *reply;
 }
