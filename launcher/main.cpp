@@ -23,7 +23,6 @@
 #include <chrono>
 #include <cstring>
 #include <string>
-#include <string_view>
 
 namespace {
 
@@ -34,7 +33,7 @@ void open_standard_descriptors() {
   }
 }
 
-bool write_all(int fd, std::string_view text) {
+bool write_all(int fd, const std::string& text) {
   std::size_t done = 0;
   while (done < text.size()) {
     const ssize_t count = ::write(fd, text.data() + done, text.size() - done);

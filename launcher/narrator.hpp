@@ -47,10 +47,10 @@ class Narrator {
   void still_dying(const std::vector<core::Survivor>& remaining, core::Nanoseconds left);
   void teardown_escalated(core::Generation generation, const core::TeardownEscalated& escalated);
   void processes_gone(core::Generation generation, std::size_t survivors);
-  // The verdict, for the reader in a hurry; `injected` is the fault behind it, if one is.
   void time_up();
   void keeper_gone();
-  // `injected`: the fault behind its failure, as it is typed, and whom else it ended.
+  // The verdict, for the reader in a hurry. `injected`: the fault behind the failure, as it is
+  // typed (empty: none is), and whom else it ended.
   void generation_over(const core::GenerationOver& over, const std::string& injected,
                        const std::vector<core::LocalRank>& ended_alike);
   void run_finished(int exit_code);

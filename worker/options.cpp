@@ -110,7 +110,7 @@ void describe(CLI::App& app, Options& o) {
   app.add_option("--checkpoint-dir", o.checkpoint_dir,
                  "Where checkpoints are written, and resumed from if there are any")
       ->check([](const std::string& text) {
-        return text.empty() ? std::string("is '': expected a directory") : std::string();
+        return text.empty() ? std::string("'': expected a directory") : std::string();
       })
       ->type_name("DIR")
       ->group(checkpoints);

@@ -88,7 +88,7 @@ void RunRecord::began(Generation generation) {
   ++generations_;
   generation_ = generation;
   first_started_ = false;
-  failed_steps_ = std::exchange(steps_, {});
+  last_step_before_ = std::exchange(last_step_, std::nullopt);
 }
 
 Incident* RunRecord::failure_before() {
@@ -104,15 +104,12 @@ void RunRecord::started(TimePoint now) {
 
 void RunRecord::stepped(std::int64_t step, TimePoint now) {
   if (generations_ == 0) return;
-  if (!steps_.first) {
-    steps_.first = step;
-    if (auto* incident = failure_before()) {
-      incident->first_step = now - incident->failed;
-      if (failed_steps_.last)
-        incident->repeated = std::max<std::int64_t>(0, *failed_steps_.last - step + 1);
-    }
+  if (auto* incident = last_step_ ? nullptr : failure_before()) {  // its first one
+    incident->first_step = now - incident->failed;
+    if (last_step_before_)
+      incident->repeated = std::max<std::int64_t>(0, *last_step_before_ - step + 1);
   }
-  steps_.last = std::max(steps_.last.value_or(step), step);
+  last_step_ = std::max(last_step_.value_or(step), step);
 }
 
 void RunRecord::struck(InjectedFault fault) {

@@ -118,10 +118,6 @@ class RunRecord {
   const std::vector<FaultTally>& planned() const { return planned_; }
 
  private:
-  struct Steps {
-    std::optional<std::int64_t> first;
-    std::optional<std::int64_t> last;  // the highest one
-  };
   std::optional<std::size_t> fault_behind(const Incident& incident,
                                           std::optional<LocalRank> blamed) const;
   std::size_t gather_alike(std::size_t behind, const Verdict& verdict);
@@ -138,9 +134,9 @@ class RunRecord {
   int generations_ = 0;
   Generation generation_ = 0;
   bool first_started_ = false;
-  Steps steps_;                        // of it
-  Steps failed_steps_;                 // of the one before
-  std::vector<InjectedFault> faults_;  // of it, until it has ended
+  std::optional<std::int64_t> last_step_;         // of it: the highest one that was told
+  std::optional<std::int64_t> last_step_before_;  // of the generation before
+  std::vector<InjectedFault> faults_;             // of it, until it has ended
   std::vector<LocalRank> ended_alike_;
 
   std::vector<Incident> incidents_;

@@ -1,6 +1,7 @@
 #include "launcher/os/keeper.hpp"
 
 #include "launcher/core/exit_code.hpp"
+#include "launcher/core/hearing.hpp"
 #include "launcher/os/descendants.hpp"
 #include "launcher/os/mechanism.hpp"
 #include "launcher/os/proc.hpp"
@@ -35,8 +36,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kPatienceMs = 1000;
 
-// Twice as long may a supervisor that runs leave a stop request unread: its loop never waits so
-// long.
 std::chrono::milliseconds hearing_limit() {
   return is_off(Mechanism::patience) ? std::chrono::milliseconds(500) : std::chrono::seconds(5);
 }
@@ -123,43 +122,32 @@ class Keeper {
     const auto byte = static_cast<unsigned char>(signal);
     // The pipe is non-blocking: a supervisor that has not read 64 Ki signals does not need one
     // more.
-    if (::write(to_supervisor_.get(), &byte, 1) == 1) ++told_;
+    const bool stop_request = signal != SIGTSTP && signal != SIGUSR1 && signal != SIGUSR2;
+    if (::write(to_supervisor_.get(), &byte, 1) == 1) hearing_.told(stop_request, Clock::now());
   }
 
   void pass_on(int signal) {
     tell(signal);
     ::kill(supervisor_, SIGCONT);  // a stopped one could not hear
     on_stop_ = OnStop::undo;       // and it may be about to stop, for a Ctrl-Z just before
-    const bool for_the_workers = signal == SIGUSR1 || signal == SIGUSR2;
-    if (!for_the_workers && !heard_by_) expect_hearing();
-  }
-
-  void expect_hearing() {
-    awaited_ = told_;
-    overdue_ = false;
-    heard_by_ = Clock::now() + hearing_limit();
   }
 
   int wait_ms() const {
-    if (!heard_by_) return -1;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*heard_by_ - Clock::now());
+    const auto look_at = hearing_.next_look();
+    if (!look_at) return -1;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*look_at - Clock::now());
     return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
   }
 
-  // A supervisor that waits for something for ever must not keep the group, nor the user.
   void see_whether_heard() {
-    if (!heard_by_ || Clock::now() < *heard_by_) return;
-    heard_by_.reset();
+    const auto look_at = hearing_.next_look();
+    const auto now = Clock::now();
+    if (!look_at || now < *look_at) return;
     int unread = 0;
-    if (::ioctl(to_supervisor_.get(), FIONREAD, &unread) == -1 || unread == 0) return;
-    const bool heard = told_ - unread >= awaited_;  // and something has come since
+    if (::ioctl(to_supervisor_.get(), FIONREAD, &unread) == -1) unread = 0;  // nobody can tell
     const auto process = read_process(supervisor_);
-    const bool held = process && (process->state == 'T' || process->state == 't');  // a debugger
-    if (heard || held) return expect_hearing();
-    if (!std::exchange(overdue_, true)) {  // it may have been let go just now
-      heard_by_ = Clock::now() + hearing_limit();
-      return;
-    }
+    const bool held = process && (process->state == 'T' || process->state == 't');
+    if (!hearing_.given_up(unread, held, now)) return;
     complain("its supervisor does not answer: it has left a stop request unread for " +
              std::to_string(2 * hearing_limit().count()) + " ms");
     ::kill(supervisor_, SIGKILL);
@@ -193,12 +181,7 @@ class Keeper {
   ScopedFd to_supervisor_;
   ScopedFd signals_;
   ScopedFd parent_;
-  // Bytes that were written to the supervisor, how many of them it must have read by when; none:
-  // no stop request is on its way.
-  std::int64_t told_ = 0;
-  std::int64_t awaited_ = 0;
-  std::optional<Clock::time_point> heard_by_;
-  bool overdue_ = false;  // once already
+  core::Hearing hearing_{hearing_limit()};
 
   // What to do when the supervisor is seen stopped.
   enum class OnStop {

@@ -117,17 +117,6 @@ TEST_CASE("a supervisor that does not hear a stop request is ended with all belo
   CHECK(launch.process.err().find("its supervisor does not answer") != std::string::npos);
 }
 
-TEST_CASE("a signal for the workers that it does not hear ends nobody") {
-  Launch launch("hearing,patience");
-  const int supervisor = supervisor_pid(launch.process);
-  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(1300);
-  launch.process.send_signal(SIGUSR1);
-  while (std::chrono::steady_clock::now() < until) sched_yield();
-  CHECK_FALSE(wait_gone(supervisor, Deadline(std::chrono::milliseconds(0))));
-  launch.process.send_signal(SIGTERM);
-  CHECK(launch.process.wait_exit() == Status{.code = 70});
-}
-
 TEST_CASE("a supervisor that a debugger holds is waited for") {
   Launch launch("patience");
   const int supervisor = supervisor_pid(launch.process);
