@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -50,6 +51,9 @@ class Scene {
 
   std::string path(const std::string& name) const { return (directory / name).string(); }
 
+  // Less what the kernel's own time of a file may lag behind.
+  const std::filesystem::file_time_type began =
+      std::filesystem::file_time_type::clock::now() - std::chrono::milliseconds(20);
   std::filesystem::path directory;
   std::map<std::string, std::string> env;
 };

@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench"))
@@ -47,6 +48,7 @@ class Launch:
         environment.update({"TMPDIR": self.temporary, MARK: self.mark})
         self.errors_fd = os.open(os.path.join(self.folder, "errors"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self.argv = [soak.ddp_launch, *(o.format(folder=self.folder) for o in options), "--", soak.worker, *worker]
+        self.began = time.time() - 0.02  # less what the kernel's own time of a file may lag behind
         self.running = Running(self.argv, stdout, self.errors_fd, environment)
 
     def __enter__(self):
@@ -111,7 +113,8 @@ class Launch:
             raise Violation(f"files left in TMPDIR: {files}")
         group = f"/sys/fs/cgroup/unified/ddp-launch.{self.running.pid}"
         for path in (group, group.replace("/unified", "")):
-            if os.path.exists(path):
+            # One that is older was left by a launch of the same pid that was killed altogether.
+            if os.path.exists(path) and os.path.getmtime(path) >= self.began:
                 raise Violation(f"control group left: {path}")
 
     def has_mark(self, pid):
