@@ -230,12 +230,19 @@ TEST_CASE(
 }
 
 TEST_CASE("heartbeats come as steps are done, and stop with them") {
-  const Environment asked{{ddp::env::kWatchdogUsec, "4000"}};
+  // One is due a microsecond after the last: at every step. The empty plan has each step wait until
+  // what it told is read, so that none is dropped, however late the launcher reads.
+  const Environment asked{{ddp::env::kWatchdogUsec, "4"}};
   Run run;
-  REQUIRE(run.run(1, std::nullopt, {"--steps", "300"}, asked)[0].code == 0);
-  CHECK(run.launcher(0).count("WATCHDOG=1") > 3);
+  REQUIRE(run.run(1, "", {}, asked)[0].code == 0);
+  CHECK(run.launcher(0).count("WATCHDOG=1") >= 9);
 
-  // Rank 1 leaves out an all-reduce: for a second, time for a thousand heartbeats, no step is done.
+  // Within an hour there is but the first.
+  const Environment seldom{{ddp::env::kWatchdogUsec, "14400000000"}};
+  REQUIRE(run.run(1, "", {}, seldom)[0].code == 0);
+  CHECK(run.launcher(0).count("WATCHDOG=1") == 1);
+
+  // Rank 1 leaves out an all-reduce: for a second, time for many heartbeats, no step is done.
   run.run(2, "0/0:skip-allreduce@step=5,rank=1,seed=1", {"--comm-timeout", "1s"}, asked);
   const auto lines = run.launcher(0).lines();
   const auto last = std::find(lines.begin(), lines.end(), "X_DDP_STEP=4");
