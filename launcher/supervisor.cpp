@@ -10,21 +10,18 @@
 #include "launcher/os/mechanism.hpp"
 #include "launcher/os/notify_socket.hpp"
 #include "launcher/os/oom.hpp"
-#include "launcher/os/port.hpp"
 #include "launcher/os/run_dir.hpp"
 #include "launcher/os/signal_inbox.hpp"
 #include "launcher/os/signals.hpp"
 #include "launcher/output/colour.hpp"
 #include "launcher/output/router.hpp"
-#include "launcher/worker_environment.hpp"
 #include "launcher/worker_set.hpp"
+#include "launcher/worker_starter.hpp"
 
-#include <fmt/core.h>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -81,7 +78,6 @@ class Supervisor {
         group_(options.group),
         deadline_timer_(io_),
         waiting_timer_(io_),
-        spawn_timer_(io_),
         router_(io_, router_config(options, log_dir_), STDOUT_FILENO, STDERR_FILENO,
                 [this](const std::string& loss) { warn(loss); }),
         narrator_(options, router_),
@@ -101,7 +97,13 @@ class Supervisor {
                   .forward = [this](int signal) { workers_.signal_all(signal); },
                   .child = [this] { workers_.child_changed(); },
                   .suspend = [this] { suspend(); }}),
-        dev_null_(::open("/dev/null", O_RDWR | O_CLOEXEC)) {}
+        starter_({.io = io_,
+                  .options = options_,
+                  .router = router_,
+                  .workers = workers_,
+                  .faults = faults_,
+                  .run_dir = run_dir(),
+                  .private_dir = place.run_dir}) {}
 
   ~Supervisor() { log::redirect(nullptr); }
   Supervisor(const Supervisor&) = delete;
@@ -120,7 +122,7 @@ class Supervisor {
  private:
   // Everything a launch needs once; an exit code if the system refuses.
   int set_up() {
-    if (!dev_null_.valid() || !os::become_subreaper()) {
+    if (!starter_.usable() || !os::become_subreaper()) {
       error(std::string("the system refused what a launch needs: ") + std::strerror(errno));
       return core::kSystemRefused;
     }
@@ -129,7 +131,7 @@ class Supervisor {
     if (!log_dir_.empty()) narrator_.record_in(log_dir_);
     for (int rank = 0; rank < options_.nproc; ++rank) {
       auto socket = os::NotifySocket::open(
-          io_, notify_path(rank),
+          io_, starter_.notify_path(rank),
           [this, rank](const NotifyMessage& message) { notified(rank, message); });
       if (!socket) {
         error(socket.error());
@@ -178,80 +180,30 @@ class Supervisor {
       for (const auto& socket : notify_) socket->discard_queued();
     }
     oom_before_ = os::oom_kills();
-    port_ = options_.master_port.value_or(0);
-    reservation_.reset();
-    if (port_ == 0) reserve_port();
-    faults_.generation_began(begin.generation, port_);
-  }
-
-  void reserve_port() {
-    auto reserved = os::PortReservation::any();
-    if (reserved) {
-      port_ = reserved->port();
-      reservation_ = std::move(*reserved);
-    } else {
-      error(reserved.error());
-    }
+    starter_.generation_began();
+    faults_.generation_began(begin.generation, starter_.port());
   }
 
   void carry_out(const core::SpawnWorker& spawn) {
-    const auto change = faults_.spawn_due(spawn.local_rank);
-    if (change.delay <= core::Nanoseconds::zero()) return answer(spawn, start(spawn, change));
-    spawn_timer_.expires_after(change.delay);
-    spawn_timer_.async_wait([this, spawn, change](boost::system::error_code ec) {
-      // Cancelled: the group has to go before it was started.
-      answer(spawn,
-             ec ? core::SpawnError{core::SpawnStage::setup, ECANCELED} : start(spawn, change));
+    starter_.start(spawn, [this, rank = spawn.local_rank,
+                           gen = spawn.generation](const WorkerStarter::Outcome& outcome) {
+      // Through the loop, so that a signal is heard between any two workers.
+      boost::asio::post(io_, [this, outcome, rank, gen] { started(rank, gen, outcome); });
     });
   }
 
-  using SpawnOutcome = std::variant<int, core::SpawnError>;
-
-  void answer(const core::SpawnWorker& spawn, const SpawnOutcome& outcome) {
-    // Through the loop, so that a signal is heard between any two workers.
-    boost::asio::post(io_, [this, outcome, rank = spawn.local_rank, gen = spawn.generation] {
-      if (const auto* pid = std::get_if<int>(&outcome)) {
-        narrator_.worker_started(gen, rank, *pid);
-        hangs_.worker_started(rank);
-        feed(core::WorkerStarted{rank, *pid});
-        faults_.started(rank, *pid);
-      } else {
-        const auto& failed = std::get<core::SpawnError>(outcome);
-        narrator_.spawn_failed(gen, rank, failed);
-        feed(core::SpawnFailed{rank, failed});
-      }
-    });
-  }
-
-  SpawnOutcome start(const core::SpawnWorker& spawn, const SpawnChange& change) {
-    if (change.refusal) return *change.refusal;
-    if (port_ == 0) return core::SpawnError{core::SpawnStage::setup, EADDRNOTAVAIL};
-    errno = 0;
-    auto streams = router_.open(spawn.generation, spawn.local_rank);
-    if (!streams) {
-      error(streams.error());
-      return core::SpawnError{core::SpawnStage::setup, errno != 0 ? errno : EMFILE};
+  void started(core::LocalRank rank, core::Generation generation,
+               const WorkerStarter::Outcome& outcome) {
+    if (const auto* pid = std::get_if<int>(&outcome)) {
+      narrator_.worker_started(generation, rank, *pid);
+      hangs_.worker_started(rank);
+      feed(core::WorkerStarted{rank, *pid});
+      faults_.started(rank, *pid);
+    } else {
+      const auto& failed = std::get<core::SpawnError>(outcome);
+      narrator_.spawn_failed(generation, rank, failed);
+      feed(core::SpawnFailed{rank, failed});
     }
-    const std::string rank_dir =
-        run_dir() + fmt::format("/attempt_{}/{}", spawn.generation, spawn.local_rank);
-    os::SpawnRequest request;
-    request.program = options_.command.front();
-    request.arguments.assign(options_.command.begin() + 1, options_.command.end());
-    request.environment = worker_environment(options_,
-                                             {.local_rank = spawn.local_rank,
-                                              .generation = spawn.generation,
-                                              .master_port = port_,
-                                              .run_dir = run_dir(),
-                                              .notify_socket = notify_path(spawn.local_rank),
-                                              .error_file = rank_dir + "/error.json",
-                                              .faults = change.worker_faults,
-                                              .hide_devices = change.hide_devices},
-                                             environ);
-    request.traceable = options_.hang.any() && options_.on_hang != "none";
-    request.stdin_fd = options_.stdin_rank == spawn.local_rank ? STDIN_FILENO : dev_null_.get();
-    request.stdout_fd = streams->out.get();
-    request.stderr_fd = streams->err.get();
-    return workers_.spawn(spawn.local_rank, std::move(request));
   }
 
   void carry_out(const core::SignalWorker& signal) {
@@ -271,18 +223,18 @@ class Supervisor {
       narrator_.processes_gone(end.generation, survivors.size());
       router_.end_generation(Clock::now() + drain_wait(),
                              [this, survivors = std::move(survivors)]() mutable {
-                               reservation_.reset();
+                               starter_.generation_ended();
                                feed(core::GenerationEnded{std::move(survivors)});
                              });
     });
   }
 
   void carry_out(const core::GroupRunning& running) {
-    narrator_.group_running(running.generation, port_);
+    narrator_.group_running(running.generation, starter_.port());
   }
 
   void carry_out(const core::TeardownBegan& teardown) {
-    spawn_timer_.cancel();
+    starter_.cancel();
     faults_.teardown_began();
     narrator_.teardown_began(group_.generation(), teardown);
     hangs_.teardown_began(teardown);
@@ -360,9 +312,6 @@ class Supervisor {
 
   // --- names and words
 
-  std::string notify_path(int rank) const {
-    return fmt::format("{}/notify.{}", place_.run_dir, rank);
-  }
   const std::string& run_dir() const { return log_dir_.empty() ? place_.run_dir : log_dir_; }
   void warn(const std::string& text) { log::write(log::Level::warn, text); }
   void error(const std::string& text) { log::write(log::Level::error, text); }
@@ -379,17 +328,14 @@ class Supervisor {
   boost::asio::steady_timer deadline_timer_;
   std::optional<core::TimePoint> armed_;
   boost::asio::steady_timer waiting_timer_;
-  boost::asio::steady_timer spawn_timer_;  // of a worker whose start a fault delays
   out::Router router_;
   Narrator narrator_;
   WorkerSet workers_;
   FaultSession faults_;
   HangSession hangs_;
   os::SignalInbox signals_;
+  WorkerStarter starter_;
   std::vector<std::unique_ptr<os::NotifySocket>> notify_;
-  std::optional<os::PortReservation> reservation_;
-  std::uint16_t port_ = 0;
-  os::ScopedFd dev_null_;
   std::optional<std::uint64_t> oom_before_;
   std::optional<int> exit_code_;
 };
