@@ -73,11 +73,8 @@ Received receive(int fd) {
 
 class NotifySocket::Impl : public std::enable_shared_from_this<Impl> {
  public:
-  Impl(boost::asio::io_context& io, ScopedFd socket, std::string path, Handler handler)
-      : io_(io),
-        descriptor_(io, socket.release()),
-        path_(std::move(path)),
-        handler_(std::move(handler)) {}
+  Impl(boost::asio::io_context& io, ScopedFd socket, Handler handler)
+      : io_(io), descriptor_(io, socket.release()), handler_(std::move(handler)) {}
 
   void wait() {
     descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
@@ -98,7 +95,6 @@ class NotifySocket::Impl : public std::enable_shared_from_this<Impl> {
     handler_ = nullptr;
     boost::system::error_code ignored;
     descriptor_.close(ignored);
-    ::unlink(path_.c_str());
   }
 
  private:
@@ -118,7 +114,6 @@ class NotifySocket::Impl : public std::enable_shared_from_this<Impl> {
 
   boost::asio::io_context& io_;
   boost::asio::posix::stream_descriptor descriptor_;
-  std::string path_;
   Handler handler_;
 };
 
@@ -142,7 +137,7 @@ Result<std::unique_ptr<NotifySocket>> NotifySocket::open(boost::asio::io_context
     return refused("no sender credentials");
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == -1)
     return refused("cannot bind");
-  auto impl = std::make_shared<Impl>(io, std::move(socket), path, std::move(handler));
+  auto impl = std::make_shared<Impl>(io, std::move(socket), std::move(handler));
   impl->wait();
   return std::unique_ptr<NotifySocket>(new NotifySocket(std::move(impl)));
 }

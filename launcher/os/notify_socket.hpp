@@ -22,8 +22,8 @@ class NotifySocket {
  public:
   using Handler = std::function<void(const NotifyMessage&)>;
 
-  // Binds `path`, which must not exist. A BARRIER=1 is answered (its descriptor closed) after
-  // `handler` returned.
+  // Binds `path`, which must not exist, and leaves it to whoever removes its directory. A BARRIER=1
+  // is answered (its descriptor closed) after `handler` returned.
   static Result<std::unique_ptr<NotifySocket>> open(boost::asio::io_context& io,
                                                     const std::string& path, Handler handler);
   ~NotifySocket();
