@@ -101,7 +101,7 @@ std::string dry_run_table(const Options& options, const char* const* parent) {
                     ", world size " + std::to_string(options.world_size()) +
                     "; nothing is started\n\n";
   std::vector<Row> table(1, Row{"device"});
-  for (const std::size_t i : differing) table[0].push_back(ranks.front()[i].first);
+  for (const std::size_t i : differing) table[0].emplace_back(ranks.front()[i].first);
   for (std::size_t rank = 0; rank < ranks.size(); ++rank) {
     Row row{device_of(options, rank, parent)};
     for (const std::size_t i : differing) row.push_back(ranks[rank][i].second);
@@ -113,7 +113,7 @@ std::string dry_run_table(const Options& options, const char* const* parent) {
   out += options.nproc == 1 ? "\nthe rank also gets\n" : "\nevery rank also gets\n";
   std::vector<Row> shared;
   for (const std::size_t i : same)
-    shared.push_back({ranks.front()[i].first, ranks.front()[i].second});
+    shared.push_back({std::string(ranks.front()[i].first), ranks.front()[i].second});
   append_table(out, shared);
 
   out += "\nand runs\n ";

@@ -2,10 +2,9 @@
 
 #include "common/env_names.hpp"
 
+#include <algorithm>
 #include <cassert>
-#include <cstring>
 #include <string_view>
-#include <unordered_set>
 
 namespace ddp {
 namespace {
@@ -97,21 +96,24 @@ Variables launcher_variables(const Options& options, const WorkerSlot& slot,
 std::vector<std::string> worker_environment(const Options& options, const WorkerSlot& slot,
                                             const char* const* parent) {
   const Variables set = launcher_variables(options, slot, parent);
-  std::unordered_set<std::string_view> names;
-  for (const auto& [name, value] : set) names.insert(name);
   // A launcher started by a service manager or another launcher does not pass on what was addressed
   // to itself.
-  names.insert(env::kNotifySocket);
-  names.insert(env::kWatchdogUsec);
-  names.insert(env::kWatchdogPid);
-  names.insert(env::kDdpFaults);
+  std::vector<std::string_view> names{env::kNotifySocket, env::kWatchdogUsec, env::kWatchdogPid,
+                                      env::kDdpFaults};
+  for (const auto& [name, value] : set) names.push_back(name);
+  std::sort(names.begin(), names.end());
 
   std::vector<std::string> environment;
   for (; *parent != nullptr; ++parent) {
     const std::string_view entry = *parent;
-    if (names.count(entry.substr(0, entry.find('='))) == 0) environment.emplace_back(entry);
+    if (!std::binary_search(names.begin(), names.end(), entry.substr(0, entry.find('='))))
+      environment.emplace_back(entry);
   }
-  for (const auto& [name, value] : set) environment.push_back(name + "=" + value);
+  for (const auto& [name, value] : set) {
+    std::string& entry = environment.emplace_back();
+    entry.reserve(name.size() + 1 + value.size());
+    entry.append(name).append(1, '=').append(value);
+  }
   return environment;
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,7 +25,8 @@ struct WorkerSlot {
   bool hide_devices = false;          // the visible-devices variable names none
 };
 
-using Variables = std::vector<std::pair<std::string, std::string>>;
+// Name, one of common/env_names.hpp, and value.
+using Variables = std::vector<std::pair<std::string_view, std::string>>;
 
 // Only what the launcher sets for this rank, in the order the documentation lists it. `parent` is
 // the launcher's own environment ("NAME=value", as environ): variables that are only set if unset
