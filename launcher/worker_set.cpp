@@ -25,7 +25,7 @@ class WorkerSet::Impl {
 
   std::variant<int, core::SpawnError> spawn(core::LocalRank rank, os::SpawnRequest request) {
     if (const auto* cgroup = current_cgroup()) request.cgroup_fd = cgroup->fd();
-    auto spawned = os::spawn(request);
+    auto spawned = spawner_.spawn(request);
     if (const auto* error = std::get_if<core::SpawnError>(&spawned)) return *error;
     auto& child = std::get<os::Child>(spawned);
     worker(rank) = std::make_unique<os::ExitWatcher>(io_, child.pid, std::move(child.pidfd),
@@ -39,7 +39,7 @@ class WorkerSet::Impl {
   std::optional<core::SpawnError> spawn_helper(os::SpawnRequest request,
                                                std::function<void(core::ExitStatus)> helper_ended) {
     if (const auto* cgroup = current_cgroup()) request.cgroup_fd = cgroup->fd();
-    auto spawned = os::spawn(request);
+    auto spawned = spawner_.spawn(request);
     if (const auto* error = std::get_if<core::SpawnError>(&spawned)) return *error;
     auto& child = std::get<os::Child>(spawned);
     std::erase_if(helpers_, [](const auto& helper) { return helper->reaped(); });
@@ -157,6 +157,7 @@ class WorkerSet::Impl {
 
   boost::asio::io_context& io_;
   boost::asio::steady_timer timer_;
+  const os::Spawner spawner_;
   const os::Cgroup* home_;               // of the launch; nullptr: none
   std::optional<os::Cgroup> successor_;  // where the workers live once home_ was killed
   int successors_ = 0;

@@ -130,7 +130,7 @@ class Runner {
     request.stdin_fd = dev_null_.get();
     request.stdout_fd = output.get();
     request.stderr_fd = output.get();
-    auto spawned = os::spawn(request);
+    auto spawned = os::Spawner().spawn(request);
     if (auto* child = std::get_if<os::Child>(&spawned)) return std::move(*child);
     return config_.program + ": " + std::strerror(std::get<core::SpawnError>(spawned).error_number);
   }

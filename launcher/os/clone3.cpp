@@ -57,10 +57,10 @@ long clone3(clone_args* args, int (*function)(void*), void* argument) {
 
 }  // namespace
 
-int clone_into_cgroup(void* stack, std::size_t stack_size, int cgroup_fd, int (*function)(void*),
-                      void* argument, int* pidfd) {
+int clone_into_cgroup(int flags, void* stack, std::size_t stack_size, int cgroup_fd,
+                      int (*function)(void*), void* argument, int* pidfd) {
   clone_args args{};
-  args.flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_INTO_CGROUP;
+  args.flags = static_cast<decltype(args.flags)>(flags) | CLONE_INTO_CGROUP;
   args.pidfd = reinterpret_cast<std::uintptr_t>(pidfd);
   args.exit_signal = SIGCHLD;
   args.stack = reinterpret_cast<std::uintptr_t>(stack);

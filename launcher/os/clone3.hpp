@@ -6,11 +6,11 @@
 
 namespace ddp::os {
 
-// CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_INTO_CGROUP: the caller sleeps until the child,
-// which runs `function(argument)` on `stack`, execs or exits. The pid, or -1 with errno set: also
-// where the kernel, a seccomp filter or the architecture has no clone3 (ENOSYS), or the cgroup
-// refuses.
-int clone_into_cgroup(void* stack, std::size_t stack_size, int cgroup_fd, int (*function)(void*),
-                      void* argument, int* pidfd);
+// With CLONE_INTO_CGROUP and `flags`, which must have CLONE_VM, CLONE_VFORK and CLONE_PIDFD: the
+// caller sleeps until the child, which runs `function(argument)` on `stack`, execs or exits. The
+// pid, or -1 with errno set: also where the kernel, a seccomp filter or the architecture has no
+// clone3 (ENOSYS), or the cgroup refuses.
+int clone_into_cgroup(int flags, void* stack, std::size_t stack_size, int cgroup_fd,
+                      int (*function)(void*), void* argument, int* pidfd);
 
 }  // namespace ddp::os

@@ -40,6 +40,9 @@ struct Launched {
 class CloneLauncher : public boost::process::v2::posix::default_launcher {
  public:
   int cgroup_fd = -1;  // of the cgroup to start in; -1, or one that refuses, is the launcher's own
+  // The child begins with the launcher's own descriptors, not with a copy of each: the first
+  // initializer has to unshare them.
+  bool share_descriptors = false;
 
   template <class Args, class... Inits>
   Launched operator()(const boost::process::v2::filesystem::path& executable, Args&& args,
@@ -67,12 +70,13 @@ class CloneLauncher : public boost::process::v2::posix::default_launcher {
     sigfillset(&all);
     ::sigprocmask(SIG_SETMASK, &all, &before);
     int fd = -1;
+    const int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | (share_descriptors ? CLONE_FILES : 0);
     int child_pid = cgroup_fd < 0 ? -1
-                                  : clone_into_cgroup(stack, kStackSize, cgroup_fd,
+                                  : clone_into_cgroup(flags, stack, kStackSize, cgroup_fd,
                                                       &run<decltype(child)>, &child, &fd);
     if (child_pid == -1) {
       child_pid = ::clone(&run<decltype(child)>, static_cast<char*>(stack) + kStackSize,
-                          CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &child, &fd);
+                          flags | SIGCHLD, &child, &fd);
     }
     const int clone_error = errno;
     ::sigprocmask(SIG_SETMASK, &before, nullptr);

@@ -26,6 +26,20 @@ using process::error_code;
 
 error_code last_error() noexcept { return {errno, process::system_category()}; }
 
+// First in the child: a descriptor table of its own. One that was shared with the launcher until
+// now ends below `end`; without sharing (-1) there is nothing to do.
+struct OwnDescriptors {
+  int end = -1;
+
+  template <class Launcher, class... Rest>
+  error_code on_exec_setup(Launcher&, const Rest&...) const noexcept {
+    if (end < 0) return {};
+    if (::syscall(SYS_close_range, static_cast<unsigned>(end), ~0U, CLOSE_RANGE_UNSHARE) == 0)
+      return {};
+    return last_error();
+  }
+};
+
 // Before the clone: the environment. In the child, between clone and exec: the rest;
 // async-signal-safe, no allocation, no exception.
 struct WorkerSetup {
@@ -108,24 +122,64 @@ std::variant<std::string, core::SpawnError> find_program(const SpawnRequest& req
 
 }  // namespace
 
-std::variant<Child, core::SpawnError> spawn(const SpawnRequest& request) {
+Spawner::Spawner() {
+  // Has the kernel (5.9) the call? Of a table that is not shared it makes no copy, and closes none
+  // here.
+  if (::syscall(SYS_close_range, ~0U, ~0U, CLOSE_RANGE_UNSHARE) == -1) return;
+  null_ = ScopedFd(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  // Not 0 to 2, which a child's are put in place of: a launcher may have been started without one.
+  for (auto& slot : slots_) slot = ScopedFd(::fcntl(null_.get(), F_DUPFD_CLOEXEC, 3));
+  if (!slots_.back().valid()) {
+    for (auto& slot : slots_) slot.reset();
+  }
+}
+
+// The first descriptor that is not the child's; -1, with errno set, if it cannot have its three.
+int Spawner::hand_over(const SpawnRequest& request) const {
+  const int given[] = {request.stdin_fd, request.stdout_fd, request.stderr_fd};
+  int end = 0;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (::dup3(given[i], slots_[i].get(), O_CLOEXEC) == -1) return -1;
+    end = std::max(end, slots_[i].get() + 1);
+  }
+  return end;
+}
+
+// Or the launcher would hold the far end of the child's output open.
+void Spawner::take_back() const {
+  for (const auto& slot : slots_) ::dup3(null_.get(), slot.get(), O_CLOEXEC);
+}
+
+std::variant<Child, core::SpawnError> Spawner::spawn(const SpawnRequest& request) const {
   const auto program = find_program(request);
   if (const auto* error = std::get_if<core::SpawnError>(&program)) return *error;
 
   process::process_stdio stdio;
-  stdio.in.fd = request.stdin_fd;
-  stdio.out.fd = request.stdout_fd;
-  stdio.err.fd = request.stderr_fd;
+  OwnDescriptors own_descriptors;
+  const bool shared = slots_.front().valid();
+  if (shared) {
+    own_descriptors.end = hand_over(request);
+    if (own_descriptors.end == -1) {
+      const core::SpawnError error{core::SpawnStage::setup, errno};
+      take_back();
+      return error;
+    }
+  }
+  stdio.in.fd = shared ? slots_[0].get() : request.stdin_fd;
+  stdio.out.fd = shared ? slots_[1].get() : request.stdout_fd;
+  stdio.err.fd = shared ? slots_[2].get() : request.stderr_fd;
   // The launcher passes the path as argv[0]; a worker found through PATH sees that path, as under a
   // shell's `exec`.
   CloneLauncher launcher;
   launcher.cgroup_fd = request.cgroup_fd;
+  launcher.share_descriptors = shared;
   WorkerSetup setup{::getpid(), signals_ignored_at_start(),       descriptor_limit_at_start(),
                     {},         !is_off(Mechanism::death_signal), request.traceable};
   for (const auto& variable : request.environment) setup.environment.push_back(variable.c_str());
   setup.environment.push_back(nullptr);
-  auto launched =
-      launcher(std::get<std::string>(program), request.arguments, std::move(stdio), setup);
+  auto launched = launcher(std::get<std::string>(program), request.arguments, own_descriptors,
+                           std::move(stdio), setup);
+  if (shared) take_back();
   if (launched.pid == -1) return launched.error;
   return Child{launched.pid, std::move(launched.pidfd)};
 }

@@ -1,6 +1,6 @@
-// Starts one worker process.
+// Starts worker processes.
 //
-// The child gets a session of its own, SIGKILL when its parent dies, default dispositions (but
+// A child gets a session of its own, SIGKILL when its parent dies, default dispositions (but
 // SIGHUP stays ignored where it was ignored when the launcher started: nohup), an empty signal
 // mask, and descriptors 0-2 only.
 #pragma once
@@ -8,6 +8,7 @@
 #include "launcher/core/types.hpp"
 #include "launcher/os/fd.hpp"
 
+#include <array>
 #include <string>
 #include <variant>
 #include <vector>
@@ -32,7 +33,24 @@ struct Child {
   ScopedFd pidfd;
 };
 
-// Returns when the child's exec has succeeded or failed. After a failure no process is left of it.
-std::variant<Child, core::SpawnError> spawn(const SpawnRequest& request);
+class Spawner {
+ public:
+  // To be made before many descriptors are open: a child is handed a table that ends behind the
+  // three of this object, rather than a copy of all that its exec would have to close one by one.
+  Spawner();
+
+  // Returns when the child's exec has succeeded or failed. After a failure no process is left of
+  // it.
+  std::variant<Child, core::SpawnError> spawn(const SpawnRequest& request) const;
+
+ private:
+  int hand_over(const SpawnRequest& request) const;
+  void take_back() const;
+
+  // Standard input, output and error of the next child; /dev/null at all other times. All or none:
+  // where there are none a child gets the whole table.
+  ScopedFd null_;
+  std::array<ScopedFd, 3> slots_;
+};
 
 }  // namespace ddp::os

@@ -32,7 +32,7 @@ TEST_CASE("a worker starts within the launch's cgroup and is killed with it") {
   request.stdout_fd = out.write.get();
   request.stderr_fd = life.write.get();
   request.cgroup_fd = cgroup->fd();
-  auto spawned = os::spawn(request);
+  auto spawned = os::Spawner().spawn(request);
   REQUIRE(std::holds_alternative<os::Child>(spawned));
   const int pid = std::get<os::Child>(spawned).pid;
   CHECK(read_line(out.read.get()) == "up");
@@ -69,7 +69,7 @@ TEST_CASE("after a cgroup was killed the next worker lives in its successor") {
   request.stdout_fd = out.write.get();
   request.stderr_fd = 2;
   request.cgroup_fd = successor->fd();
-  const auto spawned = os::spawn(request);
+  const auto spawned = os::Spawner().spawn(request);
   REQUIRE(std::holds_alternative<os::Child>(spawned));
   CHECK(read_line(out.read.get()) == "up");
   CHECK(os::kill_and_reap_all(std::chrono::seconds(30)).empty());
@@ -101,7 +101,7 @@ TEST_CASE("a cgroup that refuses leaves the worker in the launcher's own") {
   request.stdout_fd = 1;
   request.stderr_fd = 2;
   request.cgroup_fd = directory.get();
-  auto spawned = os::spawn(request);
+  auto spawned = os::Spawner().spawn(request);
   REQUIRE(std::holds_alternative<os::Child>(spawned));
   int status = -1;
   CHECK(::waitpid(std::get<os::Child>(spawned).pid, &status, 0) > 0);

@@ -79,7 +79,7 @@ inline std::variant<os::Child, core::SpawnError> spawn_raw(
   request.stdin_fd = in;
   request.stdout_fd = out;
   request.stderr_fd = err;
-  return os::spawn(request);
+  return os::Spawner().spawn(request);
 }
 
 // /bin/sh -c script, with pipes at its stdin and stdout.

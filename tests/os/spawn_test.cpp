@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <vector>
 
 namespace {
 
@@ -66,6 +67,56 @@ TEST_CASE("a worker gets descriptors 0 to 2 only") {
   CHECK(read_to_end(shell.out.get()) == "0\n1\n2\n3\n");
   CHECK(exit_code_of(shell.pid) == 0);
   ::close(100);
+}
+
+namespace {
+
+// How many descriptors the table of a process started by `spawner` has room for.
+int table_size(const os::Spawner& spawner) {
+  Pipe out = make_pipe();
+  os::SpawnRequest request;
+  request.program = "/bin/grep";
+  request.arguments = {"FDSize", "/proc/self/status"};
+  request.stdin_fd = 0;
+  request.stdout_fd = out.write.get();
+  request.stderr_fd = 2;
+  const auto spawned = spawner.spawn(request);
+  REQUIRE(std::holds_alternative<os::Child>(spawned));
+  out.write.reset();
+  int size = 0;
+  REQUIRE(std::sscanf(read_to_end(out.read.get()).c_str(), "FDSize: %d", &size) == 1);
+  CHECK(exit_code_of(std::get<os::Child>(spawned).pid) == 0);
+  return size;
+}
+
+}  // namespace
+
+TEST_CASE("a worker does not get, to close it, what a launcher of many has open") {
+  const os::Spawner early;
+  std::vector<os::ScopedFd> many;
+  for (int i = 0; i < 600; ++i) many.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  REQUIRE(many.back().valid());
+  CHECK(table_size(early) <= 256);
+  // The control: one that is made late has its three behind all of them.
+  CHECK(table_size(os::Spawner()) > 600);
+}
+
+TEST_CASE("a spawner that gets no descriptors of its own does without") {
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const os::ScopedFd lowest(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const rlimit one_more{static_cast<rlim_t>(lowest.get()) + 2, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &one_more) == 0);
+  const os::Spawner without;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(table_size(without) > 0);
+}
+
+TEST_CASE("what a worker is to be given must be there") {
+  const auto result = spawn_raw("/bin/true", {}, 0, 1, 9999);
+  REQUIRE(std::holds_alternative<core::SpawnError>(result));
+  CHECK(std::get<core::SpawnError>(result).stage == core::SpawnStage::setup);
+  CHECK(std::get<core::SpawnError>(result).error_number == EBADF);
 }
 
 TEST_CASE("a worker has default dispositions and an empty mask") {
