@@ -5,16 +5,12 @@
 #include "launcher/core/action.hpp"
 #include "launcher/fault_session.hpp"
 #include "launcher/options.hpp"
-#include "launcher/os/fd.hpp"
-#include "launcher/os/port.hpp"
 #include "launcher/output/router.hpp"
 #include "launcher/worker_set.hpp"
 
-#include <boost/asio/steady_timer.hpp>
-
 #include <cstdint>
 #include <functional>
-#include <optional>
+#include <memory>
 #include <string>
 #include <variant>
 
@@ -33,14 +29,15 @@ class WorkerStarter {
     std::string private_dir;  // with the notification sockets
   };
   explicit WorkerStarter(Surroundings surroundings);
+  ~WorkerStarter();
 
   // Whether the system gave what every start needs; errno says why not.
-  bool usable() const { return dev_null_.valid(); }
+  bool usable() const;
 
   // Chooses the port: the one asked for, or one that is reserved until generation_ended().
   void generation_began();
-  void generation_ended() { reservation_.reset(); }
-  std::uint16_t port() const { return port_; }  // 0: there was none to be had
+  void generation_ended();
+  std::uint16_t port() const;  // 0: there was none to be had
 
   // The pid, or why there is none.
   using Outcome = std::variant<int, core::SpawnError>;
@@ -48,19 +45,14 @@ class WorkerStarter {
   // event loop.
   void start(const core::SpawnWorker& spawn, std::function<void(const Outcome&)> answer);
   // A start that is delayed fails instead.
-  void cancel() { delay_.cancel(); }
+  void cancel();
 
   // NOTIFY_SOCKET of a worker.
   std::string notify_path(core::LocalRank local_rank) const;
 
  private:
-  Outcome start_now(const core::SpawnWorker& spawn, const SpawnChange& change);
-
-  Surroundings s_;
-  boost::asio::steady_timer delay_;
-  os::ScopedFd dev_null_;
-  std::optional<os::PortReservation> reservation_;
-  std::uint16_t port_ = 0;
+  class Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace ddp
