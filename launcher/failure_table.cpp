@@ -35,15 +35,21 @@ std::string optional(const std::optional<T>& number) {
 Row row_of(const core::Incident& incident, int first_rank) {
   Row row;
   row[0] = std::to_string(incident.generation);
+  row[2] = optional(incident.rank);
+  row[3] = optional(incident.step);
   if (incident.fault) {
     const auto& strike = incident.fault->strike;
+    const auto struck =
+        strike.local_rank ? std::optional(first_rank + *strike.local_rank) : std::nullopt;
     row[1] = "injected " + fault_name(strike);
-    row[2] = strike.local_rank ? std::to_string(first_rank + *strike.local_rank) : "-";
-    row[3] = optional(strike.step ? strike.step : incident.step);
+    if (!incident.rank) {
+      row[2] = optional(struck);
+    } else if (struck && struck != incident.rank) {
+      row[1] += fmt::format(" at rank {}", *struck);
+    }
+    if (strike.step && optional(struck) == row[2]) row[3] = std::to_string(*strike.step);
   } else {
     row[1] = "real: " + core::cause_name(incident.cause);
-    row[2] = optional(incident.rank);
-    row[3] = optional(incident.step);
   }
   row[4] = optional(incident.detected);
   row[5] = optional(incident.down);
@@ -56,7 +62,7 @@ Row row_of(const core::Incident& incident, int first_rank) {
 std::string harmless_text(const core::RunRecord& record) {
   const auto harmless = record.harmless();
   std::string text;
-  for (const auto& [strike, at, refused] : harmless.first) {
+  for (const auto& [strike, at, refused, over] : harmless.first) {
     std::string where = fmt::format("generation {}", strike.generation);
     if (strike.local_rank)
       where += fmt::format(", rank {}", record.first_rank() + *strike.local_rank);

@@ -241,6 +241,7 @@ class FaultSession::Impl {
 
   void carry_out(const core::Relent& relent) {
     striker_.relent(relent);
+    record_.undone(relent.fault, relent.local_rank, Clock::now());
     close_lasting(undone_by_, [&](const Lasting& one) {
       return one.fault == relent.fault && one.kind == relent.kind &&
              one.local_rank == relent.local_rank;

@@ -196,7 +196,7 @@ std::string verdict_text(const core::Verdict& verdict, const VerdictContext& con
              context.ended_alike.end();
     };
     const auto struck = ends_text(verdict, context.first_rank, alike);
-    if (!struck.empty()) text += line("struck by the same: " + struck);
+    if (!struck.empty()) text += line("ended by injected faults too: " + struck);
     const auto stopped =
         ends_text(verdict, context.first_rank, [&](const core::WorkerOutcome& worker) {
           return worker.stopped_by_launcher && !alike(worker);

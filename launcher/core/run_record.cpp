@@ -10,50 +10,6 @@
 namespace ddp::core {
 namespace {
 
-using fault::Kind;
-
-// Whether a fault to one rank can make the group fail by another: a group that waits for the struck
-// one, or a rank that notices first. What only slows or limits its own rank cannot, unless it is
-// the waiting itself that was taken for a failure.
-bool reaches_others(Kind kind, const Cause& cause) {
-  switch (kind) {
-    case Kind::slow:
-    case Kind::memory:
-    case Kind::file_size:
-    case Kind::open_files:
-    case Kind::cpu_time:
-    case Kind::pin:
-    case Kind::hide_device:
-    case Kind::spawn_delay:
-    case Kind::delay:
-      return std::holds_alternative<Hung>(cause);
-    default:
-      return true;
-  }
-}
-
-// Whether this is how a worker ends that was struck so.
-bool is_end_by(const Strike& strike, const ExitStatus& status) {
-  const auto* exited = std::get_if<Exited>(&status);
-  const int signal = exited != nullptr ? 0 : std::get<Signaled>(status).signal;
-  const auto* number = std::get_if<std::int64_t>(&strike.value);
-  switch (strike.kind) {
-    case Kind::kill:
-      return signal == SIGKILL;
-    case Kind::signal:
-      return number != nullptr && signal == *number;
-    case Kind::exit:
-      return exited != nullptr && number != nullptr && exited->code == *number;
-    case Kind::segfault:
-      return signal == SIGSEGV;
-    case Kind::abort:
-    case Kind::throw_exception:
-      return signal == SIGABRT;
-    default:
-      return false;
-  }
-}
-
 // One rank's share of a fault to several.
 bool same_strike(const Strike& one, const Strike& other) {
   return one.fault == other.fault && one.occurrence == other.occurrence;
@@ -126,6 +82,13 @@ void RunRecord::struck(InjectedFault fault) {
   faults_.push_back(std::move(fault));
 }
 
+void RunRecord::undone(int fault, LocalRank local_rank, TimePoint now) {
+  for (auto& one : faults_) {
+    if (one.strike.fault == fault && one.strike.local_rank == local_rank && !one.over)
+      one.over = now;
+  }
+}
+
 void RunRecord::ended(const Verdict& verdict) {
   if (generations_ == 0) return;
   left_ += static_cast<std::int64_t>(verdict.survivors.size());
@@ -141,7 +104,7 @@ void RunRecord::ended(const Verdict& verdict) {
       incident.step = verdict.workers[static_cast<std::size_t>(*blamed)].last_step;
     }
     if (verdict.ended) incident.down = *verdict.ended - incident.failed;
-    if (auto behind = fault_behind(incident, blamed)) {
+    if (auto behind = fault_behind(faults_, verdict)) {
       behind = gather_alike(*behind, verdict);
       incident.fault = faults_[*behind];
       incident.detected = incident.failed - incident.fault->at;
@@ -184,29 +147,22 @@ Harmless RunRecord::harmless() const {
   return all;
 }
 
-std::optional<std::size_t> RunRecord::fault_behind(const Incident& incident,
-                                                   std::optional<LocalRank> blamed) const {
-  std::optional<std::size_t> own;
-  std::optional<std::size_t> other;
-  for (std::size_t i = 0; i < faults_.size(); ++i) {
-    const auto& fault = faults_[i];
-    if (!fault.refused.empty() || fault.at > incident.failed) continue;
-    if (blamed && fault.strike.local_rank == blamed) own = i;
-    if (reaches_others(fault.strike.kind, incident.cause)) other = i;
-  }
-  return own ? own : other;
-}
-
 std::size_t RunRecord::gather_alike(std::size_t behind, const Verdict& verdict) {
   const Strike cause = faults_[behind].strike;
   for (std::size_t i = faults_.size(); i-- > 0;) {
     const Strike& strike = faults_[i].strike;
-    if (i == behind || !strike.local_rank || !faults_[i].refused.empty() ||
-        !same_strike(strike, cause))
+    if (i == behind || !strike.local_rank || strike.local_rank == cause.local_rank ||
+        !faults_[i].refused.empty())
       continue;
     const auto& worker = verdict.workers[static_cast<std::size_t>(*strike.local_rank)];
     if (!worker.status || !is_end_by(strike, *worker.status)) continue;
-    ended_alike_.push_back(*strike.local_rank);
+    // The teardown may have ended it so.
+    if (worker.stopped_by_launcher && strike.kind != fault::Kind::kill &&
+        !same_strike(strike, cause))
+      continue;
+    if (std::find(ended_alike_.begin(), ended_alike_.end(), *strike.local_rank) ==
+        ended_alike_.end())
+      ended_alike_.push_back(*strike.local_rank);
     faults_.erase(faults_.begin() + static_cast<std::ptrdiff_t>(i));
     if (i < behind) --behind;
   }

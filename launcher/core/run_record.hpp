@@ -2,6 +2,7 @@
 // it.
 #pragma once
 
+#include "launcher/core/fault_blame.hpp"
 #include "launcher/core/fault_event.hpp"
 #include "launcher/core/verdict.hpp"
 
@@ -14,12 +15,6 @@
 #include <vector>
 
 namespace ddp::core {
-
-struct InjectedFault {
-  Strike strike;
-  TimePoint at;
-  std::string refused;  // why the system did not let it be applied; empty: it was
-};
 
 // How often a planned fault struck in the whole run.
 struct FaultTally {
@@ -90,6 +85,8 @@ class RunRecord {
   // Of the strikes of one kind at one rank in one generation the last is kept, which is the one
   // that a failure would be put down to.
   void struck(InjectedFault fault);
+  // Its time was over, or another of its kind took its place: place in the plan, local rank.
+  void undone(int fault, LocalRank local_rank, TimePoint now);
   void ended(const Verdict& verdict);
   void told_digest(std::string digest) { digest_ = std::move(digest); }
   // `left`: processes found when all should have gone. `planned`: empty where it is not known.
@@ -111,15 +108,13 @@ class RunRecord {
   IncidentSummary summary() const;
   // Of the generation that has just ended; null: it did not fail.
   const Incident* last_failure() const;
-  // The other ranks that the strike behind the last generation's failure ended, such as those of
-  // rank=all; local.
+  // Where a fault is behind the last generation's failure: the other ranks that were ended by it or
+  // by another, such as those of rank=all; local.
   const std::vector<LocalRank>& ended_alike() const { return ended_alike_; }
   Harmless harmless() const;
   const std::vector<FaultTally>& planned() const { return planned_; }
 
  private:
-  std::optional<std::size_t> fault_behind(const Incident& incident,
-                                          std::optional<LocalRank> blamed) const;
   std::size_t gather_alike(std::size_t behind, const Verdict& verdict);
   void add(Incident incident);
   Incident* failure_before();  // of the generation before the running one; null: none

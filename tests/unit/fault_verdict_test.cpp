@@ -183,14 +183,9 @@ TEST_CASE("a failure that was not injected is real, and has no moment to detect 
   expect.detected_within = seconds(9);
   CHECK(named(evaluate(expect, recovered({})), "detected_within").measured ==
         "a failure that was not injected");
-  // A fault that only slows another rank is not behind this one's death.
   InjectedFault slow;
-  slow.strike = {.kind = Kind::slow, .generation = 0, .local_rank = 1};
+  slow.strike = {.kind = Kind::slow, .generation = 0, .local_rank = 2};
   slow.at = at(milliseconds(500));
-  CHECK_FALSE(recovered({slow}).incidents()[0].fault);
-  slow.strike.local_rank = 2;
-  CHECK(recovered({slow}).incidents()[0].fault);
-  slow.at = at(seconds(2));  // after the failure
   CHECK_FALSE(recovered({slow}).incidents()[0].fault);
 }
 
@@ -233,6 +228,13 @@ TEST_CASE("the table says what was injected and what was real") {
         "  gen  failure        rank  step  detected     down  next exec  first step  repeated\n"
         "    0  real: SIGKILL     2    50         -  4.00 ms          -           -         -\n");
   CHECK(ddp::failure_table(RunRecord()).empty());
+
+  // A peer gave up first: whose failure it was, and whose fault.
+  Verdict peer = rank_2_killed();
+  peer.cause = WorkerFailed{0, Exited{1}, false};
+  peer.workers[0].last_step = 49;
+  CHECK(ddp::failure_table(failed({kill_of_rank_2()}, peer))
+            .find("    0  injected kill at rank 2     0    49 ") != std::string::npos);
 }
 
 TEST_CASE("durations in three digits") {

@@ -68,7 +68,7 @@ TEST_CASE("ranks that the same strike ended are not said to be stopped by ddp-la
   c.ended_alike = {3};
   const auto text = verdict_text(verdict, c);
   CHECK(has(text,
-            "injected: kill@rank=6-7\nddp-launch: struck by the same: rank 7 (SIGKILL)\n"
+            "injected: kill@rank=6-7\nddp-launch: ended by injected faults too: rank 7 (SIGKILL)\n"
             "ddp-launch: stopped by ddp-launch: ranks 4, 5 (SIGTERM)\n"));
 }
 
