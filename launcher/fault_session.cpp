@@ -2,6 +2,7 @@
 
 #include "common/env_names.hpp"
 #include "launcher/core/fault_engine.hpp"
+#include "launcher/core/lasting_faults.hpp"
 #include "launcher/failure_event.hpp"
 #include "launcher/os/descendants.hpp"
 #include "launcher/os/proc.hpp"
@@ -223,8 +224,9 @@ class FaultSession::Impl {
     if (refused.empty()) {
       if (told && !told_first) router_.notice(injected);
       if (strike.local_rank && fault::takes(strike.kind, fault::Word::lasts)) {
-        std::erase_if(lasting_, [&](const Lasting& one) {
-          return one.kind == strike.kind && one.local_rank == *strike.local_rank;
+        close_lasting("another", [&](const Lasting& one) {
+          return one.local_rank == *strike.local_rank &&
+                 core::LastingFaults::replaces(strike, one.fault, one.kind);
         });
         lasting_.push_back({strike.fault, strike.kind, *strike.local_rank});
       }
@@ -240,8 +242,7 @@ class FaultSession::Impl {
   }
 
   void carry_out(const core::Relent& relent) {
-    striker_.relent(relent);
-    record_.undone(relent.fault, relent.local_rank, Clock::now());
+    if (!relent.still_held) striker_.relent(relent);
     close_lasting(undone_by_, [&](const Lasting& one) {
       return one.fault == relent.fault && one.kind == relent.kind &&
              one.local_rank == relent.local_rank;
@@ -255,6 +256,7 @@ class FaultSession::Impl {
   void close_lasting(const char* by, Ends ends) {
     std::erase_if(lasting_, [&](const Lasting& one) {
       if (!ends(one)) return false;
+      record_.undone(one.fault, one.local_rank, Clock::now());
       events_.write(Clock::now(), "fault_undone",
                     {{"gen", std::int64_t{record_.generation()}},
                      {"rank", global(one.local_rank)},

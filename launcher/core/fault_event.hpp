@@ -67,11 +67,12 @@ struct Strike {
   fault::Spec replay;  // strikes the same again, whatever the original drew or waited for
 };
 
-// The time of a lasting fault is over: undo it.
+// The time of a lasting fault is over: undo it, unless another holds its rank in the same way.
 struct Relent {
   int fault = 0;
   fault::Kind kind = fault::Kind::stop;
   LocalRank local_rank = 0;
+  bool still_held = false;
 };
 
 // The duty cycle of `slow`: stop the worker, or let it run on.

@@ -9,12 +9,11 @@ using fault::Kind;
 void LastingFaults::add(const Strike& strike, std::optional<Nanoseconds> lasts, TimePoint now,
                         FaultActions& actions) {
   const bool slow = strike.kind == Kind::slow;
-  const bool held = strike.kind == Kind::stop || strike.kind == Kind::block_output;
-  if (!strike.local_rank || (!lasts && !slow && !held)) return;
-  // The later one of a kind replaces the earlier, as the later prlimit does.
+  if (!strike.local_rank) return;
   std::erase_if(effects_, [&](const Effect& effect) {
-    return effect.kind == strike.kind && effect.local_rank == *strike.local_rank;
+    return effect.local_rank == *strike.local_rank && replaces(strike, effect.fault, effect.kind);
   });
+  if (!lasts && !slow && !adds_up(strike.kind)) return;
   Effect effect{.fault = strike.fault, .kind = strike.kind, .local_rank = *strike.local_rank};
   if (lasts) effect.until = now + *lasts;
   if (slow) {
@@ -31,9 +30,15 @@ Nanoseconds LastingFaults::share(const Effect& effect) {
   return Nanoseconds(static_cast<std::int64_t>(static_cast<double>(kPeriod.count()) * part));
 }
 
-bool LastingFaults::stopped(LocalRank local_rank) const {
+bool LastingFaults::adds_up(Kind kind) { return kind == Kind::stop || kind == Kind::block_output; }
+
+bool LastingFaults::replaces(const Strike& later, int fault, Kind kind) {
+  return later.kind == kind && (later.fault == fault || !adds_up(kind));
+}
+
+bool LastingFaults::held(Kind kind, LocalRank local_rank) const {
   return std::any_of(effects_.begin(), effects_.end(), [&](const Effect& effect) {
-    return effect.kind == Kind::stop && effect.local_rank == local_rank;
+    return effect.kind == kind && effect.local_rank == local_rank;
   });
 }
 
@@ -58,16 +63,19 @@ void LastingFaults::tick(TimePoint now, FaultActions& actions) {
   });
   for (const auto& effect : over) {
     // What a stop holds goes on being held when only the slowing is over.
-    if (effect.kind == Kind::slow && !effect.running && !stopped(effect.local_rank))
+    if (effect.kind == Kind::slow && !effect.running && !held(Kind::stop, effect.local_rank))
       actions.push_back(Pulse{effect.local_rank, true});
-    actions.push_back(Relent{effect.fault, effect.kind, effect.local_rank});
+    // Of those that do not add up none of the kind is left.
+    actions.push_back(
+        Relent{effect.fault, effect.kind, effect.local_rank, held(effect.kind, effect.local_rank)});
   }
   for (auto& effect : effects_) {
     if (effect.kind != Kind::slow || now < effect.toggle_at) continue;
     effect.running = !effect.running;
     // From now, not from when it was due: a launcher that was late must not catch up in a burst.
     effect.toggle_at = now + share(effect);
-    if (!stopped(effect.local_rank)) actions.push_back(Pulse{effect.local_rank, effect.running});
+    if (!held(Kind::stop, effect.local_rank))
+      actions.push_back(Pulse{effect.local_rank, effect.running});
   }
 }
 

@@ -9,6 +9,8 @@
 
 namespace ddp::core {
 
+// Of one kind at one rank the later takes the place of the earlier, as the later prlimit does; only
+// different faults that hold a rank (stop, block-output) add up.
 class LastingFaults {
  public:
   // One period of the duty cycle: long against a scheduler's slice, short against a step.
@@ -17,6 +19,8 @@ class LastingFaults {
   // A fault that struck; those that need no care later are ignored.
   void add(const Strike& strike, std::optional<Nanoseconds> lasts, TimePoint now,
            FaultActions& actions);
+  // Whether a strike takes the place of an earlier one at the same rank.
+  static bool replaces(const Strike& later, int fault, fault::Kind kind);
   void worker_exited(LocalRank local_rank);
   // Output must flow again so that the pipes can be drained; the rest ends with its worker. No
   // worker is stopped or slowed any more, or it could not hear that it is to go.
@@ -34,7 +38,8 @@ class LastingFaults {
     TimePoint toggle_at;
     bool running = true;
   };
-  bool stopped(LocalRank local_rank) const;
+  static bool adds_up(fault::Kind kind);
+  bool held(fault::Kind kind, LocalRank local_rank) const;
   static Nanoseconds share(const Effect& effect);
 
   std::vector<Effect> effects_;

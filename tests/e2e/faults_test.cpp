@@ -156,6 +156,21 @@ TEST_CASE("stopped for a time, then it goes on") {
   }
 }
 
+TEST_CASE("stopped twice: it goes on when both are over, and each end is told") {
+  const Scene scene;
+  const auto run = scene.run(
+      Words{"--nproc", "1", "--inject", "stop@step=1,for=150ms", "--inject", "stop@step=1,for=50ms",
+            "--inject", "open-files=77@step=2", "--inject", "open-files=66@step=2"} +
+          recorded(scene),
+      helper({"step", "1", "step", "2", "print", "past it"}));
+  CHECK(run.status == Status{.code = 0});
+  // The limits: the one that was replaced, and the process's end.
+  CHECK(fields_of(scene, "fault_undone", "by") == Words{"time", "time", "another", "exit"});
+  const auto began = std::stoll(fields_of(scene, "fault_injected", "t_ns").at(0));
+  for (const auto& line : events_of(scene, "worker_exited"))
+    CHECK(std::stoll(field(line, "t_ns")) - began >= 100'000'000);
+}
+
 TEST_CASE("slowed: it stops and goes on again and again, and nobody else does") {
   const Scene scene;
   Process launch =

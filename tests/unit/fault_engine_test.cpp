@@ -246,6 +246,39 @@ TEST_CASE("a stop for a time is undone when it is over") {
   CHECK_FALSE(e.next_deadline());
 }
 
+TEST_CASE("two stops add up: the rank is held until both are over") {
+  FaultEngine e = engine({"stop@step=1,rank=1,for=5s", "stop@step=1,rank=1,for=2s"});
+  start(e, 0, 4, at(seconds(0)));
+  e.step(heard::Stepped{1, 1}, at(seconds(1)));
+  auto relents = of<Relent>(e.step(heard::Tick{}, at(seconds(3))));
+  REQUIRE(relents.size() == 1);
+  CHECK(relents[0].fault == 1);
+  CHECK(relents[0].still_held);
+  relents = of<Relent>(e.step(heard::Tick{}, at(seconds(6))));
+  REQUIRE(relents.size() == 1);
+  CHECK(relents[0].fault == 0);
+  CHECK_FALSE(relents[0].still_held);
+
+  FaultEngine for_ever = engine({"stop@step=1,rank=1", "stop@step=1,rank=1,for=2s"});
+  start(for_ever, 0, 4, at(seconds(0)));
+  for_ever.step(heard::Stepped{1, 1}, at(seconds(1)));
+  relents = of<Relent>(for_ever.step(heard::Tick{}, at(seconds(3))));
+  REQUIRE(relents.size() == 1);
+  CHECK(relents[0].still_held);
+}
+
+TEST_CASE("of two limits of one kind the later takes the place of the earlier") {
+  FaultEngine e = engine({"open-files=9@step=1,rank=1,for=5s", "open-files=8@step=2,rank=1,for=9s",
+                          "stop@every=1steps,rank=2,for=5s"});
+  start(e, 0, 4, at(seconds(0)));
+  e.step(heard::Stepped{1, 1}, at(seconds(1)));
+  e.step(heard::Stepped{1, 2}, at(seconds(2)));
+  CHECK(e.next_deadline() == at(seconds(11)));
+  // As does a stop that comes again.
+  for (int step = 1; step < 9; ++step) e.step(heard::Stepped{2, step}, at(seconds(2)));
+  CHECK(of<Relent>(e.step(heard::Tick{}, at(seconds(7)))).size() == 1);
+}
+
 TEST_CASE("slow stops and continues in proportion") {
   FaultEngine e = engine({"slow=0.2@rank=0,for=10s"});
   e.step(heard::GenerationBegan{0}, at(seconds(0)));
