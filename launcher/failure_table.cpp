@@ -97,6 +97,7 @@ std::string missed_text(const std::vector<core::FaultTally>& planned) {
 }  // namespace
 
 std::string failure_table(const core::RunRecord& record) {
+  if (record.is_lost()) return {};
   std::string text;
   const auto& all = record.incidents();
   // A program that is missing, say: there is nothing to measure where nothing ever ran.

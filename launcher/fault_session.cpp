@@ -1,6 +1,5 @@
 #include "launcher/fault_session.hpp"
 
-#include "common/env_names.hpp"
 #include "launcher/core/fault_engine.hpp"
 #include "launcher/core/lasting_faults.hpp"
 #include "launcher/failure_event.hpp"
@@ -156,10 +155,10 @@ class FaultSession::Impl {
     return here;
   }
 
-  // Looked for in two ways that know nothing of how they were killed: by descent, and by the
-  // variable each of them was given, whose value no other launch's has.
+  // Looked for in two ways that know nothing of how they were killed: by descent, and by what each
+  // of them was given.
   static std::int64_t processes_left(const std::string& run_dir) {
-    auto left = os::processes_with(std::string(env::kNotifySocket) + "=" + run_dir + "/");
+    auto left = os::processes_of_launch(run_dir);
     for (const auto& child : os::living_children()) left.push_back(child.pid);
     std::sort(left.begin(), left.end());
     return std::unique(left.begin(), left.end()) - left.begin();

@@ -10,6 +10,7 @@
 #include "launcher/options.hpp"
 #include "launcher/os/keeper.hpp"
 #include "launcher/os/limits.hpp"
+#include "launcher/os/proc.hpp"
 #include "launcher/os/run_dir.hpp"
 #include "launcher/os/signals.hpp"
 #include "launcher/output/colour.hpp"
@@ -23,6 +24,8 @@
 #include <chrono>
 #include <cstring>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace {
 
@@ -45,13 +48,15 @@ bool write_all(int fd, const std::string& text) {
 }
 
 // What is left to say of a run whose supervisor died: its record went with it, the end is known.
-int judge_without_supervisor(const ddp::Options& options, int code,
+int judge_without_supervisor(const ddp::Options& options, const std::string& run_dir, int code,
                              std::chrono::steady_clock::time_point began) {
   ddp::EventLog events;
   if (!options.log_dir.empty())
     events = ddp::EventLog(options.log_dir + "/" + options.run_id + "/events.jsonl", nullptr);
   ddp::core::RunRecord record(options.first_rank());
-  record.finished(code, 0);
+  std::vector<ddp::core::FaultTally> planned;
+  for (const auto& spec : options.plan.faults) planned.push_back({spec});
+  record.lost(code, std::ssize(ddp::os::processes_of_launch(run_dir)), std::move(planned));
   const auto judgement =
       ddp::judge(options, record, events, std::chrono::steady_clock::now() - began);
   write_all(STDERR_FILENO, judgement.text);
@@ -111,6 +116,7 @@ int main(int argc, char** argv) {
   });
   // A supervisor that ran to its end has judged the run itself.
   const bool asked = options.plan.expect || !options.junit.empty();
-  return kept.supervisor_died && asked ? judge_without_supervisor(options, kept.exit_code, began)
-                                       : kept.exit_code;
+  return kept.supervisor_died && asked
+             ? judge_without_supervisor(options, place.run_dir, kept.exit_code, began)
+             : kept.exit_code;
 }

@@ -37,12 +37,13 @@ Check root_cause(std::size_t index, const RootCause& expected, const std::vector
   return check;
 }
 
-// Nothing where no fault has to strike, or nobody knows.
-std::optional<Check> every_fault_strikes(const std::vector<FaultTally>& planned) {
+// Nothing where no fault has to strike, or nobody knows. Of a record that was lost: the fault that
+// did it has struck.
+std::optional<Check> every_fault_strikes(const std::vector<FaultTally>& planned, bool lost) {
   Check check{"every_fault_strikes", "true", {}, true};
   bool any = false;
   for (const auto& [spec, struck, refused] : planned) {
-    if (spec.mtbf) continue;
+    if (spec.mtbf || (lost && spec.kind == fault::Kind::kill_supervisor)) continue;
     any = true;
     if (struck > 0 || !check.met) continue;
     check.met = false;
@@ -51,6 +52,9 @@ std::optional<Check> every_fault_strikes(const std::vector<FaultTally>& planned)
   if (check.met) check.measured = "true";
   return any ? std::optional(check) : std::nullopt;
 }
+
+// What is known without the record.
+bool survives_loss(const std::string& name) { return name == "exit" || name == "no_process_left"; }
 
 std::string plural(std::int64_t count, const char* what) {
   return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
@@ -115,7 +119,8 @@ std::vector<Check> evaluate(const Expectations& expect, const RunRecord& record)
   for (std::size_t i = 0; i < expect.root_causes.size(); ++i)
     checks.push_back(root_cause(i, expect.root_causes[i], record.incidents()));
   if (expect.every_fault_strikes) {
-    if (auto check = every_fault_strikes(record.planned())) checks.push_back(std::move(*check));
+    if (auto check = every_fault_strikes(record.planned(), record.is_lost()))
+      checks.push_back(std::move(*check));
   }
   if (expect.no_process_left) {
     const std::int64_t left = record.processes_left();
@@ -129,6 +134,13 @@ std::vector<Check> evaluate(const Expectations& expect, const RunRecord& record)
     checks.push_back({"checkpoint_digest", expect.checkpoint_digest,
                       record.digest().empty() ? "the workers told none" : record.digest(),
                       record.digest() == expect.checkpoint_digest});
+  }
+  if (record.is_lost()) {
+    for (auto& check : checks) {
+      if (survives_loss(check.name)) continue;
+      check.measured = "unknown: the record was lost with the supervisor";
+      check.met = false;
+    }
   }
   return checks;
 }

@@ -122,6 +122,11 @@ void RunRecord::finished(int exit_code, std::int64_t left, std::vector<FaultTall
   left_ += left;
 }
 
+void RunRecord::lost(int exit_code, std::int64_t left, std::vector<FaultTally> planned) {
+  lost_ = true;
+  finished(exit_code, left, std::move(planned));
+}
+
 void RunRecord::add(Incident incident) {
   if (incidents_.size() > kMostIncidents) {
     folded_.add(incidents_.back());

@@ -92,8 +92,12 @@ class RunRecord {
   // `left`: processes found when all should have gone. `planned`: empty where it is not known.
   void finished(int exit_code, std::int64_t left, std::vector<FaultTally> planned = {});
 
+  // The supervisor that kept the record died, and all but the end with it.
+  void lost(int exit_code, std::int64_t left, std::vector<FaultTally> planned);
+
   // --- what came of it
 
+  bool is_lost() const { return lost_; }
   int first_rank() const { return first_rank_; }  // the global rank of local rank 0
   int exit_code() const { return exit_code_; }
   int restarts() const { return generations_ == 0 ? 0 : generations_ - 1; }
@@ -120,6 +124,7 @@ class RunRecord {
   Incident* failure_before();  // of the generation before the running one; null: none
 
   int first_rank_;
+  bool lost_ = false;
   int exit_code_ = 0;
   std::int64_t left_ = 0;
   std::vector<FaultTally> planned_;

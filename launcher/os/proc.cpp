@@ -1,5 +1,7 @@
 #include "launcher/os/proc.hpp"
 
+#include "common/env_names.hpp"
+
 #include "launcher/os/fd.hpp"
 
 #include <dirent.h>
@@ -108,9 +110,10 @@ std::vector<int> own_children() {
   return scan_for_children_of(::getpid());
 }
 
-std::vector<int> processes_with(std::string_view entry) {
+std::vector<int> processes_of_launch(const std::string& run_dir) {
   std::vector<int> found;
-  const std::string behind_another = std::string(1, '\0') + std::string(entry);
+  const std::string entry = std::string(env::kNotifySocket) + "=" + run_dir + "/";
+  const std::string behind_another = std::string(1, '\0') + entry;
   for (const int pid : all_pids()) {
     if (pid == ::getpid()) continue;
     // A zombie has no environment left, and is not living.

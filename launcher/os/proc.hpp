@@ -30,8 +30,9 @@ bool is_traced(int pid);
 // the kernel has it, else from a scan of /proc.
 std::vector<int> own_children();
 
-// Living processes, other than the caller, whose environment at exec held an entry that begins with
-// `entry`, wherever they hang in the tree; those of other users cannot be asked.
-std::vector<int> processes_with(std::string_view entry);
+// Living processes, other than the caller, that were given a NOTIFY_SOCKET in `run_dir` at their
+// exec, as no other launch's were, wherever they hang in the tree; those of other users cannot be
+// asked.
+std::vector<int> processes_of_launch(const std::string& run_dir);
 
 }  // namespace ddp::os

@@ -166,6 +166,16 @@ TEST_CASE("expectations of a launcher that is killed itself") {
   CHECK(scene.run({"--faults", judged("kill-supervisor", "0")}, steps).status ==
         Status{.code = 73});
 
+  // What the keeper cannot know is not met, even if it looks as if it were.
+  const auto unknown = scene.run(
+      {"--faults", plan(scene,
+                        "fault = [\"kill-supervisor@step=2\"]\n[expect]\nexit = 70\nrestarts = 0\n"
+                        "no_process_left = true\n")},
+      steps);
+  CHECK(unknown.status == Status{.code = 73});
+  CHECK(contains(unknown.err, "NOT MET restarts: expected 0, measured unknown"));
+  CHECK(contains(unknown.err, "met     no_process_left: expected none, measured none"));
+
   // Who kills the keeper takes its exit code; the verdict is in the events.
   Process keeper = scene.launch(
       Words{"--faults", judged("kill-keeper", "137")} + recorded(scene, "keeper"), steps);

@@ -163,6 +163,33 @@ TEST_CASE("a plan whose fault never struck, or was refused, has tested nothing")
   CHECK(many.find("and 22 more faults never struck\n") != std::string::npos);
 }
 
+TEST_CASE("of a record that was lost only the end is known") {
+  const FaultTally supervisor{{.kind = Kind::kill_supervisor}};
+  const FaultTally kill{{.kind = Kind::kill}};
+  Expectations expect;
+  expect.exit = 70;
+  expect.restarts_at_most = 0;
+  expect.no_process_left = true;
+  RunRecord record;
+  record.lost(70, 0, {supervisor, kill});
+  auto checks = evaluate(expect, record);
+  CHECK(checks.size() == 4);
+  CHECK(named(checks, "exit").met);
+  CHECK(named(checks, "no_process_left").met);
+  for (const char* unknown : {"restarts_at_most", "every_fault_strikes"}) {
+    CHECK_FALSE(named(checks, unknown).met);
+    CHECK(named(checks, unknown).measured == "unknown: the record was lost with the supervisor");
+  }
+  CHECK(ddp::failure_table(record).empty());
+
+  expect.restarts_at_most.reset();
+  RunRecord alone;
+  alone.lost(70, 1, {supervisor});
+  checks = evaluate(expect, alone);
+  CHECK(checks.size() == 2);
+  CHECK_FALSE(named(checks, "no_process_left").met);
+}
+
 TEST_CASE("without a failure nothing is detected or recovered from") {
   RunRecord record;
   record.began(0);
