@@ -2,6 +2,7 @@
 #include "common/fault_values.hpp"
 
 #include "common/line_pattern.hpp"
+#include "common/notify.hpp"
 #include "common/parse.hpp"
 #include "common/signal_name.hpp"
 
@@ -202,7 +203,12 @@ Refusal read_word(Word word, const std::string& text, int world_size, Spec& spec
       return {};
     }
     case Word::phase:
-      return read_text(text, spec.phase);
+      // Of any other the launcher would never hear.
+      if (!is_notify_name(text))
+        return "expected a phase as X_DDP_PHASE tells it: up to " +
+               std::to_string(kNotifyNameLimit) + " bytes, no control characters";
+      spec.phase = text;
+      return {};
     case Word::after:
       return read_duration(text, spec.after);
     case Word::ready:

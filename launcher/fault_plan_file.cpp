@@ -247,7 +247,8 @@ class Reader {
     const auto* node = in.get(key);
     if (node == nullptr) return;
     const auto text = node->is_array() ? std::nullopt : as_text(*node);
-    const auto parsed = parse_duration(key, text.value_or(""));
+    if (!text) return refuse(*node, "'" + std::string(key) + "': expected a time such as \"10s\"");
+    const auto parsed = parse_duration(key, *text);
     if (!parsed) return refuse(*node, parsed.error());
     into = *parsed;
   }

@@ -72,6 +72,11 @@ class FaultsChecker : SettingsReader {
       return Error{where + ": restarts = " + std::to_string(*expect->restarts) +
                    " comes never: --max-restarts is " + std::to_string(restart.max_restarts)};
     }
+    if (expect && std::ssize(expect->root_causes) > restart.max_restarts + 1) {
+      return Error{where + ": root_cause of " + std::to_string(expect->root_causes.size()) +
+                   " failures comes never: --max-restarts is " +
+                   std::to_string(restart.max_restarts)};
+    }
     for (const fault::Spec& spec : options_.plan.faults) {
       if (spec.generations.empty() || spec.generations.front().first <= restart.max_restarts)
         continue;

@@ -193,7 +193,10 @@ std::string cause_name(const Cause& cause) {
 
 bool is_cause_name(std::string_view name) {
   constexpr std::string_view kExit = "exit ";
-  if (name.starts_with(kExit)) return bool(parse_integer("", name.substr(kExit.size()), 0, 255));
+  if (name.starts_with(kExit)) {
+    const auto code = parse_integer("", name.substr(kExit.size()), 0, 255);
+    return code && name.substr(kExit.size()) == std::to_string(*code);
+  }
   if (name.starts_with("SIG")) return parse_signal(name).has_value();
   return name == "out of memory" || name == "not started" || name == "early exit" || name == "hang";
 }

@@ -108,8 +108,12 @@ std::string FaultEffects::limit(Kind kind, int resource, rlim_t soft, int pid) {
   const auto which = static_cast<__rlimit_resource>(resource);
   rlimit before{};
   if (::prlimit(pid, which, nullptr, &before) != 0) return reason();
+  // A fault is there to limit. What another of its kind has set does not count.
+  const auto first = limits_.find({pid, kind});
+  const rlim_t own = first != limits_.end() ? first->second.rlim_cur : before.rlim_cur;
+  if (soft >= own) return "its own limit is " + std::to_string(own) + " already";
   // The soft limit alone: raising the hard one again would need a privilege.
-  const rlimit after{std::min(soft, before.rlim_max), before.rlim_max};
+  const rlimit after{soft, before.rlim_max};
   if (::prlimit(pid, which, &after, nullptr) != 0) return reason();
   limits_.emplace(Key{pid, kind}, before);  // of several, the first is what it was
   return {};

@@ -124,6 +124,23 @@ TEST_CASE("descriptors are limited") {
   CHECK(see(script, Kind::open_files, no_more, Then::undo).said == "opened\n");
 }
 
+TEST_CASE("a limit that is none is refused, also where another has limited more") {
+  Shell shell = test::start_shell("ulimit -Sn 100; echo ready; read line; ulimit -Sn");
+  REQUIRE(test::read_line(shell.out.get()) == "ready");
+  os::FaultEffects effects;
+  const auto limit = [&](std::int64_t number) {
+    return effects.apply(Kind::open_files, Amount{number, false}, shell.pid);
+  };
+  CHECK(limit(500) == "its own limit is 100 already");
+  CHECK(limit(100) == "its own limit is 100 already");
+  CHECK(limit(50) == "");
+  CHECK(limit(99) == "");
+  CHECK(limit(100) == "its own limit is 100 already");
+  go(shell);
+  CHECK(test::read_to_end(shell.out.get()) == "99\n");
+  CHECK(wait_for(shell).code == 0);
+}
+
 // AddressSanitizer reserves terabytes, and its allocator aborts; the shell has none of it.
 TEST_CASE("the address space is limited") {
   const std::string script =

@@ -126,6 +126,10 @@ TEST_CASE("what is wrong in a plan is told with file, line and column") {
   CHECK(starts(refusal("[expect]\nexit = 256"), "p.toml:2:8: 'exit': expected an integer"));
   CHECK(starts(refusal("[expect]\nrestart = 1"), "p.toml:2:11: 'restart': [expect] takes exit"));
   CHECK(starts(refusal("[expect]\ndetected_within = \"soon\""), "p.toml:2:19: detected_within"));
+  CHECK(starts(refusal("[expect]\ndetected_within = true"),
+               "p.toml:2:19: 'detected_within': expected a time"));
+  CHECK(
+      starts(refusal("[expect]\nroot_cause = {by = \"exit 03\"}"), "p.toml:2:20: 'by': expected"));
   CHECK(starts(refusal("[expect]\ncheckpoint_digest = \"\""), "p.toml:2:21: 'checkpoint_digest'"));
   CHECK(starts(refusal("[expect]\nroot_cause = 3"), "p.toml:2:14: 'root_cause': expected {"));
   CHECK(starts(refusal("[expect]\nroot_cause = {by = \"SIGFOO\"}"), "p.toml:2:20: 'by': expected"));

@@ -145,6 +145,9 @@ TEST_CASE("what is wrong is told with its column") {
   CHECK(starts(refusal("kill@after=forever"), "column 12: 'forever': expected a duration"));
   CHECK(starts(refusal("stop@for=0"), "column 10: '0': expected 1ms or longer"));
   CHECK(starts(refusal("kill@times=0"), "column 12: '0': expected a number of times"));
+  CHECK(starts(refusal("kill@phase='a\tb'"), "column 12: 'a\tb': expected a phase as X_DDP_PHASE"));
+  CHECK(starts(refusal("kill@phase=" + std::string(65, 'a')), "column 12:"));
+  CHECK(parsed("kill@phase=" + std::string(64, 'a')).phase == std::string(64, 'a'));
 }
 
 TEST_CASE("ranks are checked against the world") {
