@@ -31,7 +31,8 @@ Result<std::vector<std::string>> plan_files(const std::string& where) {
   if (!fs::is_directory(status)) return std::vector<std::string>{where};
   std::vector<std::string> files;
   for (fs::directory_iterator it(where, failed), end; !failed && it != end; it.increment(failed)) {
-    if (it->path().extension() == kPlanSuffix) files.push_back(it->path().string());
+    const bool hidden = it->path().filename().native().starts_with('.');  // an editor's
+    if (!hidden && it->path().extension() == kPlanSuffix) files.push_back(it->path().string());
   }
   if (failed) return Error{"--campaign: " + where + ": " + failed.message()};
   if (files.empty())

@@ -27,8 +27,8 @@ struct Common {
   std::vector<std::string> command;  // where a plan has none
 };
 
-// The plans of a directory ("*.toml", in the order of their names), or the one plan that `where`
-// names. The error lists everything that is wrong, one line a plan.
+// The plans of a directory ("*.toml" but the hidden ones, in the order of their names), or the one
+// plan that `where` names. The error lists everything that is wrong, one line a plan.
 Result<std::vector<PlannedRun>> read_plans(const std::string& where, const Common& common,
                                            const Machine& machine);
 

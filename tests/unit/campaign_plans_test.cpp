@@ -115,6 +115,13 @@ TEST_CASE("everything that is wrong is told, one line a plan") {
         "d.toml: the name 'b' is that of b.toml too: expected a name of its own\n");
 }
 
+TEST_CASE("files that an editor hides are no plans, as in a shell's *.toml") {
+  const Plans plans;
+  plans.plan("a.toml", "");
+  for (const char* name : {".a.toml", ".toml", ".#a.toml"}) plans.plan(name, "fault = [");
+  CHECK(plans.good({"--", "./worker"}).runs.size() == 1);
+}
+
 TEST_CASE("what one plan says is checked with what the campaign says") {
   const Plans plans;
   const auto refused = [&](const std::string& text, Words words = {"--", "./worker"}) {
