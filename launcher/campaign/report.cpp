@@ -97,12 +97,15 @@ std::vector<JUnitSuite> junit_suites(const std::vector<PlanResult>& results) {
   std::vector<JUnitSuite> suites;
   for (const auto& result : results) {
     JUnitSuite suite{.name = result.name, .duration = result.duration};
-    for (const auto& check : result.checks) {
-      JUnitCase one{.name = check.name};
-      if (!check.met) one.failure = difference(check);
-      suite.cases.push_back(std::move(one));
+    if (result.stopped) {
+      suite.cases.push_back({"not stopped", "the campaign was stopped"});
+    } else {
+      for (const auto& check : result.checks) {
+        JUnitCase one{.name = check.name};
+        if (!check.met) one.failure = difference(check);
+        suite.cases.push_back(std::move(one));
+      }
     }
-    if (result.stopped) suite.cases.push_back({"not stopped", "the campaign was stopped"});
     if (!result.met()) {
       for (const auto& line : result.tail) suite.output += line + "\n";
     }

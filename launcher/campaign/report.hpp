@@ -19,7 +19,8 @@ std::string progress_text(const PlanResult& result, std::size_t number, std::siz
 // line counts. `planned` counts those that were not run too.
 std::string summary_table(const std::vector<PlanResult>& results, std::size_t planned);
 
-// One suite a plan, one case a check; the output of a plan that was not met stands with it.
+// One suite a plan, one case a check, or the stop of the campaign alone; the output of a plan that
+// was not met stands with it.
 std::vector<JUnitSuite> junit_suites(const std::vector<PlanResult>& results);
 
 }  // namespace ddp::campaign

@@ -35,6 +35,24 @@ bool kills_keeper(const core::FaultPlan& plan) {
                      [](const auto& one) { return one.kind == fault::Kind::kill_keeper; });
 }
 
+std::vector<core::Check> checks_of(const core::FaultPlan& plan, int code,
+                                   std::vector<core::Check> checks) {
+  if (checks.empty()) {
+    core::RunRecord seen;
+    seen.finished(code, 0);
+    for (auto& check : core::evaluate(plan.expect.value_or(core::exit_0_alone()), seen)) {
+      if (check.name != "exit" && check.name != "no_process_left") {
+        check.met = false;
+        check.measured = "not measured: the run ended before it could judge";
+      }
+      checks.push_back(std::move(check));
+    }
+  } else if (code != core::kSuccess && code != core::kExpectationFailed && !kills_keeper(plan)) {
+    checks.push_back({"ddp-launch", "exit code 0", "exit code " + std::to_string(code), false});
+  }
+  return checks;
+}
+
 }  // namespace
 
 RunEvents read_events(std::string_view text) {
@@ -67,25 +85,12 @@ bool PlanResult::met() const {
 std::vector<core::Check> judge(const core::FaultPlan& plan, const RunEnd& end,
                                std::vector<core::Check> own_checks) {
   if (!end.status) return {{"started", "ddp-launch started", end.not_started, false}};
-  const int code = core::exit_code_of(*end.status);
-  std::vector<core::Check> checks = std::move(own_checks);
-  if (checks.empty()) {
-    core::RunRecord seen;
-    seen.finished(code, 0);
-    for (auto& check : core::evaluate(plan.expect.value_or(core::exit_0_alone()), seen)) {
-      if (check.name != "exit" && check.name != "no_process_left") {
-        check.met = false;
-        check.measured = "not measured: the run ended before it could judge";
-      }
-      checks.push_back(std::move(check));
-    }
-  } else if (code != core::kSuccess && code != core::kExpectationFailed && !kills_keeper(plan)) {
-    checks.push_back({"ddp-launch", "exit code 0", "exit code " + std::to_string(code), false});
-  }
-  // First where it explains the others.
-  checks.insert(end.timed_out ? checks.begin() : checks.end(),
-                {"timeout", "ends within " + core::short_duration(plan.launch.timeout),
-                 end.timed_out ? "stopped by the campaign" : "ended", !end.timed_out});
+  std::vector<core::Check> checks;
+  // What a run came to that was stopped is only what the stop made of it.
+  if (!end.timed_out)
+    checks = checks_of(plan, core::exit_code_of(*end.status), std::move(own_checks));
+  checks.push_back({"timeout", "ends within " + core::short_duration(plan.launch.timeout),
+                    end.timed_out ? "stopped by the campaign" : "ended", !end.timed_out});
   if (end.processes_left > 0) {
     checks.push_back({"nothing_left", "no process",
                       std::to_string(end.processes_left) + " when ddp-launch had ended", false});

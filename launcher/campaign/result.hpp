@@ -47,9 +47,9 @@ struct RunEnd {
   std::int64_t processes_left = 0;  // when the run had ended of itself
 };
 
-// The checks of a plan: those that the run made, and what only the campaign sees. Where the run
-// made none, because there was nothing to expect or because nobody was left to judge, its exit
-// code is held against the plan's (0 without one).
+// The checks of a plan: those that the run made, unless it was stopped for its time, and what only
+// the campaign sees. Where the run made none, because there was nothing to expect or because nobody
+// was left to judge, its exit code is held against the plan's (0 without one).
 std::vector<core::Check> judge(const core::FaultPlan& plan, const RunEnd& end,
                                std::vector<core::Check> own_checks);
 
