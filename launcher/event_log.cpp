@@ -16,8 +16,6 @@
 namespace ddp {
 namespace {
 
-constexpr int kVersion = 1;
-
 std::int64_t wall_clock_micros(core::TimePoint time) {
   // Both clocks are read now: a wall clock that was set meanwhile shows its present idea of that
   // moment.
@@ -60,7 +58,7 @@ void EventLog::write(core::TimePoint now, std::string_view event, std::span<cons
   const bool traced = log::enabled(log::Level::debug);
   if (!file_.valid() && !traced) return;
   boost::json::object line;
-  line["v"] = kVersion;
+  line["v"] = kEventVersion;
   line["t_ns"] = now.time_since_epoch().count();
   line["wall"] = wall_time(now);
   line["event"] = boost::json::string_view(event.data(), event.size());

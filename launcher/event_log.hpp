@@ -19,6 +19,9 @@
 
 namespace ddp {
 
+// What "v" tells: a change that a reader must know of makes it another.
+inline constexpr int kEventVersion = 1;
+
 class EventLog {
  public:
   using Value = std::variant<std::int64_t, double, bool, std::string>;

@@ -1,9 +1,11 @@
 #include "launcher/fault_replay.hpp"
 
+#include "launcher/event_log.hpp"
 #include "launcher/text_file.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 
 namespace ddp {
 namespace {
@@ -31,6 +33,10 @@ Result<core::FaultPlan> parse_replay(std::string_view text, const std::string& p
     if (failed && !whole) break;
     const auto* object = failed ? nullptr : value.if_object();
     if (object == nullptr) return refused("not an event: expected one JSON object a line");
+    const auto* version = object->if_contains("v");
+    if (version != nullptr && *version != kEventVersion)
+      return refused("\"v\" is " + boost::json::serialize(*version) + ": expected " +
+                     std::to_string(kEventVersion) + ", the version of this ddp-launch");
     const auto* event = object->if_contains("event");
     if (event == nullptr || event->if_string() == nullptr)
       return refused("not an event: it has no \"event\"");

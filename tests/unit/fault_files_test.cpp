@@ -170,6 +170,10 @@ TEST_CASE("what cannot be replayed is told with its line") {
   CHECK(refused("{\"e\":1}\n") == "e.jsonl:1: not an event: it has no \"event\"");
   CHECK(refused("{\"event\":\"fault_injected\"}\n") ==
         "e.jsonl:1: a fault_injected event without \"replay\"");
+  for (const std::string version : {"2", "0", "\"1\""}) {
+    CHECK(refused("{\"v\":" + version + ",\"event\":\"x\"}\n") ==
+          "e.jsonl:1: \"v\" is " + version + ": expected 1, the version of this ddp-launch");
+  }
   CHECK(starts(refused("{\"event\":\"fault_injected\",\"replay\":\"kill@rank=2\"}\n"),
                "e.jsonl:1: 'kill@rank=2': column 11: '2': expected ranks from 0 to 1"));
 }
