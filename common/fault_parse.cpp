@@ -1,5 +1,6 @@
 // From the text of a spec to its words, each with the column it began at.
 #include "common/fault_spec.hpp"
+#include "common/utf8.hpp"
 
 #include <cctype>
 
@@ -104,6 +105,7 @@ class Lexer {
 }  // namespace
 
 Result<Spec> parse(std::string_view text, int world_size) {
+  if (!is_utf8(text)) return at(utf8_length(text), "a byte that is not UTF-8");
   Lexer lexer(text);
   if (auto error = lexer.run()) return *error;
   auto built = build(lexer.words, world_size);

@@ -16,33 +16,46 @@ bool c1_at(std::string_view text, std::size_t i) {
 
 }  // namespace
 
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    std::size_t length = 1;
-    std::uint32_t point = lead;
-    std::uint32_t least = 0;  // the smallest code point this length may hold
-    if (lead >= 0x80) {
-      if ((lead & 0xe0) == 0xc0) {
-        length = 2, point = lead & 0x1fU, least = 0x80;
-      } else if ((lead & 0xf0) == 0xe0) {
-        length = 3, point = lead & 0x0fU, least = 0x800;
-      } else if ((lead & 0xf8) == 0xf0) {
-        length = 4, point = lead & 0x07U, least = 0x10000;
-      } else {
-        return false;
-      }
-    }
-    if (text.size() - i < length) return false;
-    for (std::size_t k = 1; k < length; ++k) {
-      if (!is_continuation(text[i + k])) return false;
-      point = (point << 6) | (static_cast<unsigned char>(text[i + k]) & 0x3fU);
-    }
-    const bool surrogate = point >= 0xd800 && point <= 0xdfff;
-    if (point < least || point > 0x10ffff || surrogate) return false;
-    i += length;
+std::size_t utf8_character(std::string_view text) {
+  if (text.empty()) return 0;
+  const auto lead = static_cast<unsigned char>(text[0]);
+  if (lead < 0x80) return 1;
+  std::size_t length = 0;
+  std::uint32_t point = 0;
+  std::uint32_t least = 0;  // the smallest code point this length may hold
+  if ((lead & 0xe0) == 0xc0) {
+    length = 2, point = lead & 0x1fU, least = 0x80;
+  } else if ((lead & 0xf0) == 0xe0) {
+    length = 3, point = lead & 0x0fU, least = 0x800;
+  } else if ((lead & 0xf8) == 0xf0) {
+    length = 4, point = lead & 0x07U, least = 0x10000;
+  } else {
+    return 0;
   }
-  return true;
+  if (text.size() < length) return 0;
+  for (std::size_t k = 1; k < length; ++k) {
+    if (!is_continuation(text[k])) return 0;
+    point = (point << 6) | (static_cast<unsigned char>(text[k]) & 0x3fU);
+  }
+  const bool surrogate = point >= 0xd800 && point <= 0xdfff;
+  return point < least || point > 0x10ffff || surrogate ? 0 : length;
+}
+
+std::size_t utf8_length(std::string_view text) {
+  std::size_t length = 0;
+  while (const std::size_t one = utf8_character(text.substr(length))) length += one;
+  return length;
+}
+
+std::string as_utf8(std::string_view text) {
+  std::string clean;
+  for (;;) {
+    const std::size_t good = utf8_length(text);
+    clean += text.substr(0, good);
+    if (good == text.size()) return clean;
+    clean += kReplacement;
+    text.remove_prefix(good + 1);
+  }
 }
 
 bool has_control(std::string_view text) {

@@ -8,7 +8,17 @@
 namespace ddp {
 
 // Well-formed UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing past U+10FFFF.
-bool is_utf8(std::string_view text);
+
+// The bytes of the character at the head; 0: there is none that is well-formed.
+std::size_t utf8_character(std::string_view text);
+// How many bytes are well-formed before the first that is not.
+std::size_t utf8_length(std::string_view text);
+inline bool is_utf8(std::string_view text) { return utf8_length(text) == text.size(); }
+
+// U+FFFD, for a byte that is not.
+inline constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+// Each such byte replaced.
+std::string as_utf8(std::string_view text);
 
 // A byte that may steer a terminal: C0 and DEL. (C1 controls arrive as well-formed two-byte
 // sequences 0xC2 0x80 … 0xC2 0x9F: see has_control.)

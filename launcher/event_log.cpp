@@ -1,6 +1,8 @@
 #include "launcher/event_log.hpp"
 
 #include "common/log.hpp"
+#include "common/overloaded.hpp"
+#include "common/utf8.hpp"
 
 #include <fmt/core.h>
 #include <boost/json/object.hpp>
@@ -64,7 +66,10 @@ void EventLog::write(core::TimePoint now, std::string_view event, std::span<cons
   line["event"] = boost::json::string_view(event.data(), event.size());
   for (const auto& field : fields) {
     auto& value = line[boost::json::string_view(field.name.data(), field.name.size())];
-    std::visit([&](const auto& v) { value = v; }, field.value);
+    // A path or what a program said may have any bytes, JSON has none but UTF-8.
+    std::visit(Overloaded{[&](const std::string& text) { value = as_utf8(text); },
+                          [&](const auto& number) { value = number; }},
+               field.value);
   }
   std::string text = boost::json::serialize(line);
   if (traced) log::write(log::Level::debug, text);

@@ -1,5 +1,6 @@
 #include "launcher/junit.hpp"
 
+#include "common/utf8.hpp"
 #include "launcher/os/fd.hpp"
 
 #include <fmt/core.h>
@@ -8,7 +9,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -17,33 +17,22 @@
 namespace ddp {
 namespace {
 
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
-
-// The length of the well-formed UTF-8 sequence at the head of `text` that XML 1.0 allows (section
-// 2.2 of the recommendation); 0 if there is none.
-std::size_t allowed_sequence(std::string_view text) {
-  const auto byte = [&](std::size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
-  };
-  const unsigned first = byte(0);
-  if (first < 0x80) return first >= 0x20 || first == '\t' || first == '\n' ? 1 : 0;
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4) return 0;
-  std::uint32_t code = first & (0x7Fu >> length);
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-    code = code << 6 | (byte(i) & 0x3F);
+// The length of the character at the head of `text` if XML 1.0 allows it (section 2.2 of the
+// recommendation); 0 if not.
+std::size_t allowed_character(std::string_view text) {
+  const std::size_t length = utf8_character(text);
+  if (length == 1) {
+    const auto byte = static_cast<unsigned char>(text[0]);
+    return byte >= 0x20 || byte == '\t' || byte == '\n' ? 1 : 0;
   }
-  const bool overlong = (length == 3 && code < 0x800) || (length == 4 && code < 0x10000);
-  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
-  if (overlong || surrogate || code > 0x10FFFF || code == 0xFFFE || code == 0xFFFF) return 0;
-  return length;
+  const bool no_character = text.starts_with("\xEF\xBF\xBE") || text.starts_with("\xEF\xBF\xBF");
+  return no_character ? 0 : length;
 }
 
 std::string escaped(std::string_view text) {
   std::string out;
   while (!text.empty()) {
-    const std::size_t length = allowed_sequence(text);
+    const std::size_t length = allowed_character(text);
     if (length == 0) {
       out += kReplacement;
       text.remove_prefix(1);

@@ -54,6 +54,12 @@ TEST_CASE("UTF-8 is told from what only looks like it") {
     CHECK_FALSE(is_utf8(bad));
 }
 
+TEST_CASE("what is not UTF-8 is replaced, byte for byte, and the rest is kept") {
+  CHECK(as_utf8("a\xe2\x82\xac") == "a\xe2\x82\xac");
+  CHECK(as_utf8("\xff\xe2\x82z") == "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz");
+  CHECK(as_utf8("").empty());
+}
+
 TEST_CASE("control characters become blanks, one each") {
   CHECK(without_controls("a\tb\x1b[0m\x7f") == "a b [0m ");
   CHECK(without_controls("\xc2\x9b\xc3\xa9") == " \xc3\xa9");

@@ -121,6 +121,9 @@ TEST_CASE("what is wrong is told with its column") {
   CHECK(starts(refusal("file-size=+1M"), "column 11: '+1M': expected bytes such as 1M or 0;"));
   CHECK(starts(refusal("kill@rank=3-1"), "column 11: '3-1': expected ranks"));
   CHECK(starts(refusal("kill@line='abc"), "column 11: the quote ' is not closed"));
+  CHECK(refusal("kill@line='\xff'") == "column 12: a byte that is not UTF-8");
+  CHECK(refusal("kill@phase=a\xe2\x82") == "column 13: a byte that is not UTF-8");
+  CHECK(starts(refusal("kill@line='\xe2\x82\xac' x"), "column 17: 'x': expected ','"));
   CHECK(starts(refusal("kill@line='a('"), "column 11: 'a(': expected an extended regular"));
   // What would take all memory or all time there is.
   const std::string large = "its repetitions come to more than 1000 parts";

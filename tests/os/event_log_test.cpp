@@ -1,0 +1,39 @@
+// The event file on a real disk: what it holds, and what is told when it fails.
+#include "launcher/event_log.hpp"
+#include "tests/support/temp_dir.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace ddp;
+using ddp::test::make_temp_dir;
+using ddp::test::read_file;
+
+const core::TimePoint kNow = std::chrono::steady_clock::now();
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+// An event log in a directory of its own, and what it reported.
+struct Log {
+  const std::filesystem::path directory = make_temp_dir();
+  const std::string path = (directory / "events.jsonl").string();
+  std::vector<std::string> told;
+  EventLog events{path, [this](const std::string& text) { told.push_back(text); }};
+};
+
+}  // namespace
+
+TEST_CASE("a line is JSON whatever bytes a text has") {
+  Log log;
+  log.events.write(kNow, "x", {{"file", std::string("a\xff\"\n/\xe2\x82\xac")}});
+  const std::string line = read_file(log.path);
+  CHECK(line.starts_with("{\"v\":1,"));
+  CHECK(contains(line, "\"file\":\"a\xef\xbf\xbd\\\"\\n/\xe2\x82\xac\"}\n"));
+  CHECK(log.told.empty());
+}
