@@ -83,11 +83,15 @@ std::string harmless_text(const core::RunRecord& record) {
 std::string missed_text(const std::vector<core::FaultTally>& planned) {
   std::string text;
   std::size_t missed = 0;
-  for (const auto& [spec, struck, refused] : planned) {
+  for (const auto& [spec, struck, refused, unread] : planned) {
     if (struck > 0 || refused > 0 || ++missed > kMostMissed) continue;
-    text += fmt::format(
-        "ddp-launch: {} never struck{}\n", fault::format(spec),
-        fault::info(spec.kind).side == fault::Side::worker ? ": it is the worker's to do" : "");
+    const char* why = "";
+    if (fault::info(spec.kind).side == fault::Side::worker) {
+      why = ": it is the worker's to do";
+    } else if (unread) {
+      why = ": output that --redirects sends to files directly is not read";
+    }
+    text += fmt::format("ddp-launch: {} never struck{}\n", fault::format(spec), why);
   }
   if (missed > kMostMissed)
     text += fmt::format("ddp-launch: and {} more faults never struck\n", missed - kMostMissed);

@@ -37,7 +37,10 @@ class FaultSession::Impl {
         timer_(io),
         record_(options.first_rank()) {
     if (options.plan.faults.empty()) return;
-    for (const auto& spec : options.plan.faults) tallies_.push_back({spec});
+    for (const auto& spec : options.plan.faults) {
+      const bool unread = spec.line && streams_of(spec, options).unread > 0;
+      tallies_.push_back({.spec = spec, .unread = unread});
+    }
     engine_.emplace(options.plan.faults, options.plan.seed,
                     core::FaultScope{options.world_size(), options.first_rank(), options.nproc});
     if (!engine_->wants_lines()) return;

@@ -31,6 +31,16 @@ Result<Options> read_options(CommandLine line, const Machine& machine) {
 
 }  // namespace
 
+StreamCount streams_of(const fault::Spec& spec, const Options& options) {
+  StreamCount count;
+  for (int rank = 0; rank < options.nproc; ++rank) {
+    if (!spec.addresses(options.first_rank() + rank)) continue;
+    const auto& direct = options.redirect.at(static_cast<std::size_t>(rank));
+    for (const bool unread : {direct.out, direct.err}) ++(unread ? count.unread : count.read);
+  }
+  return count;
+}
+
 std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv,
                                              const Machine& machine) {
   const auto refused = [](const std::string& why) {

@@ -57,6 +57,14 @@ struct Options {
   int first_rank() const { return node_rank * nproc; }
 };
 
+// The output streams of this machine's ranks that a fault addresses: those that the launcher reads,
+// and those that go to files directly.
+struct StreamCount {
+  int read = 0;
+  int unread = 0;
+};
+StreamCount streams_of(const fault::Spec& spec, const Options& options);
+
 // --help, --version, or a refusal: print `text` to stdout (code 0) or stderr, and leave with
 // `code`.
 struct ExitNow {

@@ -96,6 +96,14 @@ class FaultsChecker : SettingsReader {
     });
     if (hides && visible_devices_variable(options_.device_type) == nullptr)
       return Error{where + ": hide-device: expected a --device-type with devices, not cpu"};
+    if (options_.nnodes > 1) return std::nullopt;  // another machine's ranks may be heard
+    for (const fault::Spec& spec : faults) {
+      const auto streams = streams_of(spec, options_);
+      if (spec.line && streams.read == 0)
+        return Error{where + ": " + fault::format(spec) +
+                     " comes never: --redirects sends what its ranks write to files directly; "
+                     "expected --tee"};
+    }
     return std::nullopt;
   }
 

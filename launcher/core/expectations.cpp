@@ -42,7 +42,7 @@ Check root_cause(std::size_t index, const RootCause& expected, const std::vector
 std::optional<Check> every_fault_strikes(const std::vector<FaultTally>& planned, bool lost) {
   Check check{"every_fault_strikes", "true", {}, true};
   bool any = false;
-  for (const auto& [spec, struck, refused] : planned) {
+  for (const auto& [spec, struck, refused, unread] : planned) {
     if (spec.mtbf || (lost && spec.kind == fault::Kind::kill_supervisor)) continue;
     any = true;
     if (struck > 0 || !check.met) continue;

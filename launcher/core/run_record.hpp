@@ -21,6 +21,7 @@ struct FaultTally {
   fault::Spec spec;
   std::int64_t struck = 0;
   std::int64_t refused = 0;  // by the system
+  bool unread = false;       // it waits for a line, and not all that its ranks write is read
 };
 
 // One failure of the group and what became of it. Durations count from the moment the failure was

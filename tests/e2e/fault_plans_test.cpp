@@ -77,6 +77,10 @@ TEST_CASE("a plan whose fault never strikes, or is refused, is not met") {
   const auto told = scene.run({"--inject", "exit=3@step=1"}, helper({"steps", "1", "3"}));
   CHECK(told.status == Status{.code = 0});
   CHECK(told.err == "ddp-launch: exit=3@rank=any,step=1 never struck: it is the worker's to do\n");
+  const auto unread = scene.run({"-r", "1", "--log-dir", "logs", "--inject", "kill@line=x"},
+                                helper({"print", "x"}));
+  CHECK(unread.status == Status{.code = 0});
+  CHECK(contains(unread.err, "kill@rank=any,line=x never struck: output that --redirects sends"));
   // Of several machines each knows its own ranks alone.
   for (const auto& [rank, met] :
        {std::pair("0", false), std::pair("1", true), std::pair("any", true)}) {

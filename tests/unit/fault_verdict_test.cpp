@@ -154,6 +154,11 @@ TEST_CASE("a plan whose fault never struck, or was refused, has tested nothing")
   const auto [struck, nothing] = judged({kill, random});
   CHECK(named(struck, "every_fault_strikes").met);
   CHECK(nothing == "ddp-launch: kill@rank=any,mtbf=200steps never struck\n");
+  FaultTally line{{.kind = Kind::kill, .line = "x"}};
+  line.unread = true;
+  CHECK(judged({line}).second ==
+        "ddp-launch: kill@rank=any,line=x never struck: output that --redirects sends to files "
+        "directly is not read\n");
   // Not asked, or nothing that has to strike.
   CHECK(judged({exits}, {.every_fault_strikes = false}).first.size() == 1);
   CHECK(judged({random}).first.size() == 1);

@@ -124,6 +124,27 @@ TEST_CASE("a fault in a generation that cannot come is refused") {
   machine.good({"--max-restarts", "1 in 1m", "--inject", "kill@gen=9"});
 }
 
+TEST_CASE("a fault that waits for a line of ranks whose output nobody reads is refused") {
+  const FakeMachine machine;
+  const auto words = [](std::vector<std::string> more) {
+    more.insert(more.end(), {"--log-dir", "d", "--nproc", "2"});
+    return more;
+  };
+  CHECK(machine.refused(words({"-r", "3", "--inject", "kill@line=x"})) ==
+        "--inject is 'kill@line=x': kill@rank=any,line=x comes never: --redirects sends what its "
+        "ranks "
+        "write to files directly; expected --tee");
+  const auto one = words({"-r", "1:3", "--inject", "kill@line=x,rank=1"});
+  CHECK(machine.refused(one).find("comes never: --redirects sends") != std::string::npos);
+  // One of its ranks or streams is heard; or another machine's ranks may be.
+  machine.good(words({"-r", "1:3", "--inject", "kill@line=x,rank=all"}));
+  machine.good(words({"-r", "1", "--inject", "kill@line=x"}));
+  machine.good(words({"-r", "3", "-t", "3", "--inject", "kill@line=x"}));
+  machine.good(words({"-r", "3", "--inject", "kill@step=1"}));
+  machine.good(words({"-r", "3", "--nnodes", "2", "--master-addr", "h", "--master-port", "1",
+                      "--inject", "kill@line=x"}));
+}
+
 TEST_CASE("a program is needed, and an unknown flag is no program") {
   const FakeMachine machine;
   const std::string none =
