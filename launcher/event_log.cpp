@@ -9,6 +9,7 @@
 #include <boost/json/serialize.hpp>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -53,7 +54,7 @@ EventLog::EventLog(std::string path, std::function<void(std::string)> report)
       // O_NONBLOCK: a FIFO may be what somebody reads it from, and its reader may be away.
       file_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
                    0644)) {
-  if (!file_.valid()) lost();
+  if (!file_.valid()) lost(std::strerror(errno));
 }
 
 void EventLog::write(core::TimePoint now, std::string_view event, std::span<const Field> fields) {
@@ -81,15 +82,20 @@ void EventLog::write(core::TimePoint now, std::string_view event, std::span<cons
     const ssize_t count = ::write(file_.get(), text.data() + done, text.size() - done);
     if (count == -1 && errno == EINTR) continue;
     if (count <= 0) {
-      lost();
+      lost(std::strerror(errno));
       return;
     }
     done += static_cast<std::size_t>(count);
   }
 }
 
-void EventLog::lost() {
-  const std::string why = std::strerror(errno);
+void EventLog::check() {
+  struct stat status {};
+  if (file_.valid() && ::fstat(file_.get(), &status) == 0 && status.st_nlink == 0)
+    lost("it was removed");
+}
+
+void EventLog::lost(const std::string& why) {
   file_.reset();
   if (report_) report_(path_ + ": " + why + "; events are no longer recorded");
 }

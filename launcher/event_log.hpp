@@ -35,13 +35,16 @@ class EventLog {
   EventLog(std::string path, std::function<void(std::string)> report);
 
   bool enabled() const { return file_.valid(); }
+  // Whether the file is still there, for writing to one that was removed succeeds: to be called now
+  // and then.
+  void check();
   void write(core::TimePoint now, std::string_view event, std::span<const Field> fields);
   void write(core::TimePoint now, std::string_view event, std::initializer_list<Field> fields) {
     write(now, event, std::span(fields.begin(), fields.size()));
   }
 
  private:
-  void lost();
+  void lost(const std::string& why);
   std::string path_;
   std::function<void(std::string)> report_;
   os::ScopedFd file_;

@@ -179,6 +179,7 @@ void Narrator::generation_over(const core::GenerationOver& over, const std::stri
                 {{"gen", std::int64_t{over.verdict.generation}},
                  {"exit_code", std::int64_t{core::exit_code_of(over.verdict)}},
                  {"rank", rank_field(rank)}});
+  events_.check();
   VerdictContext context;
   context.first_rank = options_.first_rank();
   context.max_restarts = options_.group.restart.max_restarts;
@@ -197,6 +198,7 @@ void Narrator::generation_over(const core::GenerationOver& over, const std::stri
 
 void Narrator::run_finished(int exit_code) {
   events_.write(Clock::now(), "run_finished", {{"exit_code", std::int64_t{exit_code}}});
+  events_.check();
 }
 
 std::int64_t Narrator::rank_field(std::optional<core::LocalRank> rank) const {

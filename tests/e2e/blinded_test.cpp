@@ -216,8 +216,20 @@ TEST_CASE("a log directory that goes away is told, and the run goes on") {
   const auto run = finish(scene, launch);
   CHECK(run.status == Status{.code = 5});
   CHECK(count(run.out, "after") == 2);
-  CHECK_MESSAGE(count(run.err, "warning: ") == 1, run.err);
+  CHECK_MESSAGE(count(run.err, "warning: ") == 2, run.err);
   CHECK(contains(run.err, "logs/x/attempt_"));
+  CHECK(contains(run.err, "logs/x/events.jsonl: it was removed"));
+}
+
+TEST_CASE("events that a worker removed are told once, at the end of the generation") {
+  const Scene scene;
+  for (const char* code : {"0", "5"}) {
+    const auto run = scene.run(Words{"--nproc", "2"} + kRecorded,
+                               {"sh", "-c", "rm -rf logs; exit " + std::string(code)});
+    CHECK(run.status == Status{.code = std::stoi(code)});
+    CHECK_MESSAGE(count(run.err, "logs/x/events.jsonl: it was removed; events are no longer") == 1,
+                  run.err);
+  }
 }
 
 TEST_CASE("a FIFO in the place of a log file is not waited for") {

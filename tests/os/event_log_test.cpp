@@ -37,3 +37,17 @@ TEST_CASE("a line is JSON whatever bytes a text has") {
   CHECK(contains(line, "\"file\":\"a\xef\xbf\xbd\\\"\\n/\xe2\x82\xac\"}\n"));
   CHECK(log.told.empty());
 }
+
+TEST_CASE("a file that was removed is told once, and nothing more is written to it") {
+  Log log;
+  log.events.write(kNow, "x", {});
+  log.events.check();
+  CHECK(log.told.empty());
+  std::filesystem::remove(log.path);
+  log.events.check();
+  log.events.check();
+  log.events.write(kNow, "x", {});
+  REQUIRE(log.told.size() == 1);
+  CHECK(log.told[0] == log.path + ": it was removed; events are no longer recorded");
+  CHECK_FALSE(log.events.enabled());
+}
