@@ -111,7 +111,7 @@ std::string dry_run_text(const Campaign& campaign) {
                      "; nothing is started\n";
   for (const auto& run : campaign.runs) {
     text += "\n" + without_controls(run.plan.name) + "\n ddp-launch";
-    for (const auto& word : run_arguments(run, "<directory>")) text += " " + shell_word(word);
+    for (const auto& word : run_arguments(run, kSomeDirectory)) text += " " + shell_word(word);
     text += "\n";
   }
   return text;

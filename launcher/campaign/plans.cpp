@@ -162,8 +162,16 @@ Result<std::vector<PlannedRun>> read_plans(const std::string& where, const Commo
   return runs;
 }
 
+std::string run_dir(const PlannedRun& run, const std::string& base) {
+  return base + "/" + run.stem;
+}
+
+std::string work_dir(const PlannedRun& run, const std::string& base) {
+  return run_dir(run, base) + "/work";
+}
+
 std::vector<std::string> run_arguments(const PlannedRun& run, const std::string& base) {
-  const std::string dir = base + "/" + run.stem;
+  const std::string dir = work_dir(run, base);
   std::vector<std::string> words;
   for (const FlagSpec& spec : flag_table()) {
     for (const Setting& setting : run.settings.all(spec.flag)) {
@@ -181,7 +189,7 @@ std::vector<std::string> run_arguments(const PlannedRun& run, const std::string&
 }
 
 std::string events_path(const PlannedRun& run, const std::string& base) {
-  return base + "/" + run.stem + "/events.jsonl";
+  return run_dir(run, base) + "/events.jsonl";
 }
 
 }  // namespace ddp::campaign

@@ -32,12 +32,20 @@ struct Common {
 Result<std::vector<PlannedRun>> read_plans(const std::string& where, const Common& common,
                                            const Machine& machine);
 
-// The command line of one run, without the program: its directory is <base>/<stem>, which is also
-// what kDirWord stands for in options and command.
+// Where ddp-launch keeps what a run showed and wrote down about itself: <base>/<stem>.
+std::string run_dir(const PlannedRun& run, const std::string& base);
+// The program's own directory, which it may remove and make anew: within the former, so that both
+// are found in one place, but with nothing of the launcher's in it.
+std::string work_dir(const PlannedRun& run, const std::string& base);
+// Stands for it in a plan's options and command.
+inline constexpr std::string_view kDirWord = "{dir}";
+
+// Stands for <base> where there is none, or none any more.
+inline constexpr const char* kSomeDirectory = "<directory>";
+
+// The command line of one run, without the program.
 std::vector<std::string> run_arguments(const PlannedRun& run, const std::string& base);
 
-// Stands in a plan's words for its run's own directory.
-inline constexpr std::string_view kDirWord = "{dir}";
 // `text` with each `part` of it replaced.
 std::string replaced(std::string text, std::string_view part, std::string_view by);
 

@@ -92,7 +92,7 @@ class Runner {
   enum class Phase { idle, running, ending, killed, draining };
 
   const PlannedRun& planned() const { return campaign_.runs[results_.size()]; }
-  std::string dir() const { return config_.dir + "/" + planned().stem; }
+  std::string dir() const { return run_dir(planned(), config_.dir); }
   std::string output_path() const { return dir() + "/output.log"; }
 
   void next() {
@@ -117,8 +117,9 @@ class Runner {
 
   std::variant<os::Child, std::string> start() const {
     std::error_code failed;
-    std::filesystem::create_directory(dir(), failed);
-    if (failed) return dir() + ": " + failed.message();
+    const std::string work = work_dir(planned(), config_.dir);
+    std::filesystem::create_directories(work, failed);
+    if (failed) return work + ": " + failed.message();
     const os::ScopedFd output(
         ::open(output_path().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
     if (!output.valid()) return output_path() + ": " + std::strerror(errno);
@@ -218,8 +219,11 @@ class Runner {
     if (!result.met()) result.tail = out::tail_of_file(output_path(), kTailLines);
     if (!config_.keep) {
       os::remove_run_dir(dir());
-      // As in a plan: the directory itself is no more.
-      for (auto& line : result.tail) line = replaced(std::move(line), dir(), kDirWord);
+      // As in a plan and in a dry run: the directories themselves are no more.
+      for (auto& line : result.tail) {
+        line = replaced(std::move(line), work_dir(run, config_.dir), kDirWord);
+        line = replaced(std::move(line), config_.dir, kSomeDirectory);
+      }
     }
     results_.push_back(std::move(result));
     say(progress_text(results_.back(), results_.size(), campaign_.runs.size()));

@@ -11,7 +11,7 @@
 
 namespace ddp::core {
 
-// How a campaign starts the run of this plan; "{dir}" in a word is the run's own scratch directory.
+// How a campaign starts the run of this plan; "{dir}" in a word is the program's own directory.
 struct PlanLaunch {
   std::vector<std::string> options;  // of ddp-launch
   std::vector<std::string> command;  // empty: the campaign's

@@ -109,9 +109,9 @@ TEST_CASE("the command of the campaign is that of plans without one, and {dir} i
   const auto run = scene.run(campaign({"--log-dir", scene.path("logs"), "--run-id", "nightly"}),
                              helper({"print", "said", "touch", "{dir}/made"}));
   CHECK(run.status == Status{.code = 0});
-  // Everything is kept: the run's files in its own directory, what it wrote and what was shown.
+  // Everything is kept: the run's files, what was shown, and what the program wrote.
   const std::string kept = scene.path("logs/nightly/one/");
-  CHECK(std::filesystem::exists(kept + "made"));
+  CHECK(std::filesystem::exists(kept + "work/made"));
   CHECK(std::filesystem::exists(kept + "events.jsonl"));
   CHECK(read_file(kept + "output.log") == "[0] said\n");
   CHECK(contains(run.out, "kept in " + scene.path("logs/nightly")));
@@ -119,6 +119,20 @@ TEST_CASE("the command of the campaign is that of plans without one, and {dir} i
                                helper({"exit", "0"}));
   CHECK(again.status == Status{.code = 2});
   CHECK(contains(again.err, "logs/nightly"));
+}
+
+TEST_CASE("a program may remove its directory and make it anew") {
+  const Scene scene;
+  std::filesystem::create_directories(scene.path("plans"));
+  write_file(scene.path("plans/a.toml"), "fault = ['kill@line=up,rank=1']\n[expect]\nrestarts = 1");
+  const auto run = scene.run(campaign({"--nproc", "2", "--max-restarts", "1", "--backoff", "0",
+                                       "--log-dir", "logs", "--run-id", "r"}),
+                             {"sh", "-c",
+                              "rm -rf {dir}; mkdir -p {dir}; echo up; if [ "
+                              "$TORCHELASTIC_RESTART_COUNT = 0 ]; then sleep 1000; fi"});
+  CHECK(run.status == Status{.code = 0});
+  CHECK(contains(read_file(scene.path("logs/r/a/output.log")), "[1] up\n"));
+  CHECK(contains(read_file(scene.path("logs/r/a/events.jsonl")), "fault_injected"));
 }
 
 TEST_CASE("a plan that lasts too long is stopped and not met; the next is run") {
@@ -138,10 +152,11 @@ TEST_CASE("a plan that lasts too long is stopped and not met; the next is run") 
 
 TEST_CASE("the lines shown of a run name no directory that is gone") {
   const Scene scene;
-  plan(scene, "a", "", {"print", "in {DDP_RUN_DIR}/x", "exit", "1"});
+  plan(scene, "a", "", {"print", "in {DDP_RUN_DIR}/x", "print", "at {dir}/y", "exit", "1"});
   const auto gone = scene.run(campaign({"--nproc", "1"}), {});
   CHECK(gone.status == Status{.code = 73});
-  CHECK(contains(gone.out, "| [0] in {dir}/x\n"));
+  CHECK(contains(gone.out, "| [0] in <directory>/a/x\n"));
+  CHECK(contains(gone.out, "| [0] at {dir}/y\n"));
   CHECK_FALSE(contains(gone.out, scene.path("tmp")));
   const auto kept = scene.run(campaign({"--nproc", "1", "--log-dir", scene.path("logs")}), {});
   CHECK(contains(kept.out, "[0] in " + scene.path("logs")));

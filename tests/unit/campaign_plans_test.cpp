@@ -76,10 +76,10 @@ TEST_CASE("a run is given the campaign's flags, the plan's over them, and its ow
   REQUIRE(campaign.runs.size() == 2);
   CHECK(run_arguments(campaign.runs[0], "/c") ==
         Words{"--nproc=2", "--shutdown-timeout=4", "--faults=" + plans.dir() + "/a.toml",
-              "--log-dir=/c", "--run-id=a", "--", "sh", "/c/a/x", "/c/a/c/a"});
+              "--log-dir=/c", "--run-id=a", "--", "sh", "/c/a/work/x", "/c/a/work/c/a/work"});
   CHECK(run_arguments(campaign.runs[1], "/c") ==
         Words{"--nproc=3", "--shutdown-timeout=4", "--tee=3", "--faults=" + plans.dir() + "/b.toml",
-              "--log-dir=/c", "--run-id=b", "--", "./worker", "--out", "/c/b"});
+              "--log-dir=/c", "--run-id=b", "--", "./worker", "--out", "/c/b/work"});
   CHECK(campaign.runs[1].plan.launch.timeout == std::chrono::seconds(7));
   CHECK(campaign.runs[1].shutdown_timeout == std::chrono::seconds(4));
   CHECK(events_path(campaign.runs[1], "/c") == "/c/b/events.jsonl");
