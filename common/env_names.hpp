@@ -49,7 +49,8 @@ inline constexpr const char* kFlightPipe = "TORCH_FR_DEBUG_INFO_PIPE_FILE";
 
 // What the launcher itself reads.
 inline constexpr const char* kLaunchLog = "DDP_LAUNCH_LOG";
-inline constexpr const char* kLaunchTestOff = "DDP_LAUNCH_TEST_OFF";  // launcher/os/mechanism.hpp
+inline constexpr const char* kLaunchTestOff = "DDP_LAUNCH_TEST_OFF";   // launcher/os/mechanism.hpp
+inline constexpr const char* kCampaignEvents = "DDP_CAMPAIGN_EVENTS";  // launcher/event_log.hpp
 inline constexpr const char* kNoColor = "NO_COLOR";
 inline constexpr const char* kXdgRuntimeDir = "XDG_RUNTIME_DIR";
 inline constexpr const char* kTmpDir = "TMPDIR";

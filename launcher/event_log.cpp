@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -27,7 +28,29 @@ std::int64_t wall_clock_micros(core::TimePoint time) {
   return std::chrono::duration_cast<std::chrono::microseconds>(wall.time_since_epoch()).count();
 }
 
+// O_NONBLOCK: a FIFO may be what somebody reads it from, and its reader may be away.
+os::ScopedFd open_for_append(const std::string& path) {
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+  return os::ScopedFd(::open(path.c_str(), kFlags, 0644));
+}
+
+// One write a line: O_APPEND keeps it whole beside another writer's. False, and errno, if it cannot
+// be written.
+bool write_line(const os::ScopedFd& file, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t count = ::write(file.get(), text.data(), text.size());
+    if (count == -1 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
 }  // namespace
+
+std::string events_path(const std::string& log_dir) {
+  return log_dir.empty() ? std::string() : log_dir + "/events.jsonl";
+}
 
 std::string wall_time(core::TimePoint time) {
   const auto micros = wall_clock_micros(time);
@@ -48,18 +71,20 @@ std::string local_time(core::TimePoint time) {
                      micros % 1'000'000 / 1000);
 }
 
-EventLog::EventLog(std::string path, std::function<void(std::string)> report)
-    : path_(std::move(path)),
-      report_(std::move(report)),
-      // O_NONBLOCK: a FIFO may be what somebody reads it from, and its reader may be away.
-      file_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-                   0644)) {
+EventLog::EventLog(std::string path, std::function<void(std::string)> report,
+                   const std::string& campaign)
+    : path_(std::move(path)), report_(std::move(report)) {
+  if (!campaign.empty()) campaign_ = open_for_append(campaign);
+  if (path_.empty()) return;
+  file_ = open_for_append(path_);
   if (!file_.valid()) lost(std::strerror(errno));
 }
 
 void EventLog::write(core::TimePoint now, std::string_view event, std::span<const Field> fields) {
   const bool traced = log::enabled(log::Level::debug);
-  if (!file_.valid() && !traced) return;
+  const bool for_campaign = campaign_.valid() && std::find(kForCampaign.begin(), kForCampaign.end(),
+                                                           event) != kForCampaign.end();
+  if (!file_.valid() && !for_campaign && !traced) return;
   boost::json::object line;
   line["v"] = kEventVersion;
   line["t_ns"] = now.time_since_epoch().count();
@@ -74,19 +99,9 @@ void EventLog::write(core::TimePoint now, std::string_view event, std::span<cons
   }
   std::string text = boost::json::serialize(line);
   if (traced) log::write(log::Level::debug, text);
-  if (!file_.valid()) return;
   text += '\n';
-  // One write a line: O_APPEND keeps it whole beside another writer's.
-  std::size_t done = 0;
-  while (done < text.size()) {
-    const ssize_t count = ::write(file_.get(), text.data() + done, text.size() - done);
-    if (count == -1 && errno == EINTR) continue;
-    if (count <= 0) {
-      lost(std::strerror(errno));
-      return;
-    }
-    done += static_cast<std::size_t>(count);
-  }
+  if (for_campaign) write_line(campaign_, text);
+  if (file_.valid() && !write_line(file_, text)) lost(std::strerror(errno));
 }
 
 void EventLog::check() {
@@ -97,7 +112,9 @@ void EventLog::check() {
 
 void EventLog::lost(const std::string& why) {
   file_.reset();
-  if (report_) report_(path_ + ": " + why + "; events are no longer recorded");
+  const std::string text = path_ + ": " + why + "; events are no longer recorded";
+  write(std::chrono::steady_clock::now(), kLostEvent, {{"what", text}});
+  if (report_) report_(text);
 }
 
 }  // namespace ddp

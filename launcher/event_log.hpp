@@ -4,11 +4,16 @@
 //   {"v":1,"t_ns":<monotonic>,"wall":"2026-01-31T12:00:00.123456Z","event":"worker_exited","gen":0,"rank":3,…}
 // Each line is written before the action that it announces. A disk that fails is reported once and
 // ends the log, never the run.
+//
+// What a campaign judges its run by (kForCampaign) goes to a second file as well, one in the
+// campaign's memory (env::kCampaignEvents names it): it arrives where the disk is full, or the
+// program has removed the first.
 #pragma once
 
 #include "launcher/core/types.hpp"
 #include "launcher/os/fd.hpp"
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -22,6 +27,11 @@ namespace ddp {
 // What "v" tells: a change that a reader must know of makes it another.
 inline constexpr int kEventVersion = 1;
 
+inline constexpr std::string_view kExpectationEvent = "expectation";
+inline constexpr std::string_view kFailureEvent = "failure";
+inline constexpr std::string_view kLostEvent = "lost";  // what: a part of the output or the events
+inline constexpr std::array kForCampaign{kExpectationEvent, kFailureEvent, kLostEvent};
+
 class EventLog {
  public:
   using Value = std::variant<std::int64_t, double, bool, std::string>;
@@ -31,8 +41,10 @@ class EventLog {
   };
 
   EventLog() = default;  // writes nothing
-  // Creates or appends to `path`. `report` gets one line if it cannot be written, now or later.
-  EventLog(std::string path, std::function<void(std::string)> report);
+  // Creates or appends to `path` and `campaign`, each unless it is empty. `report` gets one line if
+  // `path` cannot be written, now or later.
+  EventLog(std::string path, std::function<void(std::string)> report,
+           const std::string& campaign = {});
 
   bool enabled() const { return file_.valid(); }
   // Whether the file is still there, for writing to one that was removed succeeds: to be called now
@@ -48,7 +60,11 @@ class EventLog {
   std::string path_;
   std::function<void(std::string)> report_;
   os::ScopedFd file_;
+  os::ScopedFd campaign_;
 };
+
+// Of a run whose logs are in `log_dir`; empty for none.
+std::string events_path(const std::string& log_dir);
 
 // "2026-01-31T12:00:00.123456Z" for a point of the monotonic clock.
 std::string wall_time(core::TimePoint time);

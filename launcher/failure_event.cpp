@@ -26,7 +26,7 @@ void write_failure(EventLog& events, const core::Incident& incident) {
   add_time("next_exec_ns", incident.next_exec);
   add_time("first_step_ns", incident.first_step);
   add("repeated", incident.repeated);
-  events.write(std::chrono::steady_clock::now(), "failure", fields);
+  events.write(std::chrono::steady_clock::now(), kFailureEvent, fields);
 }
 
 }  // namespace ddp

@@ -31,7 +31,7 @@ Judgement judge(const Options& options, const core::RunRecord& record, EventLog&
   Judgement judgement{failure_table(record), record.exit_code()};
   if (expect) {
     for (const auto& check : checks) {
-      events.write(std::chrono::steady_clock::now(), "expectation",
+      events.write(std::chrono::steady_clock::now(), kExpectationEvent,
                    {{"name", check.name},
                     {"expected", check.expected},
                     {"measured", check.measured},

@@ -50,9 +50,8 @@ bool write_all(int fd, const std::string& text) {
 // What is left to say of a run whose supervisor died: its record went with it, the end is known.
 int judge_without_supervisor(const ddp::Options& options, const std::string& run_dir, int code,
                              std::chrono::steady_clock::time_point began) {
-  ddp::EventLog events;
-  if (!options.log_dir.empty())
-    events = ddp::EventLog(options.log_dir + "/" + options.run_id + "/events.jsonl", nullptr);
+  const std::string log_dir = options.log_dir.empty() ? "" : options.log_dir + "/" + options.run_id;
+  ddp::EventLog events(ddp::events_path(log_dir), nullptr, options.campaign_events);
   ddp::core::RunRecord record(options.first_rank());
   std::vector<ddp::core::FaultTally> planned;
   for (const auto& spec : options.plan.faults) planned.push_back({spec});

@@ -25,8 +25,14 @@ std::int64_t number(std::size_t count) { return static_cast<std::int64_t>(count)
 }  // namespace
 
 void Narrator::record_in(const std::string& log_dir) {
-  events_ = EventLog(log_dir + "/events.jsonl",
-                     [](const std::string& text) { log::write(log::Level::warn, text); });
+  events_ = EventLog(
+      events_path(log_dir), [](const std::string& text) { log::write(log::Level::warn, text); },
+      options_.campaign_events);
+}
+
+void Narrator::lost(const std::string& what) {
+  log::write(log::Level::warn, what);
+  events_.write(Clock::now(), kLostEvent, {{"what", what}});
 }
 
 void Narrator::run_started() {

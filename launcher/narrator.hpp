@@ -19,8 +19,11 @@ class Narrator {
   // Both are borrowed. Messages go through `router`, in order with the workers' lines.
   Narrator(const Options& options, out::Router& router) : options_(options), router_(router) {}
 
-  // Creates `log_dir` (D/<run_id>) and its events.jsonl; a failure is told, and no events are kept.
+  // Events go to events.jsonl in `log_dir` (D/<run_id>), which is there; empty: to none. A failure
+  // is told, and no events are kept.
   void record_in(const std::string& log_dir);
+  // A part of the output or of the logs, and why.
+  void lost(const std::string& what);
   EventLog& events() { return events_; }
 
   void run_started();

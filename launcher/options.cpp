@@ -26,7 +26,10 @@ Result<Options> read_options(CommandLine line, const Machine& machine) {
   if (const char* level = machine.get_env(env::kLaunchLog); level != nullptr && *level != '\0')
     merged.set(Flag::log_level, {env::kLaunchLog, level});
   for (const FlagSpec& spec : flag_table()) merged.take(spec.flag, line.settings);
-  return check_options(merged, std::move(line.command), machine);
+  auto options = check_options(merged, std::move(line.command), machine);
+  const char* const campaign = machine.get_env(env::kCampaignEvents);
+  if (options && campaign != nullptr) options->campaign_events = campaign;
+  return options;
 }
 
 }  // namespace

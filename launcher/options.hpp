@@ -49,6 +49,7 @@ struct Options {
   std::optional<int> stdin_rank;  // local rank that gets the launcher's stdin
   core::FaultPlan plan;           // of --inject, --faults or --replay; without faults: none
   std::string junit;              // where the verdict goes as JUnit XML; empty: nowhere
+  std::string campaign_events;    // EventLog's; empty: not the run of a campaign
   log::Level log_level = log::Level::warn;
   bool dry_run = false;
   std::vector<std::string> command;  // program and its arguments

@@ -79,7 +79,7 @@ class Supervisor {
         deadline_timer_(io_),
         waiting_timer_(io_),
         router_(io_, router_config(options, log_dir_), STDOUT_FILENO, STDERR_FILENO,
-                [this](const std::string& loss) { warn(loss); }),
+                [this](const std::string& loss) { narrator_.lost(loss); }),
         narrator_(options, router_),
         workers_(io_, options.nproc, place.cgroup ? &*place.cgroup : nullptr,
                  [this](core::LocalRank rank, core::ExitStatus status) { exited(rank, status); }),
@@ -126,9 +126,9 @@ class Supervisor {
       error(std::string("the system refused what a launch needs: ") + std::strerror(errno));
       return core::kSystemRefused;
     }
+    narrator_.record_in(log_dir_);
     if (log_dir_failed_)
-      warn(options_.log_dir + ": " + log_dir_failed_.message() + "; no logs are kept");
-    if (!log_dir_.empty()) narrator_.record_in(log_dir_);
+      narrator_.lost(options_.log_dir + ": " + log_dir_failed_.message() + "; no logs are kept");
     for (int rank = 0; rank < options_.nproc; ++rank) {
       auto socket = os::NotifySocket::open(
           io_, starter_.notify_path(rank),
@@ -313,7 +313,6 @@ class Supervisor {
   // --- names and words
 
   const std::string& run_dir() const { return log_dir_.empty() ? place_.run_dir : log_dir_; }
-  void warn(const std::string& text) { log::write(log::Level::warn, text); }
   void error(const std::string& text) { log::write(log::Level::error, text); }
 
   const Options& options_;

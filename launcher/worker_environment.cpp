@@ -99,7 +99,7 @@ std::vector<std::string> worker_environment(const Options& options, const Worker
   // A launcher started by a service manager or another launcher does not pass on what was addressed
   // to itself.
   std::vector<std::string_view> names{env::kNotifySocket, env::kWatchdogUsec, env::kWatchdogPid,
-                                      env::kDdpFaults};
+                                      env::kDdpFaults, env::kCampaignEvents};
   for (const auto& [name, value] : set) names.push_back(name);
   std::sort(names.begin(), names.end());
 

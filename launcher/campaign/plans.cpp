@@ -188,8 +188,4 @@ std::vector<std::string> run_arguments(const PlannedRun& run, const std::string&
   return words;
 }
 
-std::string events_path(const PlannedRun& run, const std::string& base) {
-  return run_dir(run, base) + "/events.jsonl";
-}
-
 }  // namespace ddp::campaign

@@ -49,9 +49,6 @@ std::vector<std::string> run_arguments(const PlannedRun& run, const std::string&
 // `text` with each `part` of it replaced.
 std::string replaced(std::string text, std::string_view part, std::string_view by);
 
-// Where such a run writes its events.
-std::string events_path(const PlannedRun& run, const std::string& base);
-
 // Flags of the campaign itself: not for its runs.
 bool is_of_campaign(Flag flag);
 // Why a flag can stand neither beside --campaign nor in a plan; nullptr for all others.

@@ -1,6 +1,8 @@
 #include "launcher/campaign/result.hpp"
 
+#include "common/signal_name.hpp"
 #include "launcher/core/exit_code.hpp"
+#include "launcher/event_log.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
@@ -35,15 +37,22 @@ bool kills_keeper(const core::FaultPlan& plan) {
                      [](const auto& one) { return one.kind == fault::Kind::kill_keeper; });
 }
 
-std::vector<core::Check> checks_of(const core::FaultPlan& plan, int code,
+std::string end_text(const core::ExitStatus& status) {
+  const auto* signaled = std::get_if<core::Signaled>(&status);
+  return signaled != nullptr ? "was killed by " + signal_name(signaled->signal)
+                             : "left with exit code " + std::to_string(core::exit_code_of(status));
+}
+
+std::vector<core::Check> checks_of(const core::FaultPlan& plan, const core::ExitStatus& status,
                                    std::vector<core::Check> checks) {
+  const int code = core::exit_code_of(status);
   if (checks.empty()) {
     core::RunRecord seen;
     seen.finished(code, 0);
     for (auto& check : core::evaluate(plan.expect.value_or(core::exit_0_alone()), seen)) {
       if (check.name != "exit" && check.name != "no_process_left") {
         check.met = false;
-        check.measured = "not measured: the run ended before it could judge";
+        check.measured = "not measured: the run " + end_text(status) + " and told no verdict";
       }
       checks.push_back(std::move(check));
     }
@@ -66,12 +75,14 @@ RunEvents read_events(std::string_view text) {
     const auto* event = failed ? nullptr : value.if_object();
     if (event == nullptr) continue;
     const std::string kind = text_in(*event, "event");
-    if (kind == "expectation") {
+    if (kind == kExpectationEvent) {
       events.checks.push_back({text_in(*event, "name"), text_in(*event, "expected"),
                                text_in(*event, "measured"), true_in(*event, "met")});
-    } else if (kind == "failure") {
+    } else if (kind == kFailureEvent) {
       events.failures.push_back({duration_in(*event, "detected_ns"), duration_in(*event, "down_ns"),
                                  duration_in(*event, "first_step_ns")});
+    } else if (kind == kLostEvent) {
+      events.lost += (events.lost.empty() ? "" : "; ") + text_in(*event, "what");
     }
   }
   return events;
@@ -83,19 +94,27 @@ bool PlanResult::met() const {
 }
 
 std::vector<core::Check> judge(const core::FaultPlan& plan, const RunEnd& end,
-                               std::vector<core::Check> own_checks) {
+                               const RunEvents& events) {
   if (!end.status) return {{"started", "ddp-launch started", end.not_started, false}};
   std::vector<core::Check> checks;
   // What a run came to that was stopped is only what the stop made of it.
-  if (!end.timed_out)
-    checks = checks_of(plan, core::exit_code_of(*end.status), std::move(own_checks));
+  if (!end.timed_out) checks = checks_of(plan, *end.status, events.checks);
   checks.push_back({"timeout", "ends within " + core::short_duration(plan.launch.timeout),
                     end.timed_out ? "stopped by the campaign" : "ended", !end.timed_out});
   if (end.processes_left > 0) {
     checks.push_back({"nothing_left", "no process",
                       std::to_string(end.processes_left) + " when ddp-launch had ended", false});
   }
+  if (!events.lost.empty())
+    checks.push_back({"kept", "what the run showed and wrote", events.lost, false});
   return checks;
+}
+
+bool system_refused(const core::FaultPlan& plan, const RunEnd& end, const RunEvents& events) {
+  if (!events.lost.empty()) return true;
+  // With expectations a run that could judge left with 0 or 73.
+  return plan.expect && events.checks.empty() && end.status &&
+         core::exit_code_of(*end.status) == core::kSystemRefused;
 }
 
 }  // namespace ddp::campaign

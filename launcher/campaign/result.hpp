@@ -18,14 +18,15 @@ struct FailureFigures {
   std::optional<core::Nanoseconds> recovered;  // the next generation's first step
 };
 
-// What a run wrote down about itself.
+// What a run told of itself.
 struct RunEvents {
   std::vector<core::Check> checks;  // empty: it had nothing to expect, or did not live to judge
   std::vector<FailureFigures> failures;
+  std::string lost;  // which part of its output or events could not be kept, and why; empty: none
 };
 
-// The "expectation" and "failure" events of an events.jsonl. A line that was cut short and events
-// that are not known are passed over.
+// From a run's events (kForCampaign). A line that was cut short and events that are not known are
+// passed over.
 RunEvents read_events(std::string_view text);
 
 struct PlanResult {
@@ -51,6 +52,10 @@ struct RunEnd {
 // the campaign sees. Where the run made none, because there was nothing to expect or because nobody
 // was left to judge, its exit code is held against the plan's (0 without one).
 std::vector<core::Check> judge(const core::FaultPlan& plan, const RunEnd& end,
-                               std::vector<core::Check> own_checks);
+                               const RunEvents& events);
+
+// Whether the system let the campaign down rather than the program its plan: a part of what the run
+// showed or wrote is lost, or ddp-launch could not start it.
+bool system_refused(const core::FaultPlan& plan, const RunEnd& end, const RunEvents& events);
 
 }  // namespace ddp::campaign

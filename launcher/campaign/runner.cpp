@@ -1,5 +1,6 @@
 #include "launcher/campaign/runner.hpp"
 
+#include "common/env_names.hpp"
 #include "common/log.hpp"
 #include "launcher/campaign/report.hpp"
 #include "launcher/core/exit_code.hpp"
@@ -18,6 +19,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,11 +27,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <optional>
-#include <sstream>
+#include <string>
+#include <utility>
 
 namespace ddp::campaign {
 namespace {
@@ -52,10 +55,16 @@ struct RunnerConfig {
   bool keep = false;    // the runs' directories
 };
 
-std::string read_all(const std::string& path) {
-  std::ostringstream text;
-  if (std::ifstream file(path, std::ios::binary); file) text << file.rdbuf();
-  return text.str();
+// From its beginning to its end.
+std::string read_all(const os::ScopedFd& file) {
+  std::string text;
+  char bytes[16384];
+  for (;;) {
+    const ssize_t count = ::pread(file.get(), bytes, sizeof bytes, static_cast<off_t>(text.size()));
+    if (count == -1 && errno == EINTR) continue;
+    if (count <= 0) return text;
+    text.append(bytes, static_cast<std::size_t>(count));
+  }
 }
 
 class Runner {
@@ -112,10 +121,11 @@ class Runner {
     }
     end_.not_started = std::get<std::string>(started);
     exit_code_ = core::kSystemRefused;
+    complete_ = false;
     conclude();
   }
 
-  std::variant<os::Child, std::string> start() const {
+  std::variant<os::Child, std::string> start() {
     std::error_code failed;
     const std::string work = work_dir(planned(), config_.dir);
     std::filesystem::create_directories(work, failed);
@@ -123,6 +133,11 @@ class Runner {
     const os::ScopedFd output(
         ::open(output_path().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
     if (!output.valid()) return output_path() + ": " + std::strerror(errno);
+    events_ = os::ScopedFd(::memfd_create("events", MFD_CLOEXEC));
+    if (!events_.valid()) return std::string("memory for its events: ") + std::strerror(errno);
+    const auto events =
+        "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(events_.get());
+    ::setenv(env::kCampaignEvents, events.c_str(), 1);
     os::SpawnRequest request;
     request.program = config_.program;
     request.arguments = run_arguments(planned(), config_.dir);
@@ -211,23 +226,26 @@ class Runner {
     phase_ = Phase::idle;
     watcher_.reset();
     const auto& run = planned();
-    auto events = read_events(read_all(events_path(run, config_.dir)));
+    auto events = read_events(read_all(std::exchange(events_, os::ScopedFd())));
+    events.lost = shown(std::move(events.lost));
+    complete_ &= !system_refused(run.plan, end_, events);
     PlanResult result{.name = run.plan.name, .duration = Clock::now() - began_};
-    result.checks = judge(run.plan, end_, std::move(events.checks));
+    result.checks = judge(run.plan, end_, events);
     result.failures = std::move(events.failures);
     result.stopped = stop_signal_ != 0;
     if (!result.met()) result.tail = out::tail_of_file(output_path(), kTailLines);
-    if (!config_.keep) {
-      os::remove_run_dir(dir());
-      // As in a plan and in a dry run: the directories themselves are no more.
-      for (auto& line : result.tail) {
-        line = replaced(std::move(line), work_dir(run, config_.dir), kDirWord);
-        line = replaced(std::move(line), config_.dir, kSomeDirectory);
-      }
-    }
+    for (auto& line : result.tail) line = shown(std::move(line));
+    if (!config_.keep) os::remove_run_dir(dir());
     results_.push_back(std::move(result));
     say(progress_text(results_.back(), results_.size(), campaign_.runs.size()));
     next();
+  }
+
+  // A text of the run's; its directories, unless they are kept, as in a plan and in a dry run.
+  std::string shown(std::string text) const {
+    if (config_.keep) return text;
+    text = replaced(std::move(text), work_dir(planned(), config_.dir), kDirWord);
+    return replaced(std::move(text), config_.dir, kSomeDirectory);
   }
 
   // Ctrl-Z: the run stops itself and its workers, then this process; back when `fg` continued it.
@@ -262,6 +280,8 @@ class Runner {
       say("--log-dir DIR would keep what each run showed and wrote\n");
     say("\n" + summary_table(results_, campaign_.runs.size()));
     int code = stop_signal_ != 0 ? core::kSignalBase + stop_signal_ : exit_code_;
+    // Before 73: who knows what else the plans that were not met would have been.
+    if (code == 0 && !complete_) code = core::kSystemRefused;
     if (code == 0 && !all_met) code = core::kExpectationFailed;
     if (!campaign_.junit.empty()) {
       const auto failure = write_whole_file(campaign_.junit, junit_xml(junit_suites(results_)));
@@ -270,7 +290,9 @@ class Runner {
         if (code == 0) code = core::kSystemRefused;
       }
     }
-    if (config_.keep) say("everything is kept in " + config_.dir + "\n");
+    if (config_.keep)
+      say(std::string(complete_ ? "everything is kept in " : "what could be kept is in ") +
+          config_.dir + "\n");
     if (!config_.keep) os::remove_run_dir(config_.dir);  // the keeper may be dead
     const auto deadline = Clock::now() + kConsoleWait;
     while (!console_.lost() && !console_.buffer().empty()) {
@@ -297,12 +319,14 @@ class Runner {
   os::ScopedFd dev_null_;
   std::optional<os::ExitWatcher> watcher_;
   std::vector<PlanResult> results_;
+  os::ScopedFd events_;  // what the run tells of itself: EventLog's second file
   RunEnd end_;
   Phase phase_ = Phase::idle;
   Clock::time_point began_;
   Clock::time_point deadline_;
   int stop_signal_ = 0;
-  int exit_code_ = 0;  // what ends the campaign: the system's refusal, or what would not die
+  int exit_code_ = 0;     // what ends the campaign: the system's refusal, or what would not die
+  bool complete_ = true;  // nothing of what the runs showed and wrote is lost
   bool over_ = false;
 };
 

@@ -4,6 +4,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 
 #include <fstream>
 
@@ -274,6 +275,43 @@ TEST_CASE("a table that cannot be written fails the campaign, which goes on to i
         "table is no longer shown there\n");
   CHECK(read_file(scene.path("order")) == "a\nb\n");
   CHECK(contains(read_file(scene.path("result.xml")), "failures=\"0\""));
+}
+
+TEST_CASE("a disk that takes no more is told by name, and the verdict is not lost with it") {
+  const Words flags{"--nproc", "1", "--junit", "result.xml"};
+  const auto check = [](const Finished& run, const Scene& scene, const std::string& why) {
+    CHECK(run.status == Status{.code = 71});
+    const auto row = row_of(run.out, "a");
+    CHECK_MESSAGE(contains(row, "kept: expected what the run showed and wrote, measured "), row);
+    CHECK(contains(row, "(" + why + ")"));
+    CHECK_FALSE(contains(row, "not measured"));
+    CHECK_FALSE(contains(run.out, "everything is kept"));
+    CHECK(contains(read_file(scene.path("result.xml")), R"(name="restarts"/>)"));
+  };
+  const std::string expect = "[expect]\nrestarts = 0";
+  SUBCASE("a limit on the size of files") {
+    const Scene scene;
+    plan(scene, "a", expect, {"write-lines", "5000"});
+    auto start = scene.start(campaign(flags + Words{"--log-dir", "logs", "--run-id", "r"}), {});
+    start.argv = Words{"prlimit", "--fsize=32768"} + start.argv;
+    Process launch(std::move(start));
+    const auto run = finish(scene, launch);
+    check(run, scene, "File too large");
+    CHECK(contains(run.out, "what could be kept is in " + scene.path("logs/r")));
+  }
+  SUBCASE("a file system of 16 KiB") {
+    const Scene scene;
+    plan(scene, "a", expect, {"write-lines", "5000"});
+    plan(scene, "b", "[expect]", {"exit", "0"});
+    if (mount("tmpfs", scene.path("tmp").c_str(), "tmpfs", 0, "size=16k") != 0) {
+      MESSAGE("no file system can be mounted here: only the limit was tried");
+      return;
+    }
+    const auto run = scene.run(campaign(flags), {});
+    umount2(scene.path("tmp").c_str(), MNT_DETACH);
+    check(run, scene, "No space left on device");
+    CHECK(row_of(run.out, "b").starts_with("met "));
+  }
 }
 
 TEST_CASE("what makes no sense with a campaign is refused in one line") {

@@ -51,3 +51,21 @@ TEST_CASE("a file that was removed is told once, and nothing more is written to 
   CHECK(log.told[0] == log.path + ": it was removed; events are no longer recorded");
   CHECK_FALSE(log.events.enabled());
 }
+
+TEST_CASE("what a campaign judges by reaches it whatever becomes of the file") {
+  const auto directory = make_temp_dir();
+  const std::string campaign = (directory / "campaign").string();
+  std::vector<std::string> told;
+  EventLog events(
+      "/dev/full", [&](const std::string& text) { told.push_back(text); }, campaign);
+  events.write(kNow, "worker_started", {{"rank", std::int64_t{1}}});
+  events.write(kNow, "failure", {{"gen", std::int64_t{0}}});
+  events.write(kNow, "expectation", {{"name", std::string("exit")}});
+  const std::string text = read_file(campaign);
+  CHECK_FALSE(contains(text, "worker_started"));
+  CHECK(contains(text, "\"failure\""));
+  CHECK(contains(text, "\"expectation\""));
+  REQUIRE(told.size() == 1);
+  CHECK(contains(text, "\"event\":\"lost\",\"what\":\"" + told[0] + "\"}\n"));
+  CHECK(told[0] == "/dev/full: No space left on device; events are no longer recorded");
+}

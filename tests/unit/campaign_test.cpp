@@ -23,7 +23,7 @@ bool all_met(const std::vector<core::Check>& checks) { return PlanResult{.checks
 
 std::vector<core::Check> judged(const core::FaultPlan& plan, core::ExitStatus status,
                                 std::vector<core::Check> own = {}) {
-  return judge(plan, {.status = status}, std::move(own));
+  return judge(plan, {.status = status}, {.checks = std::move(own)});
 }
 
 const core::Check kMet{"restarts", "1", "1", true};
@@ -55,7 +55,9 @@ TEST_CASE("a run's own checks and failures are read from its events") {
 not json
 [1]
 {"v":1,"t_ns":5,"event":"expectation","name":"exit","expected":"0","measured":"0","met":true}
-{"v":1,"t_ns":6,"event":"expectation","name":"cut)");
+{"v":1,"t_ns":6,"event":"lost","what":"stdout: full"}
+{"v":1,"t_ns":6,"event":"lost","what":"events.jsonl: full"}
+{"v":1,"t_ns":7,"event":"expectation","name":"cut)");
   REQUIRE(events.checks.size() == 2);
   CHECK(events.checks[0].name == "restarts");
   CHECK(events.checks[0].expected == "1");
@@ -67,6 +69,7 @@ not json
   CHECK(events.failures[0].down == core::Nanoseconds(2500));
   CHECK(events.failures[0].recovered == core::Nanoseconds(9));
   CHECK_FALSE(events.failures[1].detected);
+  CHECK(events.lost == "stdout: full; events.jsonl: full");
   CHECK(read_events("").checks.empty());
 }
 
@@ -99,13 +102,17 @@ TEST_CASE("a run that could not judge is held against the expected exit code alo
   const auto checks = judged(plan, core::Signaled{SIGKILL, false});
   REQUIRE(named(checks, "restarts") != nullptr);
   CHECK_FALSE(named(checks, "restarts")->met);
+  CHECK(named(checks, "restarts")->measured ==
+        "not measured: the run was killed by SIGKILL and told no verdict");
   CHECK(named(checks, "exit")->met);
+  CHECK(named(judged(plan, core::Exited{2}), "restarts")->measured ==
+        "not measured: the run left with exit code 2 and told no verdict");
 }
 
 TEST_CASE("what only the campaign sees is a check of its own") {
   core::FaultPlan plan;
   plan.launch.timeout = seconds(90);
-  auto checks = judge(plan, {.status = core::Exited{0}, .timed_out = true}, {kMet});
+  auto checks = judge(plan, {.status = core::Exited{0}, .timed_out = true}, {.checks = {kMet}});
   REQUIRE(named(checks, "timeout") != nullptr);
   CHECK(named(checks, "timeout")->expected == "ends within 90.0 s");
   CHECK_FALSE(named(checks, "timeout")->met);
@@ -114,12 +121,12 @@ TEST_CASE("what only the campaign sees is a check of its own") {
   checks = judge(plan, {.status = core::Exited{143}, .timed_out = true}, {});
   CHECK(checks.size() == 1);
   checks = judge(plan, {.status = core::Exited{73}, .timed_out = true, .processes_left = 1},
-                 {kMet, kNotMet});
+                 {.checks = {kMet, kNotMet}});
   REQUIRE(checks.size() == 2);
   CHECK(named(checks, "timeout") != nullptr);
   CHECK(named(checks, "nothing_left") != nullptr);
 
-  checks = judge(plan, {.status = core::Exited{0}, .processes_left = 2}, {kMet});
+  checks = judge(plan, {.status = core::Exited{0}, .processes_left = 2}, {.checks = {kMet}});
   REQUIRE(named(checks, "nothing_left") != nullptr);
   CHECK(named(checks, "nothing_left")->measured == "2 when ddp-launch had ended");
 
@@ -127,6 +134,25 @@ TEST_CASE("what only the campaign sees is a check of its own") {
   REQUIRE(checks.size() == 1);
   CHECK(checks[0].measured == "ddp-launch: No such file or directory");
   CHECK_FALSE(all_met(checks));
+}
+
+TEST_CASE("what was lost of a run is told, and is the system's refusal, not the program's") {
+  core::FaultPlan plan;
+  const RunEvents whole{.checks = {kMet}};
+  const RunEvents lost{.checks = {kMet}, .lost = "stdout: No space left on device"};
+  const RunEvents silent;
+  const auto checks = judge(plan, {.status = core::Exited{0}}, lost);
+  REQUIRE(named(checks, "kept") != nullptr);
+  CHECK_FALSE(named(checks, "kept")->met);
+  CHECK(named(checks, "kept")->measured == "stdout: No space left on device");
+  CHECK(named(judge(plan, {.status = core::Exited{0}}, whole), "kept") == nullptr);
+  CHECK(system_refused(plan, {.status = core::Exited{0}}, lost));
+  CHECK_FALSE(system_refused(plan, {.status = core::Exited{73}}, whole));
+  // 71 may be the program's own, where a run with expectations has no such verdict.
+  CHECK_FALSE(system_refused(plan, {.status = core::Exited{71}}, silent));
+  plan.expect.emplace();
+  CHECK(system_refused(plan, {.status = core::Exited{71}}, silent));
+  CHECK_FALSE(system_refused(plan, {.status = core::Exited{2}}, silent));
 }
 
 TEST_CASE("progress is a line, and of what failed the last lines of its output") {

@@ -159,6 +159,11 @@ TEST_CASE("faults are handed to the worker, and a parent's are not passed on") {
   CHECK(table(options, slot).at("DDP_FAULTS").empty());
 }
 
+TEST_CASE("a campaign hears of its own runs alone, not of a launcher that a worker starts") {
+  CHECK(table(four_workers(), kSlot, {"DDP_CAMPAIGN_EVENTS=/proc/1/fd/9"})
+            .count("DDP_CAMPAIGN_EVENTS") == 0);
+}
+
 TEST_CASE("a rank whose devices are hidden sees none, whatever others and the parent see") {
   Options options = four_workers();
   options.devices = {"0", "1", "2", "3"};
