@@ -288,8 +288,12 @@ Result<core::FaultPlan> parse_fault_plan(std::string_view text, const std::strin
   return Reader(path, world_size).read(*parsed);
 }
 
+Result<std::string> read_plan_text(const std::string& path) {
+  return read_text_file(path, kLargestFile);
+}
+
 Result<core::FaultPlan> read_fault_plan(const std::string& path, int world_size) {
-  const auto text = read_text_file(path, kLargestFile);
+  const auto text = read_plan_text(path);
   if (!text) return Error{path + ": " + text.error()};
   return parse_fault_plan(*text, path, world_size);
 }

@@ -13,7 +13,10 @@ namespace ddp {
 // `world_size` > 0 ranks are checked against it.
 Result<core::FaultPlan> read_fault_plan(const std::string& path, int world_size);
 
-// The same from text; `path` is what errors call it, and its stem the plan's name if it has none.
+// A plan's file, whole; the error is the reason alone.
+Result<std::string> read_plan_text(const std::string& path);
+
+// A plan from text; `path` is what errors call it, and its stem the plan's name if it has none.
 Result<core::FaultPlan> parse_fault_plan(std::string_view text, const std::string& path,
                                          int world_size);
 

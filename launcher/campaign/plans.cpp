@@ -78,8 +78,11 @@ Result<PlannedRun> read_plan(const std::string& path, const Common& common,
   if (!is_run_id(run.stem))
     return Error{path + ": the plan's file name is the name of its run: expected " +
                  std::string(kRunIdRule)};
-  auto plan = read_fault_plan(path, 0);
+  auto text = read_plan_text(path);
+  if (!text) return Error{path + ": " + text.error()};
+  auto plan = parse_fault_plan(*text, path, 0);
   if (!plan) return Error{plan.error()};
+  run.text = std::move(*text);
   auto settings = settings_of(*plan, common.settings);
   if (!settings) return Error{path + ": [launch] options: " + settings.error()};
   run.settings = std::move(*settings);

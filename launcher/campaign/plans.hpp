@@ -15,6 +15,7 @@ namespace ddp::campaign {
 struct PlannedRun {
   std::string path;  // of the plan's file
   std::string stem;  // its name without ".toml": the run's --run-id, and its directory
+  std::string text;  // of it
   core::FaultPlan plan;
   Settings settings;                     // of ddp-launch: the campaign's, and the plan's over them
   std::vector<std::string> command;      // empty: the configuration file's

@@ -4,6 +4,7 @@
 #include "common/log.hpp"
 #include "launcher/campaign/report.hpp"
 #include "launcher/core/exit_code.hpp"
+#include "launcher/fault_plan_file.hpp"
 #include "launcher/os/descendants.hpp"
 #include "launcher/os/exit_watcher.hpp"
 #include "launcher/os/keeper.hpp"
@@ -111,6 +112,8 @@ class Runner {
     }
     end_ = {};
     began_ = Clock::now();
+    end_.not_started = plan_changed();
+    if (!end_.not_started.empty()) return conclude();
     auto started = start();
     if (auto* child = std::get_if<os::Child>(&started)) {
       phase_ = Phase::running;
@@ -123,6 +126,14 @@ class Runner {
     exit_code_ = core::kSystemRefused;
     complete_ = false;
     conclude();
+  }
+
+  // Empty, or how: what was checked and is held against the run is the plan as it was read.
+  std::string plan_changed() const {
+    const auto& path = planned().path;
+    const auto text = read_plan_text(path);
+    if (!text) return path + ": " + text.error();
+    return *text == planned().text ? "" : path + " is no longer what the campaign read";
   }
 
   std::variant<os::Child, std::string> start() {

@@ -314,6 +314,23 @@ TEST_CASE("a disk that takes no more is told by name, and the verdict is not los
   }
 }
 
+TEST_CASE("a plan that is another when its turn comes is not run, and the next one is") {
+  const Scene scene;
+  plan(scene, "a", "", {"touch", scene.path("up"), "wait-file", scene.path("go")});
+  for (const char* name : {"b", "c", "d"}) plan(scene, name, "", {"touch", scene.path(name)});
+  Process launch = scene.launch(campaign({"--nproc", "1"}), {});
+  wait_for_file(scene.path("up"));
+  plan(scene, "b", "# another", {"touch", scene.path("b")});
+  std::filesystem::remove(scene.path("plans/c.toml"));
+  write_file(scene.path("go"), "");
+  const auto run = finish(scene, launch);
+  CHECK(run.status == Status{.code = 73});
+  CHECK(contains(row_of(run.out, "b"), "plans/b.toml is no longer what the campaign read"));
+  CHECK(contains(row_of(run.out, "c"), "plans/c.toml: No such file or directory"));
+  CHECK_FALSE(std::filesystem::exists(scene.path("b")));
+  CHECK(std::filesystem::exists(scene.path("d")));
+}
+
 TEST_CASE("what makes no sense with a campaign is refused in one line") {
   const Scene scene;
   plan(scene, "good", "", {"touch", scene.path("ran")});
