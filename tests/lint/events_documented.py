@@ -8,8 +8,10 @@ import sys
 
 root = pathlib.Path(sys.argv[1])
 written = set()
-for source in (root / "launcher").rglob("*.cpp"):
-    written |= set(re.findall(r'\.write\([^;"]*?now\(?\)?, "(\w+)"', source.read_text()))
+for source in (root / "launcher").rglob("*.[ch]pp"):
+    text = source.read_text()
+    written |= set(re.findall(r'\.write\([^;"]*?now\(?\)?, "(\w+)"', text))
+    written |= set(re.findall(r'\bk\w+Event = "(\w+)"', text))
 documented = re.findall(r"^\| `(\w+)` \|", (root / "docs/events.md").read_text(), re.MULTILINE)
 for event in sorted(written - set(documented)):
     print(f"docs/events.md: no row for {event}")
