@@ -42,7 +42,7 @@ class HangSession::Impl {
   core::HangWatch& watch() { return watch_; }
 
   void worker_exited(core::LocalRank rank) {
-    watch_.exited(rank);
+    watch_.exited(rank, Clock::now());
     stragglers_.exited(rank);
     arm();
   }

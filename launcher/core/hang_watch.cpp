@@ -57,7 +57,7 @@ void HangWatch::phase(LocalRank local_rank, std::string_view name) {
   rank(local_rank).phase = name;
 }
 
-void HangWatch::exited(LocalRank local_rank) { rank(local_rank).ended = true; }
+void HangWatch::exited(LocalRank local_rank, TimePoint now) { rank(local_rank).ended = now; }
 
 void HangWatch::generation_over() { watching_ = false; }
 
@@ -67,7 +67,8 @@ void HangWatch::suspended(Nanoseconds duration) {
   if (run_began_) *run_began_ += duration;
   generation_began_ += duration;
   for (auto& rank : ranks_) {
-    for (auto* time : {&rank.started, &rank.ready, &rank.heartbeat, &rank.progressed, &rank.output})
+    for (auto* time :
+         {&rank.started, &rank.ready, &rank.heartbeat, &rank.progressed, &rank.output, &rank.ended})
       if (*time) **time += duration;
   }
 }
@@ -101,15 +102,14 @@ std::optional<TimePoint> HangWatch::earliest(Member member) const {
 }
 
 std::optional<TimePoint> HangWatch::progress_since() const {
-  // Those that told none while others did never will, even when the others have ended.
-  if (std::any_of(ranks_.begin(), ranks_.end(), [](const Rank& rank) { return rank.progressed; }))
-    return earliest(&Rank::progressed);
+  // Those that told none are not waited for while others do.
+  if (const auto slowest = earliest(&Rank::progressed)) return slowest;
   TimePoint last{};
   bool alive = false;
   for (const auto& rank : ranks_) {
     if (!rank.started) return std::nullopt;  // the group is still being launched
     alive |= !rank.ended;
-    last = std::max(last, rank.ready.value_or(*rank.started));
+    last = std::max(last, rank.ended.value_or(rank.ready.value_or(*rank.started)));
   }
   return alive ? std::optional(last) : std::nullopt;
 }
@@ -167,7 +167,7 @@ Hang HangWatch::describe(HangKind kind, TimePoint now) const {
                           .step = rank.step,
                           .phase = rank.phase,
                           .ready = rank.ready.has_value(),
-                          .ended = rank.ended,
+                          .ended = rank.ended.has_value(),
                           .behind = !rank.ended && behind(rank, kind, now)});
   }
   return hang;

@@ -3,9 +3,10 @@
 //
 //   ready      from the beginning of the generation until every rank that has not ended told
 //   READY=1 heartbeat  from a rank's READY=1 or first WATCHDOG=1 to its next WATCHDOG=1, and so on
-//   progress   until a rank that told a step tells another one; until the first step of any rank,
-//              from the last READY=1, or the last start where none tells it. So the slowest of
-//              those that tell steps counts, and ranks that never tell one are not waited for.
+//   progress   until a rank that told a step tells another one: the slowest of those that tell
+//              steps counts, and ranks that never tell one are not waited for. While nobody who
+//              lives has told one, from the last READY=1 (or start, of a rank that says none) or
+//              end of a rank to the first step of any.
 //   output     from a rank's start or last byte of output to the next
 //   run        of the whole launch, its restarts and the waits between them included
 //
@@ -48,7 +49,7 @@ class HangWatch {
   void heartbeat(LocalRank rank, TimePoint now);
   void step(LocalRank rank, std::int64_t step, TimePoint now);
   void phase(LocalRank rank, std::string_view name);
-  void exited(LocalRank rank);
+  void exited(LocalRank rank, TimePoint now);
   // The group has to go, or has gone.
   void generation_over();
   void suspended(Nanoseconds duration);
@@ -69,7 +70,7 @@ class HangWatch {
     std::optional<TimePoint> output;  // the last one known; its start at first
     std::optional<std::int64_t> step;
     std::string phase;
-    bool ended = false;
+    std::optional<TimePoint> ended;
   };
   struct Due {
     TimePoint at;

@@ -63,6 +63,16 @@ TEST_CASE("no new step: who is behind, who waits, and what each process does") {
   CHECK(contains(read_file(scene.path("logs/r/attempt_0/0/hang/proc.txt")), "ddp-test-helper"));
 }
 
+TEST_CASE("a rank that lives on when all that told steps have ended") {
+  const Scene scene;
+  const auto run = scene.run(
+      Words{"--nproc", "3", "--progress-timeout", "1s", "--on-hang", "none"} + kShortly,
+      helper({"notify", "READY=1", "on-rank", "1", "[", "stop", "]", "steps", "1", "10"}));
+  CHECK(run.status == Status{.code = 72});
+  CHECK(contains(verdict(run, "no new step for 1 s"),
+                 "rank 1 told no step (stopped (T)); ranks 0, 2 have ended"));
+}
+
 TEST_CASE("a group that never says READY=1") {
   const Scene scene;
   const auto run = scene.run(Words{"--nproc", "2", "--ready-timeout", "1500ms"} + kShortly,

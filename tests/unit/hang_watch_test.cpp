@@ -78,7 +78,7 @@ TEST_CASE("ready: no hang once all are, and an ended rank is not waited for") {
   auto hangs = watch({.ready = seconds(30)}, outputs);
   hangs.ready(0, at(5));
   SUBCASE("ready") { hangs.ready(1, at(29)); }
-  SUBCASE("ended") { hangs.exited(1); }
+  SUBCASE("ended") { hangs.exited(1, at(6)); }
   CHECK_FALSE(hangs.next_deadline());
   CHECK_FALSE(hangs.check(at(100)));
 }
@@ -133,12 +133,31 @@ TEST_CASE("progress: none is behind where all stand at one step, or told none") 
   CHECK(behind(*hang).empty());
 }
 
-TEST_CASE("progress: when the only rank that told steps has ended, none is missed") {
+TEST_CASE(
+    "progress: when all that told steps have ended, one that lives on is waited for no more") {
   Outputs outputs;
-  auto hangs = watch({.progress = seconds(10)}, outputs);
+  auto hangs = watch({.progress = seconds(10)}, outputs, 3);
+  hangs.ready(1, at(3));
   hangs.step(0, 100, at(5));
-  hangs.exited(0);
-  CHECK_FALSE(hangs.next_deadline());
+  hangs.step(2, 100, at(6));
+  hangs.exited(0, at(7));
+  CHECK(hangs.next_deadline() == at(16));  // rank 2 still tells them
+  hangs.exited(2, at(8));
+  CHECK(hangs.next_deadline() == at(18));  // from the last one's end
+  SUBCASE("a hang") {
+    const auto hang = hangs.check(at(18));
+    REQUIRE(hang);
+    CHECK(hang->kind == HangKind::no_progress);
+    CHECK(blame(*hang) == 1);
+  }
+  SUBCASE("it tells steps after all") {
+    hangs.step(1, 1, at(17));
+    CHECK(hangs.next_deadline() == at(27));
+  }
+  SUBCASE("all have ended") {
+    hangs.exited(1, at(9));
+    CHECK_FALSE(hangs.next_deadline());
+  }
 }
 
 TEST_CASE("progress: counting anew, as a new epoch does, is progress") {
@@ -277,7 +296,7 @@ TEST_CASE("random lives: a hang is told when, and only when, a limit is exceeded
             break;
           case 5:
             if (dice(20) == 0) {
-              watch.exited(rank);
+              watch.exited(rank, now);
               gone[static_cast<std::size_t>(rank)] = true;
               ++ended;
             }
