@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <utility>
 
 namespace ddp::core {
 namespace {
@@ -10,6 +12,10 @@ namespace {
 constexpr std::size_t kStepsKept = 8;
 // Less than this is the scheduler's doing, whatever the factor.
 constexpr Nanoseconds kLeast = std::chrono::milliseconds(1);
+// By chance 3 of 20 steps are odd in one window of 13 where 5 % of all are: never 5 times in a row.
+constexpr int kBurstyWindows = 5;
+// Windows of short steps are over before a neighbour on the same core is.
+constexpr auto kBurstyFor = std::chrono::seconds(1);
 
 // The lower one of the two in the middle.
 Nanoseconds median(std::vector<Nanoseconds> values) {
@@ -18,8 +24,11 @@ Nanoseconds median(std::vector<Nanoseconds> values) {
   return *middle;
 }
 
-Nanoseconds median(const std::deque<Nanoseconds>& values) {
-  return median(std::vector<Nanoseconds>(values.begin(), values.end()));
+// Without the slowest tenth.
+Nanoseconds trimmed_mean(std::vector<Nanoseconds> values) {
+  const auto end = values.end() - static_cast<std::ptrdiff_t>((values.size() + 9) / 10);
+  std::nth_element(values.begin(), end, values.end());
+  return std::accumulate(values.begin(), end, Nanoseconds{}) / (end - values.begin());
 }
 
 }  // namespace
@@ -66,7 +75,7 @@ std::vector<Straggler> StragglerWatch::stepped(LocalRank local_rank, std::int64_
   while (steps_.size() > kStepsKept) steps_.erase(steps_.begin());
   if (++since_ < std::int64_t{config_.window} * telling()) return {};
   since_ = 0;
-  return evaluate();
+  return evaluate(now);
 }
 
 void StragglerWatch::exited(LocalRank local_rank) {
@@ -78,7 +87,7 @@ int StragglerWatch::telling() const {
                                         [](const Rank& rank) { return rank.step && !rank.ended; }));
 }
 
-std::vector<Straggler> StragglerWatch::evaluate() {
+std::vector<Straggler> StragglerWatch::exceeding(Figure figure) const {
   const auto window = static_cast<std::size_t>(config_.window);
   // A rank that has told little is not compared.
   const auto compared = [&](const Rank& rank) { return !rank.ended && rank.own.size() == window; };
@@ -88,19 +97,18 @@ std::vector<Straggler> StragglerWatch::evaluate() {
   std::vector<Nanoseconds> all;
   for (std::size_t i = 0; i < ranks_.size(); ++i) {
     if (!compared(ranks_[i])) continue;
-    figures[i] = median(by_metric ? ranks_[i].busy : ranks_[i].own);
+    const auto& times = by_metric ? ranks_[i].busy : ranks_[i].own;
+    figures[i] = figure({times.begin(), times.end()});
     all.push_back(figures[i]);
   }
   if (all.size() < 2) return {};
   const Nanoseconds middle = median(all);
   std::vector<Straggler> stragglers;
   for (std::size_t i = 0; i < ranks_.size(); ++i) {
-    auto& rank = ranks_[i];
-    if (!compared(rank) || rank.named) continue;
+    if (!compared(ranks_[i])) continue;
     const double factor = static_cast<double>(figures[i].count()) /
                           static_cast<double>(std::max<std::int64_t>(1, middle.count()));
     if (factor < config_.factor || figures[i] - middle < kLeast) continue;
-    rank.named = true;
     stragglers.push_back({.local_rank = static_cast<LocalRank>(i),
                           .own = figures[i],
                           .median = middle,
@@ -108,6 +116,25 @@ std::vector<Straggler> StragglerWatch::evaluate() {
                           .by_metric = by_metric});
   }
   return stragglers;
+}
+
+std::vector<Straggler> StragglerWatch::evaluate(TimePoint now) {
+  auto found = exceeding(median);
+  const auto bursty = exceeding(trimmed_mean);
+  for (std::size_t i = 0; i < ranks_.size(); ++i) {
+    const auto one = std::find_if(bursty.begin(), bursty.end(), [&](const Straggler& straggler) {
+      return straggler.local_rank == static_cast<LocalRank>(i);
+    });
+    auto& rank = ranks_[i];
+    rank.bursty = one == bursty.end() ? 0 : rank.bursty + 1;
+    if (rank.bursty == 1) rank.bursty_since = now;
+    if (rank.bursty >= kBurstyWindows && now - rank.bursty_since >= kBurstyFor)
+      found.push_back(*one);
+  }
+  std::erase_if(found, [this](const Straggler& one) {
+    return std::exchange(ranks_[static_cast<std::size_t>(one.local_rank)].named, true);
+  });
+  return found;
 }
 
 }  // namespace ddp::core

@@ -9,8 +9,11 @@
 //     the ranks wait for each other, or where they never wait; where it is told after, all ranks
 //     tell it together and nothing can be seen.
 // A rank's figure is the median over the last `window` steps; it is a straggler when that exceeds
-// the median rank's (of two, the faster one's) `factor` times and by a millisecond at least. Each
-// rank is told once a generation.
+// the median rank's (of two, the faster one's) `factor` times and by a millisecond at least. Odd
+// steps do not move a median, and neither does slowness that comes in bursts, every few steps: a
+// rank that is out of its share of a CPU, or stopped and continued. So the same is asked of the
+// mean without the slowest tenth of the window, and answered when kBurstyWindows in a row say so,
+// over a second. Each rank is told once a generation.
 #pragma once
 
 #include "launcher/core/types.hpp"
@@ -52,6 +55,8 @@ class StragglerWatch {
     TimePoint told;
     std::deque<Nanoseconds> own;   // by arrival, at most `window`
     std::deque<Nanoseconds> busy;  // by metric
+    int bursty = 0;                // windows in a row in which its mean exceeded
+    TimePoint bursty_since;        // the first of them
     bool ended = false;
     bool named = false;
   };
@@ -60,8 +65,11 @@ class StragglerWatch {
     TimePoint last;
   };
 
+  using Figure = Nanoseconds (*)(std::vector<Nanoseconds>);
+
   int telling() const;
-  std::vector<Straggler> evaluate();
+  std::vector<Straggler> exceeding(Figure figure) const;
+  std::vector<Straggler> evaluate(TimePoint now);
 
   StragglerConfig config_;
   std::vector<Rank> ranks_;

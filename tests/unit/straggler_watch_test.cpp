@@ -137,8 +137,46 @@ TEST_CASE("below the factor, below a millisecond, or now and then: nobody") {
   stragglers.generation_began();
   CHECK(tell(stragglers,
              lock_step(
-                 4, 100, [](int rank, int step) { return rank == 2 && step % 4 == 0 ? 500 : 10; },
+                 4, 400, [](int rank, int step) { return rank == 2 && step % 10 == 0 ? 500 : 10; },
                  true))
+            .empty());
+}
+
+TEST_CASE("a rank that is slow in bursts, which its median does not show, is named, once") {
+  // Stopped and continued, or out of its share of the CPU, every few steps.
+  for (const int every : {2, 4, 5}) {
+    CAPTURE(every);
+    auto stragglers = watch(4, 1.5, 20);
+    const auto named =
+        tell(stragglers, lock_step(
+                             4, 400,
+                             [&](int rank, int step) {
+                               return rank == 2 && step % every == 0 ? 42 : rank == 2 ? 7.3 : 6.6;
+                             },
+                             true));
+    REQUIRE(named.size() == 1);
+    CHECK(named[0].local_rank == 2);
+    CHECK(named[0].factor >= 1.5);
+  }
+}
+
+TEST_CASE("bursts that last less than a second are a neighbour's on the same core") {
+  auto stragglers = watch(2, 1.5, 6);
+  const auto every_third = [](int rank, int step) { return rank == 1 && step % 3 == 0 ? 24 : 4; };
+  CHECK(tell(stragglers, lock_step(2, 75, every_third, true)).empty());
+  stragglers.generation_began();
+  CHECK(tell(stragglers, lock_step(2, 200, every_third, true)).size() == 1);
+}
+
+TEST_CASE("a rank that has many odd steps for a while is no straggler") {
+  auto stragglers = watch(4, 1.5, 20);
+  CHECK(tell(stragglers, lock_step(
+                             4, 400,
+                             [](int rank, int step) {
+                               return rank == 2 && step > 200 && step < 260 && step % 4 == 0 ? 42
+                                                                                             : 7;
+                             },
+                             true))
             .empty());
 }
 
@@ -174,7 +212,7 @@ TEST_CASE("random lives of ranks that are alike name nobody; with a slow one, no
     const int slow = life % 2 == 0 ? -1 : static_cast<int>(random() % static_cast<unsigned>(nproc));
     std::vector<std::vector<double>> compute(static_cast<std::size_t>(nproc));
     for (int rank = 0; rank < nproc; ++rank) {
-      for (int step = 0; step <= 100; ++step)
+      for (int step = 0; step <= 400; ++step)
         compute[static_cast<std::size_t>(rank)].push_back((rank == slow ? 60 : 10) + noise(5) +
                                                           (noise(20) == 0 ? 200 : 0));
     }
@@ -182,7 +220,7 @@ TEST_CASE("random lives of ranks that are alike name nobody; with a slow one, no
     const auto named =
         tell(stragglers,
              lock_step(
-                 nproc, 100,
+                 nproc, 400,
                  [&](int rank, int step) {
                    return compute[static_cast<std::size_t>(rank)][static_cast<std::size_t>(step)];
                  },
