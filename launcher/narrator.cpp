@@ -4,6 +4,7 @@
 #include "common/notify.hpp"
 #include "launcher/core/exit_code.hpp"
 #include "launcher/hang_text.hpp"
+#include "launcher/os/signals.hpp"
 #include "launcher/output/colour.hpp"
 #include "launcher/verdict_text.hpp"
 
@@ -160,7 +161,11 @@ void Narrator::teardown_escalated(core::Generation generation,
   events_.write(Clock::now(), "killed",
                 {{"gen", std::int64_t{generation}},
                  {"count", number(escalated.waiting_for.size())},
-                 {"by_request", escalated.by_request}});
+                 {"by_request", escalated.by_request.has_value()}});
+  if (escalated.by_request && !escalated.waiting_for.empty())
+    router_.notice(fmt::format("ddp-launch: {}: killing {} at once\n",
+                               os::signal_name(*escalated.by_request),
+                               ranks_text(escalated.waiting_for, options_.first_rank())));
 }
 
 void Narrator::processes_gone(core::Generation generation, std::size_t survivors) {
@@ -168,9 +173,16 @@ void Narrator::processes_gone(core::Generation generation, std::size_t survivors
                 {{"gen", std::int64_t{generation}}, {"survivors", number(survivors)}});
 }
 
-void Narrator::time_up() {
-  events_.write(Clock::now(), "time_up", {});
-  router_.notice("ddp-launch: the time of the run (--timeout) was up while it waited to restart\n");
+void Narrator::restart_given_up(const core::RestartGivenUp& given_up) {
+  if (given_up.by_request) {
+    events_.write(Clock::now(), "stop_requested", {{"signal", std::int64_t{*given_up.by_request}}});
+  } else {
+    events_.write(Clock::now(), "time_up", {});
+  }
+  router_.notice(fmt::format("ddp-launch: {} while it waited to restart\n",
+                             given_up.by_request
+                                 ? "stopped by " + os::signal_name(*given_up.by_request)
+                                 : "the time of the run (--timeout) was up"));
 }
 
 void Narrator::keeper_gone() {
@@ -198,7 +210,7 @@ void Narrator::generation_over(const core::GenerationOver& over, const std::stri
   context.colour = out::wants_colour(STDERR_FILENO);
   if (rank) context.tail = router_.tail(*rank, kTailLines);
   std::string text = verdict_text(over.verdict, context);
-  if (over.decision) text += decision_text(*over.decision, context);
+  if (over.decision) text += decision_text(*over.decision, over.verdict, context);
   if (!text.empty()) router_.notice(text);
 }
 

@@ -50,7 +50,7 @@ class Narrator {
   void still_dying(const std::vector<core::Survivor>& remaining, core::Nanoseconds left);
   void teardown_escalated(core::Generation generation, const core::TeardownEscalated& escalated);
   void processes_gone(core::Generation generation, std::size_t survivors);
-  void time_up();
+  void restart_given_up(const core::RestartGivenUp& given_up);
   void keeper_gone();
   // The verdict, for the reader in a hurry. `injected`: the fault behind the failure, as it is
   // typed (empty: none is), and whom else it ended.

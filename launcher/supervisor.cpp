@@ -255,7 +255,7 @@ class Supervisor {
     narrator_.teardown_escalated(group_.generation(), escalated);
   }
 
-  void carry_out(const core::TimeUp&) { narrator_.time_up(); }
+  void carry_out(const core::RestartGivenUp& given_up) { narrator_.restart_given_up(given_up); }
 
   void carry_out(const core::GenerationOver& over) {
     faults_.generation_over(over.verdict);

@@ -210,7 +210,8 @@ std::string verdict_text(const core::Verdict& verdict, const VerdictContext& con
   return text;
 }
 
-std::string decision_text(const core::RestartDecision& decision, const VerdictContext& context) {
+std::string decision_text(const core::RestartDecision& decision, const core::Verdict& verdict,
+                          const VerdictContext& context) {
   using Reason = core::GiveUp::Reason;
   return std::visit(
       Overloaded{
@@ -234,6 +235,11 @@ std::string decision_text(const core::RestartDecision& decision, const VerdictCo
                 if (context.max_restarts == 0) return {};
                 return line("not restarted: the time of the whole run is over");
               case Reason::stop_requested:
+                // Where it is the cause itself it has been told.
+                if (context.max_restarts == 0 || !verdict.cause ||
+                    std::holds_alternative<core::StoppedBySignal>(*verdict.cause))
+                  return {};
+                return line("not restarted: a stop was requested");
               case Reason::unkillable:
                 return {};
             }

@@ -32,7 +32,8 @@ std::string verdict_text(const core::Verdict& verdict, const VerdictContext& con
 
 // What comes next after a failure: "restarting the group (restart 1 of 3)…"; empty when no restart
 // was asked for.
-std::string decision_text(const core::RestartDecision& decision, const VerdictContext& context);
+std::string decision_text(const core::RestartDecision& decision, const core::Verdict& verdict,
+                          const VerdictContext& context);
 
 // "0-3, 7" of local ranks, as global ranks.
 std::string rank_list(const std::vector<core::LocalRank>& local_ranks, int first_rank);

@@ -6,6 +6,7 @@
 #include "launcher/core/types.hpp"
 #include "launcher/core/verdict.hpp"
 
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -55,10 +56,12 @@ struct TeardownBegan {
 };
 struct TeardownEscalated {  // SIGKILL goes to those named
   std::vector<LocalRank> waiting_for;
-  bool by_request = false;  // a second stop request; otherwise the grace period is over
+  std::optional<int> by_request;  // the stop request's signal; none: the grace period is over
 };
-// --timeout passed while the group waited to restart: it will not.
-struct TimeUp {};
+// The group waited to restart and will not.
+struct RestartGivenUp {
+  std::optional<int> by_request;  // the stop request's signal; none: --timeout passed
+};
 struct GenerationOver {
   Verdict verdict;
   std::optional<RestartDecision> decision;  // none: the run succeeded
@@ -67,9 +70,9 @@ struct Finish {
   int exit_code = 0;
 };
 
-using Action =
-    std::variant<BeginGeneration, SpawnWorker, SignalWorker, TakeEvidence, EndGeneration,
-                 GroupRunning, TeardownBegan, TeardownEscalated, TimeUp, GenerationOver, Finish>;
+using Action = std::variant<BeginGeneration, SpawnWorker, SignalWorker, TakeEvidence, EndGeneration,
+                            GroupRunning, TeardownBegan, TeardownEscalated, RestartGivenUp,
+                            GenerationOver, Finish>;
 using Actions = std::vector<Action>;
 
 }  // namespace ddp::core

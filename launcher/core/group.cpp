@@ -144,7 +144,7 @@ void Group::hang_detected(const Hang& hang, TimePoint now, Actions& actions) {
     actions.push_back(TakeEvidence{verdict_.generation, hang, *deadline_});
   } else if (phase_ == Phase::backing_off && out_of_time_) {
     // The last failure has been reported; what ends the run is its time.
-    actions.push_back(TimeUp{});
+    actions.push_back(RestartGivenUp{});
     finish(kHung, actions);
   }
 }
@@ -172,9 +172,11 @@ void Group::stop_requested(const StopRequested& event, TimePoint now, Actions& a
       close_if_all_gone(actions);
       break;
     case Phase::tearing_down:
-      if ((again || event.signal == SIGINT) && !escalated_) escalate(/*by_request=*/true, actions);
+      if ((again || event.signal == SIGINT) && !escalated_) escalate(event.signal, actions);
       break;
     case Phase::backing_off:
+      actions.push_back(RestartGivenUp{event.signal});
+      [[fallthrough]];
     case Phase::idle:
       // The last failure has been reported; what ends the run is the request.
       finish(128 + *stop_signal_, actions);
@@ -220,7 +222,7 @@ void Group::tick(TimePoint now, Actions& actions) {
     tear_down(*verdict_.cause, now, actions);
     close_if_all_gone(actions);
   } else if (phase_ == Phase::tearing_down) {
-    escalate(/*by_request=*/false, actions);
+    escalate(std::nullopt, actions);
   } else if (phase_ == Phase::backing_off) {
     begin_generation(verdict_.generation + 1, now, actions);
   }
@@ -241,10 +243,10 @@ void Group::tear_down(Cause cause, TimePoint now, Actions& actions) {
   for (const LocalRank rank : waiting_for) actions.push_back(SignalWorker{rank, SIGCONT});
   actions.push_back(TeardownBegan{std::move(cause), waiting_for, *deadline_});
   if (config_.shutdown_timeout <= Nanoseconds::zero() && !waiting_for.empty())
-    escalate(/*by_request=*/false, actions);
+    escalate(std::nullopt, actions);
 }
 
-void Group::escalate(bool by_request, Actions& actions) {
+void Group::escalate(std::optional<int> by_request, Actions& actions) {
   escalated_ = true;
   deadline_.reset();  // what SIGKILL does not end, EndGeneration's own bound names
   const auto waiting_for = alive_workers();

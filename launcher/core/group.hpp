@@ -73,7 +73,7 @@ class Group {
   void generation_ended(const GenerationEnded& event, TimePoint now, Actions& actions);
   void tick(TimePoint now, Actions& actions);
   void tear_down(Cause cause, TimePoint now, Actions& actions);
-  void escalate(bool by_request, Actions& actions);
+  void escalate(std::optional<int> by_request, Actions& actions);
   void close_if_all_gone(Actions& actions);
   void close(Actions& actions);
   void signal(LocalRank local_rank, int signal, Actions& actions);

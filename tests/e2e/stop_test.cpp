@@ -53,7 +53,11 @@ TEST_CASE("a second signal skips the grace period") {
     launch.send_signal(signal);
     until_each(launch, "told", 2);
     launch.send_signal(signal);
-    CHECK(finish(scene, launch).status == Status{.code = 128 + signal});
+    const auto run = finish(scene, launch);
+    CHECK(run.status == Status{.code = 128 + signal});
+    CHECK(contains(run.err, std::string("ddp-launch: ") +
+                                (signal == SIGINT ? "SIGINT" : "SIGTERM") +
+                                ": killing ranks 0, 1 at once\n"));
   }
 }
 
@@ -77,7 +81,23 @@ TEST_CASE("a stop request ends a launch that waits to restart") {
       helper({"exit", "1"}));
   launch.until_err("restarting the group in");
   launch.send_signal(SIGTERM);
-  CHECK(finish(scene, launch).status == Status{.code = 143});
+  const auto run = finish(scene, launch);
+  CHECK(run.status == Status{.code = 143});
+  CHECK(contains(run.err, "ddp-launch: stopped by SIGTERM while it waited to restart\n"));
+}
+
+TEST_CASE("a stop request while a failed group is torn down is why it is not restarted") {
+  const Scene scene;
+  Process launch = scene.launch({"--nproc", "2", "--max-restarts", "9"},
+                                helper({"on-rank", "0", "[", "barrier", scene.directory.string(),
+                                        "exit", "3", "]", "on-signal", "TERM", "[", "print", "told",
+                                        "]", "barrier", scene.directory.string(), "pause"}));
+  launch.until("told");
+  launch.send_signal(SIGINT);
+  const auto run = finish(scene, launch);
+  CHECK(run.status == Status{.code = 3});
+  CHECK(contains(run.err, "ddp-launch: SIGINT: killing rank 1 at once\n"));
+  CHECK(contains(run.err, "ddp-launch: not restarted: a stop was requested\n"));
 }
 
 TEST_CASE("the keeper killed with SIGKILL leaves nothing") {

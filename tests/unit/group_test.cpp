@@ -122,7 +122,7 @@ TEST_CASE("a second stop request skips the grace period") {
     CHECK(of<TeardownEscalated>(actions).empty());
     actions = group.step(StopRequested{second}, at(seconds(2)));
     REQUIRE(of<TeardownEscalated>(actions).size() == 1);
-    CHECK(of<TeardownEscalated>(actions)[0].by_request);
+    CHECK(of<TeardownEscalated>(actions)[0].by_request == second);
     group.step(WorkerExited{0, Signaled{SIGKILL}}, at(seconds(2)));
     group.step(WorkerExited{1, Signaled{SIGKILL}}, at(seconds(2)));
     CHECK(finish_code(group.step(GenerationEnded{}, at(seconds(2)))) == 128 + SIGTERM);

@@ -165,7 +165,8 @@ TEST_CASE("the end of the whole run's time ends it for good") {
     }
     REQUIRE(group.phase() == Phase::backing_off);
     const auto actions = group.step(HangDetected{hang(HangKind::run_timeout)}, at(1));
-    CHECK(find<TimeUp>(actions));
+    REQUIRE(find<RestartGivenUp>(actions));
+    CHECK_FALSE(find<RestartGivenUp>(actions)->by_request);
     CHECK(find<Finish>(actions)->exit_code == 72);
   }
   SUBCASE("while it ends well") {
