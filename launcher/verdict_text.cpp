@@ -197,6 +197,13 @@ std::string verdict_text(const core::Verdict& verdict, const VerdictContext& con
     };
     const auto struck = ends_text(verdict, context.first_rank, alike);
     if (!struck.empty()) text += line("ended by injected faults too: " + struck);
+    const bool hung = std::holds_alternative<core::Hung>(*verdict.cause);
+    const auto meanwhile =
+        ends_text(verdict, context.first_rank, [&](const core::WorkerOutcome& worker) {
+          return hung && !worker.stopped_by_launcher && !alike(worker) &&
+                 worker.ended >= verdict.failed;
+        });
+    if (!meanwhile.empty()) text += line("ended while the hang was looked at: " + meanwhile);
     const auto stopped =
         ends_text(verdict, context.first_rank, [&](const core::WorkerOutcome& worker) {
           return worker.stopped_by_launcher && !alike(worker);

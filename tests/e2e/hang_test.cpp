@@ -231,6 +231,8 @@ TEST_CASE("a signal that the program does not know ends it; the hang stays the c
       scene.run(Words{"--nproc", "2", "--timeout", "1500ms", "--hang-signal", "USR1"} + kShortly,
                 helper({"pause"}));
   CHECK(run.status == Status{.code = 72});
+  CHECK(contains(run.err, "ended while the hang was looked at: rank"));
+  CHECK(count(run.err, "(SIGUSR1)") + count(run.err, "ranks 0, 1 (SIGUSR1)") == 2);
 }
 
 TEST_CASE("PyTorch's flight recorder is asked through its pipe, where a rank has one") {

@@ -95,6 +95,27 @@ TEST_CASE("the verdict of a hung generation") {
   CHECK(verdict_text(verdict, context).find("stopped by ddp-launch") != std::string::npos);
 }
 
+TEST_CASE("ranks that ended while the hang was looked at are told apart from those stopped") {
+  Verdict verdict;
+  verdict.workers.resize(4);
+  verdict.cause = Hung{lagging(), 2};
+  verdict.failed = TimePoint(seconds(40));
+  for (int rank = 0; rank < 4; ++rank) {
+    auto& worker = verdict.workers[static_cast<std::size_t>(rank)];
+    worker = {.local_rank = rank, .pid = 100 + rank};
+    worker.ended = TimePoint(seconds(rank == 0 ? 5 : 41));
+    worker.stopped_by_launcher = rank == 3;
+    if (rank == 0) worker.status = Exited{0};  // before it
+    if (rank == 1) worker.status = Signaled{10, false};
+    if (rank == 2) worker.status = Exited{1};
+    if (rank == 3) worker.status = Signaled{15, false};
+  }
+  const auto text = verdict_text(verdict, {});
+  CHECK(text.find("ddp-launch: ended while the hang was looked at: rank 1 (SIGUSR1), rank 2 "
+                  "(exit code 1)\n"
+                  "ddp-launch: stopped by ddp-launch: rank 3 (SIGTERM)\n") != std::string::npos);
+}
+
 TEST_CASE("a straggler, with figures") {
   const Straggler slow{.local_rank = 2,
                        .own = std::chrono::microseconds(41250),
