@@ -22,8 +22,9 @@ struct Likes {
 };
 
 bool alike(const RankStanding& a, const RankStanding& b) {
-  return a.step == b.step && a.phase == b.phase && a.ready == b.ready && a.ended == b.ended &&
-         a.behind == b.behind && process_text(a.process) == process_text(b.process);
+  return a.step == b.step && a.phase == b.phase && a.started == b.started && a.ready == b.ready &&
+         a.ended == b.ended && a.behind == b.behind &&
+         process_text(a.process) == process_text(b.process);
 }
 
 std::vector<Likes> grouped(const core::Hang& hang, std::optional<core::LocalRank> blamed) {
@@ -73,6 +74,7 @@ std::string headline(const core::Hang& hang) {
 std::string predicate(HangKind kind, const RankStanding& rank, bool many) {
   const auto verb = [&](const char* one, const char* more) { return many ? more : one; };
   if (rank.ended) return verb("has ended", "have ended");
+  if (!rank.started) return verb("is not started yet", "are not started yet");
   if (kind == HangKind::not_ready)
     return rank.behind ? verb("has not said READY=1", "have not said READY=1")
                        : verb("is ready", "are ready");

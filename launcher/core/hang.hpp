@@ -44,6 +44,7 @@ struct RankStanding {
   LocalRank local_rank = 0;
   std::optional<std::int64_t> step;  // the last one it told
   std::string phase;                 // X_DDP_PHASE, empty: none was told
+  bool started = true;
   bool ready = false;
   bool ended = false;   // left before the hang
   bool behind = false;  // what is missing is missing from this one

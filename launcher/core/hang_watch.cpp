@@ -166,6 +166,7 @@ Hang HangWatch::describe(HangKind kind, TimePoint now) const {
     hang.ranks.push_back({.local_rank = static_cast<LocalRank>(i),
                           .step = rank.step,
                           .phase = rank.phase,
+                          .started = rank.started.has_value(),
                           .ready = rank.ready.has_value(),
                           .ended = rank.ended.has_value(),
                           .behind = !rank.ended && behind(rank, kind, now)});

@@ -64,6 +64,15 @@ TEST_CASE("ranks that never told a step") {
   CHECK(hang_text(hang, {}, 0) == "no step for 5 s: ranks 0, 1 told no step (on the CPU)");
 }
 
+TEST_CASE("a rank that is not started yet has told nothing and misses nothing") {
+  for (const auto kind : {HangKind::run_timeout, HangKind::not_ready}) {
+    Hang hang{.kind = kind, .limit = seconds(5), .ranks = {}};
+    hang.ranks.push_back({.local_rank = 0, .started = false});
+    hang.ranks.push_back(standing(1, 3, "", Activity::sleeping));
+    CHECK(hang_text(hang, {}, 0).find("rank 0 is not started yet") != std::string::npos);
+  }
+}
+
 TEST_CASE("the blamed rank is told apart though it stands as the others do") {
   Hang hang{.kind = HangKind::silent, .limit = seconds(5), .ranks = {}};
   for (int rank = 0; rank < 3; ++rank)

@@ -73,6 +73,18 @@ TEST_CASE("ready: every rank has to be, in time from the beginning of the genera
   }
 }
 
+TEST_CASE("a rank that is not started yet is told as such") {
+  Outputs outputs;
+  HangWatch hangs({.run = seconds(10)}, 2, outputs.look());
+  hangs.run_began(at(0));
+  hangs.generation_began(at(0));
+  hangs.started(1, at(1));
+  const auto hang = hangs.check(at(10));
+  REQUIRE(hang);
+  CHECK_FALSE(hang->ranks[0].started);
+  CHECK(hang->ranks[1].started);
+}
+
 TEST_CASE("ready: no hang once all are, and an ended rank is not waited for") {
   Outputs outputs;
   auto hangs = watch({.ready = seconds(30)}, outputs);
