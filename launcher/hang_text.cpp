@@ -71,7 +71,7 @@ std::string headline(const core::Hang& hang) {
 }
 
 // What is said of the ranks of one group: "is behind at step 41".
-std::string predicate(HangKind kind, const RankStanding& rank, bool many) {
+std::string predicate(HangKind kind, const RankStanding& rank, bool blamed, bool many) {
   const auto verb = [&](const char* one, const char* more) { return many ? more : one; };
   if (rank.ended) return verb("has ended", "have ended");
   if (!rank.started) return verb("is not started yet", "are not started yet");
@@ -88,6 +88,8 @@ std::string predicate(HangKind kind, const RankStanding& rank, bool many) {
   if (!rank.step) return verb("told no step", "told no step");
   if (rank.behind) return verb("is behind", "are behind") + at;
   const bool waits = kind == HangKind::no_progress;
+  // Whoever is to blame does not wait for the others.
+  if (waits && blamed) return fmt::format("got no further than step {}", *rank.step);
   return verb(waits ? "waits" : "stands", waits ? "wait" : "stand") + at;
 }
 
@@ -119,7 +121,7 @@ std::string hang_text(const core::Hang& hang, std::optional<core::LocalRank> bla
   for (const auto& group : grouped(hang, blamed)) {
     const bool many = group.ranks.size() > 1;
     text += separator + ranks_text(group.ranks, first_rank) + " " +
-            predicate(hang.kind, group.standing, many);
+            predicate(hang.kind, group.standing, group.blamed, many);
     std::string detail = group.standing.phase.empty() ? "" : "phase " + group.standing.phase;
     if (const auto process = process_text(group.standing.process); !process.empty())
       detail += (detail.empty() ? "" : ", ") + process;

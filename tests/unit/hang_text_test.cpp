@@ -64,6 +64,19 @@ TEST_CASE("ranks that never told a step") {
   CHECK(hang_text(hang, {}, 0) == "no step for 5 s: ranks 0, 1 told no step (on the CPU)");
 }
 
+TEST_CASE("a rank that is to blame at the step of the others, or alone, is not said to wait") {
+  Hang hang{.kind = HangKind::no_progress, .limit = seconds(5), .ranks = {}};
+  hang.ranks.push_back({.local_rank = 0, .step = 3});
+  hang.ranks.push_back(standing(1, 3, "train", Activity::sleeping));
+  CHECK(hang_text(hang, 1, 0) ==
+        "no new step for 5 s: rank 1 got no further than step 3 (phase train, asleep); rank 0 "
+        "waits at step 3");
+  hang.ranks[0].ended = true;
+  CHECK(hang_text(hang, 1, 0) ==
+        "no new step for 5 s: rank 1 got no further than step 3 (phase train, asleep); rank 0 has "
+        "ended");
+}
+
 TEST_CASE("a rank that is not started yet has told nothing and misses nothing") {
   for (const auto kind : {HangKind::run_timeout, HangKind::not_ready}) {
     Hang hang{.kind = kind, .limit = seconds(5), .ranks = {}};
