@@ -6,7 +6,6 @@
 #include "launcher/hang_text.hpp"
 #include "launcher/os/signals.hpp"
 #include "launcher/output/colour.hpp"
-#include "launcher/verdict_text.hpp"
 
 #include <fmt/core.h>
 
@@ -147,9 +146,10 @@ void Narrator::teardown_began(core::Generation generation, const core::TeardownB
                  {"waiting_for", number(teardown.waiting_for.size())}});
 }
 
-void Narrator::still_waiting(const std::vector<core::LocalRank>& waiting_for,
-                             core::Nanoseconds left) {
-  router_.notice(waiting_text(waiting_for, options_.first_rank(), left));
+void Narrator::still_waiting(const core::Cause& cause,
+                             const std::vector<core::LocalRank>& waiting_for,
+                             core::Nanoseconds left, bool interrupted) {
+  router_.notice(waiting_text(cause, waiting_for, left, interrupted, context()));
 }
 
 void Narrator::still_dying(const std::vector<core::Survivor>& remaining, core::Nanoseconds left) {
@@ -198,16 +198,11 @@ void Narrator::generation_over(const core::GenerationOver& over, const std::stri
                  {"exit_code", std::int64_t{core::exit_code_of(over.verdict)}},
                  {"rank", rank_field(rank)}});
   events_.check();
-  VerdictContext context;
-  context.first_rank = options_.first_rank();
-  context.max_restarts = options_.group.restart.max_restarts;
-  context.program = options_.command.front();
-  context.local_time = cause_time_;
+  VerdictContext context = this->context();
   context.injected = injected;
   context.ended_alike = ended_alike;
   context.stack = std::exchange(stack_, {});
   context.evidence = std::exchange(evidence_, {});
-  context.colour = out::wants_colour(STDERR_FILENO);
   if (rank) context.tail = router_.tail(*rank, kTailLines);
   std::string text = verdict_text(over.verdict, context);
   if (over.decision) text += decision_text(*over.decision, over.verdict, context);
@@ -217,6 +212,17 @@ void Narrator::generation_over(const core::GenerationOver& over, const std::stri
 void Narrator::run_finished(int exit_code) {
   events_.write(Clock::now(), "run_finished", {{"exit_code", std::int64_t{exit_code}}});
   events_.check();
+}
+
+// What does not change from failure to failure, and when the present one was seen.
+VerdictContext Narrator::context() const {
+  VerdictContext context;
+  context.first_rank = options_.first_rank();
+  context.max_restarts = options_.group.restart.max_restarts;
+  context.program = options_.command.front();
+  context.local_time = cause_time_;
+  context.colour = out::wants_colour(STDERR_FILENO);
+  return context;
 }
 
 std::int64_t Narrator::rank_field(std::optional<core::LocalRank> rank) const {

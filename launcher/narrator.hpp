@@ -6,6 +6,7 @@
 #include "launcher/event_log.hpp"
 #include "launcher/options.hpp"
 #include "launcher/output/router.hpp"
+#include "launcher/verdict_text.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -44,8 +45,9 @@ class Narrator {
   // For the verdict: the blamed rank's stack, and a sentence on where the rest is.
   void hang_evidence_taken(std::vector<std::string> stack, std::string where);
   void teardown_began(core::Generation generation, const core::TeardownBegan& teardown);
-  // Some seconds into a teardown.
-  void still_waiting(const std::vector<core::LocalRank>& waiting_for, core::Nanoseconds left);
+  // A second into a teardown, why it began and for whom it waits. `interrupted`: by a SIGINT.
+  void still_waiting(const core::Cause& cause, const std::vector<core::LocalRank>& waiting_for,
+                     core::Nanoseconds left, bool interrupted);
   // What SIGKILL has not ended yet.
   void still_dying(const std::vector<core::Survivor>& remaining, core::Nanoseconds left);
   void teardown_escalated(core::Generation generation, const core::TeardownEscalated& escalated);
@@ -60,6 +62,7 @@ class Narrator {
 
  private:
   std::int64_t global(core::LocalRank rank) const { return options_.first_rank() + rank; }
+  VerdictContext context() const;
   std::int64_t rank_field(std::optional<core::LocalRank> rank) const;
 
   const Options& options_;

@@ -246,7 +246,8 @@ class Supervisor {
       for (const auto& worker : group_.verdict().workers) {
         if (worker.pid > 0 && !worker.status) waiting_for.push_back(worker.local_rank);
       }
-      narrator_.still_waiting(waiting_for, kill_at - Clock::now());
+      narrator_.still_waiting(*group_.verdict().cause, waiting_for, kill_at - Clock::now(),
+                              group_.stop_signal() == SIGINT);
     });
   }
 

@@ -39,11 +39,33 @@ std::string spawn_error_text(const core::SpawnError& error, const std::string& p
   return text;
 }
 
-std::string cause_text(const core::Cause& cause, const core::Verdict& verdict,
-                       const VerdictContext& context) {
+// What happened: "rank 1 exited with code 4".
+std::string cause_text(const core::Cause& cause, int first_rank, const std::string& program) {
   const auto rank_of = [&](int local_rank) {
-    return fmt::format("rank {}", context.first_rank + local_rank);
+    return fmt::format("rank {}", first_rank + local_rank);
   };
+  return std::visit(
+      Overloaded{
+          [&](const core::WorkerFailed& failed) {
+            return rank_of(failed.local_rank) + " " + status_text(failed.status);
+          },
+          [&](const core::WorkerNotStarted& failed) {
+            return rank_of(failed.local_rank) + " " + spawn_error_text(failed.error, program);
+          },
+          [&](const core::StoppedBySignal& stopped) {
+            return "stopped by " + os::signal_name(stopped.signal);
+          },
+          [&](const core::ExitedEarly& early) {
+            return rank_of(early.local_rank) + " exited with code 0 while others still ran";
+          },
+          [&](const core::Hung& hung) { return hang_text(hung.hang, hung.local_rank, first_rank); },
+      },
+      cause);
+}
+
+// Where and when, and what else is known of it.
+std::string circumstances(const core::Cause& cause, const core::Verdict& verdict,
+                          const VerdictContext& context) {
   // "(pid 12, step 40), 1.2 s after its start, at 12:00:00"
   const auto where = [&](int local_rank) {
     const auto& worker = verdict.workers[static_cast<std::size_t>(local_rank)];
@@ -57,8 +79,7 @@ std::string cause_text(const core::Cause& cause, const core::Verdict& verdict,
   return std::visit(
       Overloaded{
           [&](const core::WorkerFailed& failed) {
-            std::string text = rank_of(failed.local_rank) + " " + status_text(failed.status) +
-                               where(failed.local_rank);
+            std::string text = where(failed.local_rank);
             if (failed.oom_killed) {
               text +=
                   "; the kernel's out-of-memory killer struck: it needs more memory than there is";
@@ -68,21 +89,10 @@ std::string cause_text(const core::Cause& cause, const core::Verdict& verdict,
             }
             return text;
           },
-          [&](const core::WorkerNotStarted& failed) {
-            return rank_of(failed.local_rank) + " " +
-                   spawn_error_text(failed.error, context.program);
-          },
-          [&](const core::StoppedBySignal& stopped) {
-            return "stopped by " + os::signal_name(stopped.signal) + ", at " + context.local_time;
-          },
-          [&](const core::ExitedEarly& early) {
-            return rank_of(early.local_rank) + " exited with code 0 while others still ran" +
-                   where(early.local_rank);
-          },
-          [&](const core::Hung& hung) {
-            return hang_text(hung.hang, hung.local_rank, context.first_rank) + "; seen at " +
-                   context.local_time;
-          },
+          [&](const core::WorkerNotStarted&) { return std::string(); },
+          [&](const core::StoppedBySignal&) { return ", at " + context.local_time; },
+          [&](const core::ExitedEarly& early) { return where(early.local_rank); },
+          [&](const core::Hung&) { return "; seen at " + context.local_time; },
       },
       cause);
 }
@@ -159,11 +169,13 @@ std::string duration_text(core::Nanoseconds duration) {
   return fmt::format("{} h {} min", whole / 3600, whole / 60 % 60);
 }
 
-std::string waiting_text(const std::vector<core::LocalRank>& local_ranks, int first_rank,
-                         core::Nanoseconds left) {
-  return line(fmt::format("waiting up to {:.0f} s for {} to end; another Ctrl-C kills at once",
+std::string waiting_text(const core::Cause& cause, const std::vector<core::LocalRank>& local_ranks,
+                         core::Nanoseconds left, bool interrupted, const VerdictContext& context) {
+  return line(fmt::format("{}; waiting up to {:.0f} s for {} to end, {} kills at once",
+                          cause_text(cause, context.first_rank, context.program),
                           static_cast<double>(left.count()) / 1e9,
-                          ranks_text(local_ranks, first_rank)));
+                          ranks_text(local_ranks, context.first_rank),
+                          interrupted ? "another Ctrl-C" : "Ctrl-C"));
 }
 
 std::string dying_text(const std::vector<core::Survivor>& remaining, int first_rank,
@@ -181,7 +193,8 @@ std::string verdict_text(const core::Verdict& verdict, const VerdictContext& con
   std::string text;
   if (verdict.cause) {
     const bool failure = !std::holds_alternative<core::StoppedBySignal>(*verdict.cause);
-    std::string cause = cause_text(*verdict.cause, verdict, context);
+    std::string cause = cause_text(*verdict.cause, context.first_rank, context.program) +
+                        circumstances(*verdict.cause, verdict, context);
     if (!context.injected.empty()) cause += "; injected: " + context.injected;
     text +=
         context.colour && failure ? "ddp-launch: \x1b[1;31m" + cause + "\x1b[0m\n" : line(cause);

@@ -46,8 +46,9 @@ std::string status_text(const core::ExitStatus& status);
 // "1.204 s", "35 ms", "2 min 5 s".
 std::string duration_text(core::Nanoseconds duration);
 
-// The line that tells who is waited for during a teardown.
-std::string waiting_text(const std::vector<core::LocalRank>& local_ranks, int first_rank,
-                         core::Nanoseconds left);
+// The line that tells why a teardown began and who is waited for. `interrupted`: by a Ctrl-C, of
+// which the next one kills.
+std::string waiting_text(const core::Cause& cause, const std::vector<core::LocalRank>& local_ranks,
+                         core::Nanoseconds left, bool interrupted, const VerdictContext& context);
 
 }  // namespace ddp

@@ -62,6 +62,8 @@ class Group {
   // The current generation as far as it has come.
   const Verdict& verdict() const { return verdict_; }
   int restarts() const { return history_.restarts(); }
+  // Of the first stop request of the launch.
+  std::optional<int> stop_signal() const { return stop_signal_; }
 
  private:
   void begin_generation(Generation generation, TimePoint now, Actions& actions);
@@ -89,8 +91,8 @@ class Group {
   LocalRank next_to_spawn_ = 0;
   bool spawn_in_flight_ = false;
   bool escalated_ = false;
-  std::optional<int> stop_signal_;  // the first stop request of the launch
-  bool out_of_time_ = false;        // the whole run's time is up
+  std::optional<int> stop_signal_;
+  bool out_of_time_ = false;  // the whole run's time is up
   std::optional<TimePoint> deadline_;
 };
 

@@ -69,9 +69,23 @@ TEST_CASE("while the grace period runs, a line says who is waited for and what C
   until_each(launch, "up", 3);
   launch.send_signal(SIGINT);
   const std::string line = launch.until_err("waiting up to");
-  CHECK(contains(line, "for ranks 0, 2 to end; another Ctrl-C kills at once"));
+  CHECK(contains(line, "ddp-launch: stopped by SIGINT; waiting up to"));
+  CHECK(contains(line, "for ranks 0, 2 to end, another Ctrl-C kills at once"));
   launch.send_signal(SIGINT);
   CHECK(finish(scene, launch).status == Status{.code = 130});
+}
+
+TEST_CASE("while a failed group is waited for, the line names the failure") {
+  const Scene scene;
+  Process launch = scene.launch(
+      {"--nproc", "3", "--shutdown-timeout", "10000"},
+      helper({"on-rank", "0,2", "[", "ignore", "TERM", "]", "barrier", scene.directory.string(),
+              "on-rank", "1", "[", "exit", "4", "]", "pause"}));
+  const std::string line = launch.until_err("waiting up to");
+  CHECK(contains(line, "ddp-launch: rank 1 exited with code 4; waiting up to"));
+  CHECK(contains(line, "for ranks 0, 2 to end, Ctrl-C kills at once"));
+  launch.send_signal(SIGINT);
+  CHECK(finish(scene, launch).status == Status{.code = 4});
 }
 
 TEST_CASE("a stop request ends a launch that waits to restart") {

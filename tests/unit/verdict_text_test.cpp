@@ -99,6 +99,16 @@ TEST_CASE("what could not be started says what was tried and why") {
   CHECK(has(verdict_text(verdict, context()), "no process could be made: Resource temporarily"));
 }
 
+TEST_CASE("while a teardown waits, why it began, for whom, and what Ctrl-C does") {
+  CHECK(waiting_text(WorkerFailed{2, Exited{4}, false}, {0, 1}, milliseconds(28900), false,
+                     context()) ==
+        "ddp-launch: rank 6 exited with code 4; waiting up to 29 s for ranks 4, 5 to end, Ctrl-C "
+        "kills at once\n");
+  CHECK(waiting_text(StoppedBySignal{SIGINT}, {0}, seconds(29), true, context()) ==
+        "ddp-launch: stopped by SIGINT; waiting up to 29 s for rank 4 to end, another Ctrl-C kills "
+        "at once\n");
+}
+
 TEST_CASE("what would not die is named with its state and wait channel") {
   Verdict verdict;
   verdict.survivors.push_back({100, 1, 'D', "nfs_wait", "worker"});
