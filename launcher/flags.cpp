@@ -44,7 +44,8 @@ constexpr FlagSpec kTable[] = {
      "restarts of the whole group after a failure, 0 to 1000000; '3 in 10m': at most three within "
      "any ten minutes"},
     {Flag::backoff, "--backoff", "TIME", ValueKind::duration, "1s", kFailure,
-     "wait before a restart that follows an attempt without progress; doubles each time"},
+     "wait before the second restart in a row without progress (the first comes at once); doubles "
+     "each time; up to a tenth less, by chance"},
     {Flag::max_backoff, "--max-backoff", "TIME", ValueKind::duration, "30s", kFailure,
      "the longest such wait"},
     {Flag::crash_loop, "--crash-loop", "N", ValueKind::number, "5", kFailure,

@@ -26,7 +26,7 @@ std::string signature(const Cause& cause, int exit_code) {
          std::to_string(exit_code);
 }
 
-// `base` doubled for each of `times`, at most `most`, times 0.9 … 1.1.
+// The back-off doubled for each of `times`, at most the longest, less up to a tenth.
 Nanoseconds delay_of(const RestartPolicy& policy, int times, int salt) {
   double delay = static_cast<double>(policy.backoff.count());
   const double most = static_cast<double>(policy.max_backoff.count());
@@ -34,7 +34,7 @@ Nanoseconds delay_of(const RestartPolicy& policy, int times, int salt) {
   // Seeded by position, not by a running generator: the n-th delay of a run is the same in every
   // replay.
   std::mt19937_64 random(policy.jitter_seed + static_cast<std::uint64_t>(salt));
-  const double jitter = std::uniform_real_distribution<double>(0.9, 1.1)(random);
+  const double jitter = std::uniform_real_distribution<double>(0.9, 1.0)(random);
   return Nanoseconds(static_cast<std::int64_t>(std::min(delay, most) * jitter));
 }
 

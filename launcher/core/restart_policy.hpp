@@ -18,7 +18,7 @@ struct RestartPolicy {
   // With a window, max_restarts counts only the restarts within it ("3 in 10m").
   std::optional<Nanoseconds> window;
   // The first restart after progress comes at once. Each further one in a row without progress
-  // waits backoff, 2·backoff, 4·backoff … up to max_backoff, each ±10 % by jitter.
+  // waits backoff, 2·backoff, 4·backoff … up to max_backoff, each less up to a tenth, by chance.
   Nanoseconds backoff = std::chrono::seconds(1);
   Nanoseconds max_backoff = std::chrono::seconds(30);
   // So many generations in a row that fail the same way at the same rank without progress are a

@@ -49,7 +49,7 @@ TEST_CASE("the first restart comes at once, then they back off, up to a limit") 
   for (const int expected : {1, 2, 4, 8, 8, 8}) {
     const auto seen = delay(history.decide(failed(1, kStart), kStart));
     CHECK(seen >= Nanoseconds(seconds(expected)) * 9 / 10);
-    CHECK(seen <= Nanoseconds(seconds(expected)) * 11 / 10);
+    CHECK(seen <= seconds(expected));
   }
 }
 
