@@ -11,6 +11,18 @@
 
 using namespace ddp;
 
+namespace {
+
+std::string reference_page() {
+  std::ifstream file(DDP_SOURCE_DIR "/docs/command-line.md");
+  REQUIRE(file);
+  std::stringstream page;
+  page << file.rdbuf();
+  return page.str();
+}
+
+}  // namespace
+
 TEST_CASE("the table is in the order of its enumeration and no name is used twice") {
   std::set<std::string_view> names;
   for (std::size_t i = 0; i < kFlagCount; ++i) {
@@ -67,11 +79,7 @@ TEST_CASE("--help tells every flag and every exit code, in lines that fit") {
 
 // docs/command-line.md holds the table between two marks.
 TEST_CASE("the reference page holds exactly the flags there are") {
-  std::ifstream file(DDP_SOURCE_DIR "/docs/command-line.md");
-  REQUIRE(file);
-  std::stringstream page;
-  page << file.rdbuf();
-  const std::string text = page.str();
+  const std::string text = reference_page();
   const std::string begin = "<!-- flags -->\n";
   const std::string end = "<!-- end of flags -->";
   const std::size_t from = text.find(begin);
@@ -81,6 +89,15 @@ TEST_CASE("the reference page holds exactly the flags there are") {
   const std::string table = text.substr(from + begin.size(), to - from - begin.size());
   INFO("the page should hold:\n" << flags_markdown());
   CHECK(table == flags_markdown());
+}
+
+TEST_CASE("the reference page names the flags that are no key of a configuration file") {
+  std::string expected;
+  for (const auto& spec : flag_table()) {
+    if (spec.kind != ValueKind::shell_only) continue;
+    expected += (expected.empty() ? "`" : ", `") + std::string(first_name(spec).substr(2)) + "`";
+  }
+  CHECK(reference_page().find("(not: " + expected + ")") != std::string::npos);
 }
 
 TEST_CASE("a run's name is safe as a file name") {
