@@ -1,5 +1,6 @@
 #include "common/fault_spec.hpp"
 
+#include "common/parse.hpp"
 #include "common/signal_name.hpp"
 
 #include <algorithm>
@@ -70,27 +71,6 @@ std::string text_of(double value) {
   return std::string(buffer, end.ptr);
 }
 
-std::string text_of(Nanoseconds duration) {
-  struct Unit {
-    std::int64_t ns;
-    const char* name;
-  };
-  constexpr Unit kUnits[] = {
-      {3'600'000'000'000, "h"}, {60'000'000'000, "m"}, {1'000'000'000, "s"}, {1'000'000, "ms"}};
-  const std::int64_t ns = duration.count();
-  if (ns == 0) return "0s";
-  for (const auto& unit : kUnits) {
-    if (ns % unit.ns == 0) return std::to_string(ns / unit.ns) + unit.name;
-  }
-  std::string text = std::to_string(ns / 1000);
-  if (const auto rest = ns % 1000; rest != 0) {
-    std::string digits = std::to_string(1000 + rest).substr(1);
-    digits.erase(digits.find_last_not_of('0') + 1);
-    text += "." + digits;
-  }
-  return text + "us";
-}
-
 std::string bytes_text(std::int64_t number) {
   constexpr const char* kSuffix[] = {"", "K", "M", "G", "T"};
   std::size_t power = 0;
@@ -114,7 +94,7 @@ std::string text_of(const std::vector<Range>& ranges) {
 std::string text_of(const Interval& interval) {
   if (const auto* steps = std::get_if<std::int64_t>(&interval))
     return std::to_string(*steps) + (*steps == 1 ? "step" : "steps");
-  return text_of(std::get<Nanoseconds>(interval));
+  return format_duration(std::get<Nanoseconds>(interval));
 }
 
 // Bare where the grammar allows it, otherwise in quotes, a quote inside written twice.
@@ -142,7 +122,8 @@ std::string value_text(const Spec& spec) {
     }
   }
   if (const auto* fraction = std::get_if<double>(&spec.value)) return text_of(*fraction);
-  if (const auto* duration = std::get_if<Nanoseconds>(&spec.value)) return text_of(*duration);
+  if (const auto* duration = std::get_if<Nanoseconds>(&spec.value))
+    return format_duration(*duration);
   if (const auto* amount = std::get_if<Amount>(&spec.value)) {
     return (amount->relative ? "+" : "") + (info(spec.kind).type == ValueType::bytes
                                                 ? bytes_text(amount->number)
@@ -198,14 +179,14 @@ std::string format(const Spec& spec) {
   }
   if (spec.step) add(Word::step, text_of(std::vector<Range>{*spec.step}));
   if (spec.phase) add(Word::phase, quoted(*spec.phase));
-  if (spec.after) add(Word::after, text_of(*spec.after));
-  if (spec.ready) add(Word::ready, text_of(*spec.ready));
+  if (spec.after) add(Word::after, format_duration(*spec.after));
+  if (spec.ready) add(Word::ready, format_duration(*spec.ready));
   if (spec.line) add(Word::line, quoted(*spec.line));
   if (!spec.generations.empty()) add(Word::gen, text_of(spec.generations));
   if (spec.every) add(Word::every, text_of(*spec.every));
   if (spec.mtbf) add(Word::mtbf, text_of(*spec.mtbf));
   if (spec.times) add(Word::times, std::to_string(*spec.times));
-  if (spec.lasts) add(Word::lasts, text_of(*spec.lasts));
+  if (spec.lasts) add(Word::lasts, format_duration(*spec.lasts));
   if (spec.seed) add(Word::seed, std::to_string(*spec.seed));
   if (spec.choice) add(Word::choice, std::to_string(*spec.choice));
   return text;

@@ -61,4 +61,25 @@ Result<std::chrono::nanoseconds> parse_duration(std::string_view what, std::stri
   return std::chrono::nanoseconds(whole * unit->ns + fraction);
 }
 
+std::string format_duration(std::chrono::nanoseconds duration) {
+  struct Unit {
+    std::int64_t ns;
+    const char* name;
+  };
+  constexpr Unit kUnits[] = {
+      {3'600'000'000'000, "h"}, {60'000'000'000, "m"}, {1'000'000'000, "s"}, {1'000'000, "ms"}};
+  const std::int64_t ns = duration.count();
+  if (ns == 0) return "0s";
+  for (const auto& unit : kUnits) {
+    if (ns % unit.ns == 0) return std::to_string(ns / unit.ns) + unit.name;
+  }
+  std::string text = std::to_string(ns / 1000);
+  if (const auto rest = ns % 1000; rest != 0) {
+    std::string digits = std::to_string(1000 + rest).substr(1);
+    digits.erase(digits.find_last_not_of('0') + 1);
+    text += "." + digits;
+  }
+  return text + "us";
+}
+
 }  // namespace ddp

@@ -1,5 +1,6 @@
 #include "launcher/hang_text.hpp"
 
+#include "launcher/core/expectations.hpp"
 #include "launcher/verdict_text.hpp"
 
 #include <fmt/core.h>
@@ -49,9 +50,7 @@ std::vector<Likes> grouped(const core::Hang& hang, std::optional<core::LocalRank
 }
 
 std::string headline(const core::Hang& hang) {
-  // As the user spelt it, more or less: "30 s", "0.25 s".
-  const std::string limit =
-      fmt::format("{:g} s", std::chrono::duration<double>(hang.limit).count());
+  const std::string limit = core::exact_duration(hang.limit);
   switch (hang.kind) {
     case HangKind::not_ready:
       return "not ready within " + limit;

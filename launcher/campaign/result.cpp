@@ -99,7 +99,7 @@ std::vector<core::Check> judge(const core::FaultPlan& plan, const RunEnd& end,
   std::vector<core::Check> checks;
   // What a run came to that was stopped is only what the stop made of it.
   if (!end.timed_out) checks = checks_of(plan, *end.status, events.checks);
-  checks.push_back({"timeout", "ends within " + core::short_duration(plan.launch.timeout),
+  checks.push_back({"timeout", "ends within " + core::exact_duration(plan.launch.timeout),
                     end.timed_out ? "stopped by the campaign" : "ended", !end.timed_out});
   if (end.processes_left > 0) {
     checks.push_back({"nothing_left", "no process",

@@ -1,21 +1,38 @@
 #include "launcher/core/expectations.hpp"
 
+#include "common/parse.hpp"
+
 #include <algorithm>
 #include <cstdio>
 
 namespace ddp::core {
 namespace {
 
-template <class T, class Text>
+std::string plural(std::int64_t count, const char* what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+std::string limit_text(Nanoseconds limit) { return exact_duration(limit); }
+std::string limit_text(std::int64_t steps) { return plural(steps, "step"); }
+
+// With as many digits as it takes to see on which side of the limit it is.
+std::string measured_text(Nanoseconds measured, Nanoseconds limit) {
+  int more = 0;
+  while (measured != limit && short_duration(measured, more) == short_duration(limit, more)) ++more;
+  return short_duration(measured, more);
+}
+std::string measured_text(std::int64_t steps, std::int64_t) { return plural(steps, "step"); }
+
+template <class T>
 Check at_most(const char* name, T limit, const IncidentSummary& all, const Worst<T>& worst,
-              const char* missing, Text text) {
-  Check check{name, "at most " + text(limit), {}, false};
+              const char* missing) {
+  Check check{name, "at most " + limit_text(limit), {}, false};
   if (all.count == 0) {
     check.measured = "no failure";
   } else if (!worst.complete) {
     check.measured = missing;
   } else {
-    check.measured = text(*worst.value);
+    check.measured = measured_text(*worst.value, limit);
     check.met = *worst.value <= limit;
   }
   return check;
@@ -56,29 +73,29 @@ std::optional<Check> every_fault_strikes(const std::vector<FaultTally>& planned,
 // What is known without the record.
 bool survives_loss(const std::string& name) { return name == "exit" || name == "no_process_left"; }
 
-std::string plural(std::int64_t count, const char* what) {
-  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
-}
-
 }  // namespace
 
-std::string short_duration(Nanoseconds duration) {
+std::string short_duration(Nanoseconds duration, int more) {
+  if (duration == Nanoseconds::zero()) return "0 s";
   const double ns = static_cast<double>(duration.count());
   struct Unit {
     double ns;
     const char* name;
   };
-  constexpr Unit kUnits[] = {{1e3, "us"}, {1e6, "ms"}, {1e9, "s"}, {60e9, "min"}};
+  constexpr Unit kUnits[] = {{1, "ns"}, {1e3, "us"}, {1e6, "ms"}, {1e9, "s"}, {60e9, "min"}};
   std::size_t unit = 0;
-  while (unit + 1 < std::size(kUnits) && ns >= (unit == 2 ? 100e9 : kUnits[unit + 1].ns)) ++unit;
+  while (unit + 1 < std::size(kUnits) && ns >= (unit == 3 ? 100e9 : kUnits[unit + 1].ns)) ++unit;
   const double value = ns / kUnits[unit].ns;
   char text[40];
-  std::snprintf(text, sizeof text, "%.*f %s",
-                value < 10    ? 2
-                : value < 100 ? 1
-                              : 0,
-                value, kUnits[unit].name);
+  const int decimals = unit == 0 ? 0 : value < 10 ? 2 : value < 100 ? 1 : 0;
+  std::snprintf(text, sizeof text, "%.*f %s", decimals + more, value, kUnits[unit].name);
   return text;
+}
+
+std::string exact_duration(Nanoseconds duration) {
+  std::string text = format_duration(duration);
+  text.insert(text.find_last_of("0123456789") + 1, " ");
+  return text.ends_with(" m") ? text + "in" : text;
 }
 
 std::vector<Check> evaluate(const Expectations& expect, const RunRecord& record) {
@@ -87,8 +104,6 @@ std::vector<Check> evaluate(const Expectations& expect, const RunRecord& record)
   const auto count = [](const char* name, const std::string& expected, int measured, bool met) {
     return Check{name, expected, std::to_string(measured), met};
   };
-  const auto steps = [](std::int64_t number) { return plural(number, "step"); };
-
   checks.push_back(count("exit", std::to_string(expect.exit), record.exit_code(),
                          record.exit_code() == expect.exit));
   if (expect.restarts) {
@@ -102,19 +117,19 @@ std::vector<Check> evaluate(const Expectations& expect, const RunRecord& record)
   }
   if (expect.detected_within) {
     checks.push_back(at_most("detected_within", *expect.detected_within, all, all.detected,
-                             "a failure that was not injected", short_duration));
+                             "a failure that was not injected"));
   }
   if (expect.torn_down_within) {
-    checks.push_back(at_most("torn_down_within", *expect.torn_down_within, all, all.down,
-                             "never torn down", short_duration));
+    checks.push_back(
+        at_most("torn_down_within", *expect.torn_down_within, all, all.down, "never torn down"));
   }
   if (expect.recovered_within) {
     checks.push_back(at_most("recovered_within", *expect.recovered_within, all, all.first_step,
-                             "no step after the failure", short_duration));
+                             "no step after the failure"));
   }
   if (expect.lost_steps_at_most) {
     checks.push_back(at_most("lost_steps_at_most", *expect.lost_steps_at_most, all, all.repeated,
-                             "no steps to compare", steps));
+                             "no steps to compare"));
   }
   for (std::size_t i = 0; i < expect.root_causes.size(); ++i)
     checks.push_back(root_cause(i, expect.root_causes[i], record.incidents()));

@@ -79,7 +79,7 @@ TEST_CASE("a group that never says READY=1") {
                              helper({"on-rank", "0", "[", "notify", "READY=1", "]", "pause"}));
   CHECK(run.status == Status{.code = 72});
   CHECK(contains(verdict(run, "not ready"),
-                 "not ready within 1.5 s: rank 1 has not said READY=1 (asleep"));
+                 "not ready within 1500 ms: rank 1 has not said READY=1 (asleep"));
 }
 
 TEST_CASE("a rank without a heartbeat, once it has said that it is ready") {
@@ -212,7 +212,7 @@ TEST_CASE("a worker's death and a stop request end the looking at once; it was a
   SUBCASE("stop request") { launch.send_signal(SIGINT); }
   const auto run = finish(scene, launch);
   CHECK(run.status == Status{.code = 72});
-  CHECK(contains(run.err, "the run took longer than 1.5 s"));
+  CHECK(contains(run.err, "the run took longer than 1500 ms"));
 }
 
 TEST_CASE("a signal for programs that tell where they are, and the time to do so") {

@@ -114,7 +114,7 @@ TEST_CASE("what only the campaign sees is a check of its own") {
   plan.launch.timeout = seconds(90);
   auto checks = judge(plan, {.status = core::Exited{0}, .timed_out = true}, {.checks = {kMet}});
   REQUIRE(named(checks, "timeout") != nullptr);
-  CHECK(named(checks, "timeout")->expected == "ends within 90.0 s");
+  CHECK(named(checks, "timeout")->expected == "ends within 90 s");
   CHECK_FALSE(named(checks, "timeout")->met);
 
   // What a run did that was stopped says nothing more.

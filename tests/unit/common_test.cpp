@@ -32,6 +32,9 @@ TEST_CASE("a duration has a unit or is seconds") {
   CHECK(*parse_duration("x", "0") == 0s);
   CHECK(*parse_duration("x", ".5ms") == 500us);
   CHECK(*parse_duration("x", "1.m") == 1min);
+  for (const auto duration :
+       std::initializer_list<std::chrono::nanoseconds>{0ns, 1ns, 1500us, 1999ms, 90s, 2h})
+    CHECK(*parse_duration("x", format_duration(duration)) == duration);
   CHECK(parse_duration("x", "35311110300000.123us")->count() == 35311110300000123);
   CHECK(parse_duration("x", "0.00000000149")->count() == 1);
   CHECK(*parse_duration("x", "87600h") == 87600h);

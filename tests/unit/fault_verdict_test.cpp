@@ -105,7 +105,7 @@ TEST_CASE("each expectation is met or not, with what was measured") {
     CHECK(check.met);
   }
   CHECK(named(met, "recovered_within").measured == "500 ms");
-  CHECK(named(met, "recovered_within").expected == "at most 1.00 s");
+  CHECK(named(met, "recovered_within").expected == "at most 1 s");
   CHECK(named(met, "lost_steps_at_most").measured == "10 steps");
 
   expect.exit = 3;
@@ -270,12 +270,43 @@ TEST_CASE("the table says what was injected and what was real") {
 }
 
 TEST_CASE("durations in three digits") {
-  CHECK(short_duration(Nanoseconds(400)) == "0.40 us");
+  CHECK(short_duration(Nanoseconds(400)) == "400 ns");
   CHECK(short_duration(microseconds(412)) == "412 us");
   CHECK(short_duration(microseconds(1204)) == "1.20 ms");
   CHECK(short_duration(milliseconds(35100)) == "35.1 s");
   CHECK(short_duration(seconds(99)) == "99.0 s");
   CHECK(short_duration(seconds(300)) == "5.00 min");
+  CHECK(short_duration(Nanoseconds(0)) == "0 s");
+  CHECK(short_duration(Nanoseconds(1)) == "1 ns");
+}
+
+TEST_CASE("a limit is told as it was given") {
+  CHECK(exact_duration(seconds(2)) == "2 s");
+  CHECK(exact_duration(milliseconds(1999)) == "1999 ms");
+  CHECK(exact_duration(seconds(100'000)) == "100000 s");
+  CHECK(exact_duration(seconds(600)) == "10 min");
+  CHECK(exact_duration(seconds(7200)) == "2 h");
+  CHECK(exact_duration(Nanoseconds(1)) == "0.001 us");
+  CHECK(exact_duration(Nanoseconds(0)) == "0 s");
+}
+
+TEST_CASE("what was measured is told to as many digits as set it apart from its limit") {
+  const auto measured = [](Nanoseconds took, Nanoseconds limit) {
+    RunRecord record;
+    record.began(0);
+    Verdict verdict = rank_2_killed();
+    verdict.ended = *verdict.failed + took;
+    record.ended(verdict);
+    Expectations expect;
+    expect.torn_down_within = limit;
+    return named(evaluate(expect, record), "torn_down_within").measured;
+  };
+  CHECK(measured(milliseconds(1500), seconds(2)) == "1.50 s");
+  CHECK(measured(seconds(2), seconds(2)) == "2.00 s");
+  CHECK(measured(Nanoseconds(2'000'412'345), seconds(2)) == "2.0004 s");
+  CHECK(measured(microseconds(1'998'700), milliseconds(1999)) == "1.9987 s");
+  CHECK(measured(milliseconds(2000), milliseconds(1999)) == "2.000 s");
+  CHECK(measured(Nanoseconds(2'000'000'001), seconds(2)) == "2.000000001 s");
 }
 
 TEST_CASE("a million strikes take no memory, and the one behind the failure is kept") {
