@@ -60,6 +60,13 @@ class Wakes {
   long before_;
 };
 
+// A worker that has said that it is up may be on its way to its pause.
+void wait_asleep(int pid) {
+  const Deadline deadline;
+  while (status_field(pid, "State") != "S (sleeping)" && !deadline.passed()) sched_yield();
+  CHECK_FALSE(deadline.passed());
+}
+
 // How many daemons outlive a launch that is told to end.
 int daemons_left(const std::string& off) {
   Launch launch(off);
@@ -87,6 +94,7 @@ int daemons_left_by_cgroup() {
 bool worker_outlives_supervisor(const std::string& off) {
   Launch launch(off);
   const int supervisor = supervisor_pid(launch.process);
+  for (const int worker : launch.workers) wait_asleep(worker);
   launch.process.send_signal(SIGSTOP);
   launch.process.wait_stopped();
   kill(supervisor, SIGKILL);
