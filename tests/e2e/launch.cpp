@@ -1,5 +1,6 @@
 #include "tests/e2e/launch.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -10,6 +11,28 @@ namespace ddp::test {
 std::string path_or(const char* variable, const char* built) {
   const char* const path = std::getenv(variable);
   return path != nullptr ? path : built;
+}
+
+namespace {
+
+const char* const kGroupRoots[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+const std::string kGroupPrefix = "/ddp-launch.";
+
+}  // namespace
+
+std::set<ino_t> launch_groups() {
+  std::set<ino_t> inodes;
+  for (const char* root : kGroupRoots) {
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator(root, none)) {
+      const std::string path = entry.path().string();
+      struct stat info {};
+      if (path.rfind(root + kGroupPrefix, 0) == 0 && stat(path.c_str(), &info) == 0) {
+        inodes.insert(info.st_ino);
+      }
+    }
+  }
+  return inodes;
 }
 
 const Words kRestartAtOnce{"--backoff", "0", "--crash-loop", "0"};
@@ -77,12 +100,13 @@ void Scene::check_nothing_left(const Process& launch) const {
   const std::string left = describe(launch.below());
   CHECK(left == "");
   check_no_file_left();
-  for (const char* root : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
-    const std::string group = std::string(root) + "/ddp-launch." + std::to_string(launch.pid());
+  for (const char* root : kGroupRoots) {
+    const std::string group = root + kGroupPrefix + std::to_string(launch.pid());
     // One that is older was left by a launch of the same pid that was killed altogether.
-    std::error_code gone;
-    const auto made = std::filesystem::last_write_time(group, gone);
-    CHECK_MESSAGE((gone || made < began), "left behind: " << group);
+    struct stat info {};
+    const bool left_behind =
+        stat(group.c_str(), &info) == 0 && older_groups.count(info.st_ino) == 0;
+    CHECK_MESSAGE(!left_behind, "left behind: " << group);
   }
 }
 

@@ -6,10 +6,11 @@
 #include "tests/support/temp_dir.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/types.h>
 
-#include <chrono>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,9 @@ struct Finished {
   std::string err;
 };
 
+// The control groups of launches that are there now, by inode: the kernel gives no number twice.
+std::set<ino_t> launch_groups();
+
 class Scene {
  public:
   Scene() : directory(make_temp_dir()), env(plain_environment(directory.string())) {}
@@ -51,9 +55,8 @@ class Scene {
 
   std::string path(const std::string& name) const { return (directory / name).string(); }
 
-  // Less what the kernel's own time of a file may lag behind.
-  const std::filesystem::file_time_type began =
-      std::filesystem::file_time_type::clock::now() - std::chrono::milliseconds(20);
+  // Those that were there before this scene are no launch's of its own.
+  const std::set<ino_t> older_groups = launch_groups();
   std::filesystem::path directory;
   std::map<std::string, std::string> env;
 };

@@ -1,6 +1,7 @@
 """What each part of the soak shares: a launch of its own, and everything that must hold after any launch."""
 
 import contextlib
+import glob
 import os
 import random
 import re
@@ -9,7 +10,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench"))
@@ -48,7 +48,7 @@ class Launch:
         environment.update({"TMPDIR": self.temporary, MARK: self.mark})
         self.errors_fd = os.open(os.path.join(self.folder, "errors"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self.argv = [soak.ddp_launch, *(o.format(folder=self.folder) for o in options), "--", soak.worker, *worker]
-        self.began = time.time() - 0.02  # less what the kernel's own time of a file may lag behind
+        self.older_groups = launch_groups()
         self.running = Running(self.argv, stdout, self.errors_fd, environment)
 
     def __enter__(self):
@@ -111,10 +111,9 @@ class Launch:
         files = os.listdir(self.temporary)
         if files:
             raise Violation(f"files left in TMPDIR: {files}")
-        group = f"/sys/fs/cgroup/unified/ddp-launch.{self.running.pid}"
-        for path in (group, group.replace("/unified", "")):
+        for inode, path in launch_groups().items():
             # One that is older was left by a launch of the same pid that was killed altogether.
-            if os.path.exists(path) and os.path.getmtime(path) >= self.began:
+            if path.endswith(f".{self.running.pid}") and inode not in self.older_groups:
                 raise Violation(f"control group left: {path}")
 
     def has_mark(self, pid):
@@ -128,6 +127,16 @@ class Launch:
     def marked(self):
         """Pids of this launch's living processes, wherever they hang."""
         return [int(name) for name in os.listdir("/proc") if name.isdigit() and self.has_mark(int(name))]
+
+
+def launch_groups():
+    """The paths of launches' control groups by inode; the kernel gives no number twice."""
+    groups = {}
+    for root in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
+        for path in glob.glob(f"{root}/ddp-launch.*"):
+            with contextlib.suppress(FileNotFoundError):
+                groups[os.stat(path).st_ino] = path
+    return groups
 
 
 UP = re.compile(rb"up (\d+) (\d+) (\d+)((?: \d+)*)$")
