@@ -132,8 +132,10 @@ TEST_CASE("a rank killed while it trains: the group restarts and ends with the s
   REQUIRE(undisturbed.status == Status{.code = 0});
   REQUIRE(digest(undisturbed.out) != "");
 
-  Process launch = scene.launch({"--nproc", "2", "--max-restarts", "1"}, checkpoints("b"));
-  launch.until("\"step\":25");
+  // The group stands still behind step 25 until it is struck from outside.
+  Process launch = scene.launch(
+      {"--nproc", "2", "--max-restarts", "1", "--inject", "stop@step=25,rank=1"}, checkpoints("b"));
+  launch.until_err("injected stop@");
   std::vector<int> workers;
   for (const auto& process : launch.below()) {
     if (contains(process.command_line, "--checkpoint-dir") &&
@@ -148,5 +150,6 @@ TEST_CASE("a rank killed while it trains: the group restarts and ends with the s
   CHECK(run.status == Status{.code = 0});
   CHECK(contains(run.err, "was killed by SIGKILL"));
   CHECK(contains(run.err, "restarting the group"));
+  CHECK(contains(run.out, "resumed after step 20"));
   CHECK(digest(run.out) == digest(undisturbed.out));
 }
