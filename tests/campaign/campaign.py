@@ -55,7 +55,9 @@ def main():
         plans.mkdir()
         expected = {}
         for name in names:
-            text = (PLANS / f"{name}.toml").read_text(encoding="utf-8")
+            # Core 0 may be one that this process, and so the worker, may not use.
+            text = (PLANS / f"{name}.toml").read_text(encoding="utf-8").replace(
+                "pin=0@", f"pin={min(os.sched_getaffinity(0))}@")
             if arguments.without_faults:
                 kept = [line for line in text.splitlines() if not line.startswith("fault = [")]
                 assert len(kept) == len(text.splitlines()) - 1, f"{name}: expected one line of faults"
