@@ -2,30 +2,17 @@
 // output caught.
 #pragma once
 
+#include "tests/support/reserved_port.hpp"
+
 #include <sys/types.h>
 
 #include <chrono>
-#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
 namespace ddp::test {
-
-// A loopback port held as ddp-launch holds it: bound with SO_REUSEADDR, never listening.
-class ReservedPort {
- public:
-  ReservedPort();
-  ~ReservedPort();
-  ReservedPort(const ReservedPort&) = delete;
-  ReservedPort& operator=(const ReservedPort&) = delete;
-  std::uint16_t number() const { return number_; }
-
- private:
-  int fd_ = -1;
-  std::uint16_t number_ = 0;
-};
 
 // A directory that is gone at the end.
 class Folder {
