@@ -1,5 +1,6 @@
 // The real worker under the real launcher: one machine, two "machines", a death in between.
 #include "tests/e2e/launch.hpp"
+#include "tests/support/reserved_port.hpp"
 
 #include <signal.h>
 
@@ -66,14 +67,6 @@ std::string digest(const std::string& output) {
   return std::regex_search(output, found, pattern) ? found[1].str() : "";
 }
 
-// A port that nobody has now; the two launches agree on it beforehand.
-std::string free_port() {
-  const Scene scene;
-  return lines_of(
-             scene.run({"--nproc", "1", "--output", "raw"}, helper({"print", "{MASTER_PORT}"})).out)
-      .at(0);
-}
-
 }  // namespace
 
 TEST_CASE("four ranks see the losses of one on the same global batch") {
@@ -92,7 +85,8 @@ TEST_CASE("four ranks see the losses of one on the same global batch") {
 
 TEST_CASE("two launches make one world: ranks 0 to 3, local ranks 0 1 0 1") {
   const Scene scene;
-  const std::string port = free_port();
+  const ReservedPort held;  // the two launches agree on it beforehand
+  const std::string port = std::to_string(held.number());
   const auto flags = [&](const char* node) {
     return Words{"--nnodes",      "2",         "--node-rank",   node, "--nproc",  "2",
                  "--master-addr", "127.0.0.1", "--master-port", port, "--run-id", "both"};
