@@ -60,16 +60,17 @@ TEST_CASE("ranks that never come are named") {
   const Folder folder;
   const std::string data = folder.write("text", sample_text(500));
   const ReservedPort port;
-  const std::vector<std::string> arguments{"--data", data, "--join-timeout", "300ms"};
+  const std::vector<std::string> arguments{"--data",         data, "--backend", "gloo",
+                                           "--join-timeout", "2s"};
   Process zero(arguments, rank_environment(0, 4, port));
   const Ended ended = zero.wait();
   CHECK(ended.code == 1);
-  CHECK(ended.err == "worker: rank 0: waited 300 ms for ranks 1, 2, 3 to join\n");
+  CHECK(ended.err == "worker: rank 0: waited 2 s for ranks 1, 2, 3 to join\n");
 
   Process two(arguments, rank_environment(2, 4, port));
   const Ended lonely = two.wait();
   CHECK(lonely.code == 1);
-  CHECK(lonely.err == "worker: rank 2: waited 300 ms for rank 0's store at 127.0.0.1:" +
+  CHECK(lonely.err == "worker: rank 2: waited 2 s for rank 0's store at 127.0.0.1:" +
                           std::to_string(port.number()) + ": Connection refused\n");
 }
 
@@ -79,8 +80,10 @@ TEST_CASE("a rank of the last generation is turned away") {
   const ReservedPort port;
   Environment of_now = rank_environment(0, 2, port);
   of_now[ddp::env::kRestartCount] = std::to_string(1);
-  Process zero({"--data", data, "--join-timeout", "60s"}, of_now);
-  Process stale({"--data", data, "--join-timeout", "60s"}, rank_environment(1, 2, port));
+  const std::vector<std::string> arguments{"--data",         data, "--backend", "gloo",
+                                           "--join-timeout", "60s"};
+  Process zero(arguments, of_now);
+  Process stale(arguments, rank_environment(1, 2, port));
   const Ended refused = stale.wait();
   CHECK(refused.code == 1);
   CHECK(refused.err.find("generation 1, not generation 0") != std::string::npos);
@@ -90,8 +93,9 @@ TEST_CASE("a peer that dies is a named collective, at once") {
   const Folder folder;
   const std::string data = folder.write("text", sample_text(5000));
   const ReservedPort port;
-  const std::vector<std::string> arguments{"--data",   data, "--steps",     "1000000",
-                                           "--hidden", "64", "--log-every", "1"};
+  const std::vector<std::string> arguments{"--data",      data,      "--backend", "gloo",
+                                           "--steps",     "1000000", "--hidden",  "64",
+                                           "--log-every", "1"};
   std::vector<Process> ranks;
   for (int rank = 0; rank < 3; ++rank)
     ranks.emplace_back(arguments, rank_environment(rank, 3, port));
@@ -111,8 +115,9 @@ TEST_CASE("a peer that hangs is a named collective after --comm-timeout") {
   const Folder folder;
   const std::string data = folder.write("text", sample_text(5000));
   const ReservedPort port;
-  const std::vector<std::string> arguments{"--data",      data, "--steps",        "1000000",
-                                           "--log-every", "1",  "--comm-timeout", "1s"};
+  const std::vector<std::string> arguments{"--data",         data,      "--backend",   "gloo",
+                                           "--steps",        "1000000", "--log-every", "1",
+                                           "--comm-timeout", "5s"};
   std::vector<Process> ranks;
   for (int rank = 0; rank < 2; ++rank)
     ranks.emplace_back(arguments, rank_environment(rank, 2, port));
