@@ -20,7 +20,8 @@ endif()
 if(WORKER)
   execute_process(
     COMMAND ${prefix}/bin/ddp-launch --nproc 2 -- ${prefix}/libexec/ddp-launch/worker
-      --data ${prefix}/bin/ddp-launch --context 4 --embed 4 --hidden 8 --batch 8 --steps 2
+      --data ${prefix}/bin/ddp-launch --backend gloo --context 4 --embed 4 --hidden 8 --batch 8
+      --steps 2
     OUTPUT_VARIABLE said COMMAND_ERROR_IS_FATAL ANY)
   if(NOT said MATCHES "digest")
     message(FATAL_ERROR "the installed worker says '${said}'")

@@ -122,8 +122,8 @@ TEST_CASE("a trained model writes like its text and knows held-out text") {
 
 TEST_CASE("the project's own pages are learnt well enough to know their held-out ends") {
   const std::string root = DDP_SOURCE_DIR;
-  const Ended run =
-      run_world(2, {"--json", "--data", root + "/docs/design.md", root + "/LICENSE"})[0];
+  const Ended run = run_world(
+      2, {"--json", "--backend", "gloo", "--data", root + "/docs/design.md", root + "/LICENSE"})[0];
   CAPTURE(run.err);
   REQUIRE(run.code == 0);
   const auto entropy = json_values(run.out, "start", "order0_bits_per_byte");

@@ -22,9 +22,10 @@ struct Run {
   std::string checkpoints = folder.at("checkpoints");
 
   std::vector<std::string> arguments(const std::string& steps, bool with_checkpoints) const {
-    std::vector<std::string> all{"--data",   data,   "--context", "8",           "--embed", "8",
-                                 "--hidden", "32",   "--batch",   "30",          "--steps", steps,
-                                 "--json",   "--lr", "0.003",     "--log-every", "1"};
+    std::vector<std::string> all{"--data",  data,      "--backend",   "gloo",     "--context",
+                                 "8",       "--embed", "8",           "--hidden", "32",
+                                 "--batch", "30",      "--steps",     steps,      "--json",
+                                 "--lr",    "0.003",   "--log-every", "1"};
     if (with_checkpoints) {
       for (const char* const more : {"--checkpoint-every", "7", "--checkpoint-dir"})
         all.emplace_back(more);
