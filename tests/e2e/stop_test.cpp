@@ -63,10 +63,18 @@ TEST_CASE("a second signal skips the grace period") {
 
 TEST_CASE("while the grace period runs, a line says who is waited for and what Ctrl-C does") {
   const Scene scene;
-  Process launch =
-      scene.launch({"--nproc", "3", "--shutdown-timeout", "10000"},
-                   helper({"on-rank", "0,2", "[", "ignore", "TERM", "]", "print", "up", "pause"}));
-  until_each(launch, "up", 3);
+  Process launch = scene.launch({"--nproc", "3", "--shutdown-timeout", "10000"},
+                                helper({"ignore", "TERM", "print", "up {PID}", "on-rank", "1", "[",
+                                        "exit", "0", "]", "pause"}));
+  // A second after the request it is seen who is waited for: not rank 1, whose end is seen before.
+  int rank1 = 0;
+  for (int i = 0; i < 3; ++i) {
+    const std::string line = launch.until("up ");
+    if (line.rfind("[1]", 0) == 0) rank1 = std::stoi(line.substr(line.find("up ") + 3));
+  }
+  REQUIRE(rank1 > 1);
+  const Deadline deadline;
+  while (!status_field(rank1, "State").empty() && !deadline.passed()) sched_yield();
   launch.send_signal(SIGINT);
   const std::string line = launch.until_err("waiting up to");
   CHECK(contains(line, "ddp-launch: stopped by SIGINT; waiting up to"));
