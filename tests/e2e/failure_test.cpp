@@ -77,7 +77,8 @@ TEST_CASE("a worker that ignores SIGTERM is killed after the grace period") {
                         scene.directory.string(), "on-rank", "1", "[", "exit", "3", "]", "pause"}));
   CHECK(std::chrono::steady_clock::now() - began >= std::chrono::milliseconds(300));
   CHECK(run.status == Status{.code = 3});
-  CHECK(contains(run.err, "rank 0 (SIGKILL), rank 2 (SIGTERM)"));
+  // Rank 2 dies of SIGTERM, unless the machine stands still for the whole of the period.
+  CHECK(contains(run.err, "rank 0 (SIGKILL), rank 2 (SIG"));
 }
 
 TEST_CASE("within the grace period a worker may finish its work, and is heard") {
