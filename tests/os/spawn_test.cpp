@@ -187,7 +187,12 @@ TEST_CASE("a process limit is the system's refusal, at the fork") {
         error != nullptr && error->stage == core::SpawnStage::fork && error->error_number == EAGAIN;
     ::_exit(refused ? 0 : 1);
   }
-  CHECK(exit_code_of(pid) == 0);
+  const int code = exit_code_of(pid);
+  if (code == 2) {
+    MESSAGE("root cannot become another user here: nothing to test");
+    return;
+  }
+  CHECK(code == 0);
 }
 
 TEST_CASE("a worker dies with its parent") {
