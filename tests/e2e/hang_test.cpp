@@ -6,9 +6,12 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <regex>
+#include <vector>
 
 using namespace ddp::test;
 
@@ -28,6 +31,12 @@ int count(const std::string& text, const std::string& part) {
   int found = 0;
   for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
   return found;
+}
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 }  // namespace
@@ -140,14 +149,39 @@ TEST_CASE("a hang is tried again") {
 }
 
 TEST_CASE("a worker that does what each limit asks for is left in peace") {
-  const Scene scene;
-  const auto run = scene.run(
-      {"--nproc", "2", "--ready-timeout", "2s", "--heartbeat-timeout", "2s", "--progress-timeout",
-       "2s", "--output-timeout", "2s", "--timeout", "300s", "--output", "none"},
-      helper({"notify", "READY=1", "tick", "30", "100", "[", "print", "on", "notify",
-              "WATCHDOG=1\\nX_DDP_STEP={TICK}", "]", "exit", "0"}));
-  CHECK(run.status == Status{.code = 0});
-  CHECK(run.err == "");
+  constexpr std::int64_t kLimit = 2000;
+  std::int64_t longest = 0;
+  // On a machine that stood still a worker did not do what is asked for: another try.
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    const Scene scene;
+    const std::int64_t began = now_ms();
+    const auto run = scene.run(
+        {"--nproc", "2", "--ready-timeout", "2s", "--heartbeat-timeout", "2s", "--progress-timeout",
+         "2s", "--output-timeout", "2s", "--timeout", "300s", "--output", "none"},
+        helper({"notify", "READY=1", "tick", "30", "100", "[", "append", scene.path("{RANK}"),
+                "{NOW}", "print", "on", "notify", "WATCHDOG=1\\nX_DDP_STEP={TICK}", "]", "exit",
+                "0"}));
+    const std::int64_t ended = now_ms();
+    longest = 0;
+    for (const char* rank : {"0", "1"}) {
+      std::vector<std::int64_t> times{began, began};
+      if (std::filesystem::exists(scene.path(rank))) {
+        for (const auto& line : lines_of(read_file(scene.path(rank)))) {
+          times.push_back(std::stoll(line));
+        }
+      }
+      times.insert(times.end(), {ended, ended});
+      // What is told in one tick comes between its begin and the next one's: two ticks apart.
+      for (std::size_t i = 2; i < times.size(); ++i) {
+        longest = std::max(longest, times[i] - times[i - 2]);
+      }
+    }
+    if (longest >= kLimit) continue;
+    CHECK(run.status == Status{.code = 0});
+    CHECK(run.err == "");
+    return;
+  }
+  FAIL("no worker was on time, by ms: " << longest);
 }
 
 TEST_CASE("a command of the user's looks at each rank before the group has to go") {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -72,6 +73,12 @@ void no_core() {
   if (setrlimit(RLIMIT_CORE, &one) == 0) return;
   const rlimit none{0, 0};  // only this is allowed here
   if (setrlimit(RLIMIT_CORE, &none) != 0) die_errno("RLIMIT_CORE");
+}
+
+long now_ms() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 void print_directory() {
@@ -208,6 +215,7 @@ const std::map<std::string_view, Step>& steps() {
          const auto list = w.list(s);
          for (long i = 0; i < count; ++i) {
            setenv("TICK", std::to_string(i).c_str(), 1);
+           setenv("NOW", std::to_string(now_ms()).c_str(), 1);
            run(list);
            poll(nullptr, 0, static_cast<int>(ms));
          }

@@ -33,7 +33,8 @@
 //             kind to NOTIFY_SOCKET, and a line after each N) | flee (fork and leave, for ever) |
 //             notify-as N TEXT (becomes user N once it is connected, then as notify)
 // Choices:    on-rank R,R… [ STEPS ] | on-generation G,G… [ STEPS ] | repeat N [ STEPS ]
-// Time:       tick N MS [ STEPS ] (N times: the steps, where {TICK} counts them, then MS ms)
+// Time:       tick N MS [ STEPS ] (N times: the steps, where {TICK} counts them and {NOW} is when
+//             each began, in ms of the monotonic clock; then MS ms)
 #pragma once
 
 #include <span>
