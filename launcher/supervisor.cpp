@@ -40,7 +40,7 @@ using Clock = std::chrono::steady_clock;
 // After the last process of a generation has gone its output is at hand in the pipes; only a
 // console that nobody reads makes this wait.
 std::chrono::milliseconds drain_wait() {
-  return os::is_off(os::Mechanism::patience) ? std::chrono::milliseconds(500)
+  return os::is_off(os::Mechanism::draining) ? std::chrono::milliseconds(500)
                                              : std::chrono::seconds(5);
 }
 // A teardown that is over sooner needs no explanation.

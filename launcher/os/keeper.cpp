@@ -37,7 +37,7 @@ using Clock = std::chrono::steady_clock;
 constexpr int kPatienceMs = 1000;
 
 std::chrono::milliseconds hearing_limit() {
-  return is_off(Mechanism::patience) ? std::chrono::milliseconds(500) : std::chrono::seconds(5);
+  return is_off(Mechanism::asking) ? std::chrono::milliseconds(500) : std::chrono::seconds(5);
 }
 
 // A stderr that nobody reads costs the line, never the end of the launch.

@@ -22,6 +22,10 @@ std::string_view name_of(Mechanism mechanism) {
       return "hearing";
     case Mechanism::patience:
       return "patience";
+    case Mechanism::draining:
+      return "draining";
+    case Mechanism::asking:
+      return "asking";
   }
   return "";
 }

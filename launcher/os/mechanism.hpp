@@ -10,11 +10,13 @@ enum class Mechanism {
   sweep,         // what is left of a generation is killed one by one
   cgroup,        // and through the launch's cgroup
   hearing,       // the supervisor reads what the keeper tells it
-  patience,      // what SIGKILL does not end at once, and a reader, are waited for
+  patience,      // what SIGKILL does not end at once is waited for
+  draining,      // so is a reader that takes nothing
+  asking,        // so is a supervisor that does not answer
 };
 
 // Named in DDP_LAUNCH_TEST_OFF, a comma-separated list: subreaper, death-signal, sweep, cgroup,
-// hearing, patience.
+// hearing, patience, draining, asking.
 bool is_off(Mechanism mechanism);
 
 }  // namespace ddp::os

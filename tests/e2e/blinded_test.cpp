@@ -50,7 +50,7 @@ std::int64_t seen_ns(const Scene& scene, int rank) {
 const Words kRecorded{"--log-dir", "logs", "--run-id", "x"};
 
 // A reader that takes nothing is waited for 5 s at the end of a generation: made short.
-void hurry(Scene& scene) { scene.env["DDP_LAUNCH_TEST_OFF"] = "patience"; }
+void hurry(Scene& scene) { scene.env["DDP_LAUNCH_TEST_OFF"] = "draining"; }
 
 int pid_in(const std::string& line) { return std::stoi(line.substr(line.find("pid ") + 4)); }
 

@@ -133,7 +133,7 @@ TEST_CASE("a worker dies with the supervisor, and without its death signal it do
 }
 
 TEST_CASE("a supervisor that does not hear a stop request is ended with all below") {
-  Launch launch("hearing,patience");
+  Launch launch("hearing,asking");
   launch.process.send_signal(SIGTERM);
   CHECK(launch.process.wait_exit() == Status{.code = 70});
   CHECK(launch.process.below().empty());
@@ -142,7 +142,7 @@ TEST_CASE("a supervisor that does not hear a stop request is ended with all belo
 }
 
 TEST_CASE("a supervisor that a debugger holds is waited for") {
-  Launch launch("patience");
+  Launch launch("asking");
   const int supervisor = supervisor_pid(launch.process);
   if (ptrace(PTRACE_SEIZE, supervisor, nullptr, nullptr) != 0) {
     MESSAGE("no process may be traced here: nothing to test");
