@@ -1,6 +1,7 @@
 #include "tests/support/fake_launcher.hpp"
 
 #include "common/notify.hpp"
+#include "tests/support/temp_base.hpp"
 
 #include <doctest/doctest.h>
 #include <poll.h>
@@ -19,7 +20,7 @@
 namespace ddp::test {
 
 FakeLauncher::FakeLauncher(Handler handler) : handler_(std::move(handler)) {
-  directory_ = (std::filesystem::temp_directory_path() / "ddp-launcher-XXXXXX").string();
+  directory_ = (temp_base() / "ddp-launcher-XXXXXX").string();
   REQUIRE(::mkdtemp(directory_.data()) != nullptr);
   address_ = directory_ + "/notify";
   sockaddr_un where{};

@@ -1,5 +1,7 @@
 #include "tests/support/temp_dir.hpp"
 
+#include "tests/support/temp_base.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cerrno>
@@ -51,7 +53,7 @@ REGISTER_LISTENER("remove_temp_dirs", 1, RemoveAfterSuccess);
 }  // namespace
 
 std::filesystem::path make_temp_dir() {
-  std::string path = (std::filesystem::temp_directory_path() / "ddp-test-XXXXXX").string();
+  std::string path = (temp_base() / "ddp-test-XXXXXX").string();
   if (mkdtemp(path.data()) == nullptr) {
     throw std::system_error(errno, std::generic_category(), "mkdtemp " + path);
   }

@@ -7,8 +7,8 @@
 
 namespace ddp::test {
 
-// A new private directory under TMPDIR. Removed when the test case ends; kept, and its path
-// printed, when the test case failed.
+// A new private directory under TMPDIR (temp_base.hpp). Removed when the test case ends; kept, and
+// its path printed, when the test case failed.
 std::filesystem::path make_temp_dir();
 
 std::string read_file(const std::filesystem::path& path);  // throws if it cannot be read
