@@ -226,6 +226,8 @@ Kept keep(const Place& place, const std::function<int(ScopedFd signals)>& superv
     write_end.reset();
     signals.reset();
     ::prctl(PR_SET_NAME, "ddp-super");
+    // What kills a whole job (kill -9 %1, timeout -k) kills the keeper alone: this one clears up.
+    if (!is_off(Mechanism::apart)) ::setpgid(0, 0);
     // The pipe's end tells that the keeper is gone; one that is stopped has to wake to see it.
     ::prctl(PR_SET_PDEATHSIG, SIGCONT);
     int code = core::kLauncherFault;

@@ -18,6 +18,8 @@ std::string_view name_of(Mechanism mechanism) {
       return "sweep";
     case Mechanism::cgroup:
       return "cgroup";
+    case Mechanism::apart:
+      return "apart";
     case Mechanism::hearing:
       return "hearing";
     case Mechanism::patience:

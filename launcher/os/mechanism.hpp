@@ -9,6 +9,7 @@ enum class Mechanism {
   death_signal,  // a worker dies with the supervisor
   sweep,         // what is left of a generation is killed one by one
   cgroup,        // and through the launch's cgroup
+  apart,         // what ends the keeper's process group leaves the supervisor
   hearing,       // the supervisor reads what the keeper tells it
   patience,      // what SIGKILL does not end at once is waited for
   draining,      // so is a reader that takes nothing
@@ -16,7 +17,7 @@ enum class Mechanism {
 };
 
 // Named in DDP_LAUNCH_TEST_OFF, a comma-separated list: subreaper, death-signal, sweep, cgroup,
-// hearing, patience, draining, asking.
+// apart, hearing, patience, draining, asking.
 bool is_off(Mechanism mechanism);
 
 }  // namespace ddp::os

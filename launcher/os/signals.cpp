@@ -45,7 +45,10 @@ void take_over_signals() {
     ::signal(signal, SIG_IGN);
     ignored().push_back(signal);
   }
-  const sigset_t set = read_set();
+  sigset_t set = read_set();
+  // Or a terminal would stop (stty tostop) whoever writes to it in the background, and with that
+  // all supervision.
+  sigaddset(&set, SIGTTOU);
   ::sigprocmask(SIG_SETMASK, &set, nullptr);
 }
 

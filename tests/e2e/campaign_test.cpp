@@ -233,6 +233,16 @@ TEST_CASE("SIGKILL to either process of a campaign leaves nothing") {
     launch.wait_nothing_left();
     scene.check_no_file_left();
   }
+  SUBCASE("the whole job") {
+    auto start = scene.start(campaign(), {});
+    start.new_group = true;
+    Process launch(std::move(start));
+    wait_for_file(scene.path("up"));
+    kill(-launch.pid(), SIGKILL);
+    CHECK(launch.wait_exit() == Status{.signal = SIGKILL});
+    launch.wait_nothing_left();
+    scene.check_no_file_left();
+  }
   SUBCASE("the one that runs the plans") {
     Process launch = scene.launch(campaign(), {});
     wait_for_file(scene.path("up"));

@@ -27,7 +27,9 @@ struct Launch {
   explicit Launch(const std::string& off)
       : process([&] {
           scene.env["DDP_LAUNCH_TEST_OFF"] = off;
-          return scene.launch({"--nproc", "2"}, with_daemon({"print", "up {PID}", "pause"}));
+          auto start = scene.start({"--nproc", "2"}, with_daemon({"print", "up {PID}", "pause"}));
+          start.new_group = true;
+          return Process(std::move(start));
         }()) {
     for (int i = 0; i < 2; ++i) {
       const std::string line = process.until("up ");
@@ -130,6 +132,22 @@ TEST_CASE("either of the two alone lets none escape") {
 TEST_CASE("a worker dies with the supervisor, and without its death signal it does not") {
   CHECK_FALSE(worker_outlives_supervisor(""));
   CHECK(worker_outlives_supervisor("death-signal"));
+}
+
+TEST_CASE("a job that is killed as a whole leaves its daemons where the supervisor is part of it") {
+  for (const bool apart : {true, false}) {
+    Launch launch(apart ? "" : "apart");
+    REQUIRE(kill(-launch.process.pid(), SIGKILL) == 0);
+    CHECK(launch.process.wait_exit() == Status{.signal = SIGKILL});
+    if (apart) {
+      launch.process.wait_nothing_left();
+      launch.scene.check_no_file_left();
+      continue;
+    }
+    const Deadline deadline;
+    for (const int worker : launch.workers) CHECK(wait_gone(worker, deadline));
+    CHECK(living(launch.process.below()) == 2);
+  }
 }
 
 TEST_CASE("a supervisor that does not hear a stop request is ended with all below") {

@@ -186,6 +186,44 @@ TEST_CASE("Ctrl-Z stops launcher and workers, and fg resumes them") {
   CHECK(finish(scene, launch).status == Status{.code = 0});
 }
 
+TEST_CASE("what kills a whole job, running or stopped, leaves nothing") {
+  const Scene scene;
+  auto start =
+      scene.start({"--nproc", "2"}, with_loader({"ignore", "TERM", "print", "up", "pause"}));
+  start.argv.insert(start.argv.begin() + 1, {"--shutdown-timeout", "200ms"});
+  start.new_group = true;
+  Process launch(std::move(start));
+  until_each(launch, "up", 2);
+  SUBCASE("kill -9 %1") {}
+  SUBCASE("Ctrl-Z, kill -9 %1") {
+    launch.send_signal(SIGTSTP);
+    launch.wait_stopped();
+  }
+  REQUIRE(kill(-launch.pid(), SIGKILL) == 0);
+  CHECK(launch.wait_exit() == Status{.signal = SIGKILL});
+  launch.wait_nothing_left();
+  scene.check_no_file_left();
+}
+
+TEST_CASE("a terminal that stops who writes in the background does not stop the launcher") {
+  const Scene scene;
+  // A shell of its own session, with the launch as its background job.
+  auto start =
+      scene.start({"--nproc", "2", "--shutdown-timeout", "200ms"},
+                  with_loader({"print", "up", "wait-file", scene.path("go"), "exit", "3"}));
+  std::string launch_words;
+  for (const auto& word : start.argv) launch_words += " '" + word + "'";
+  start.argv = {"/bin/bash", "-c",
+                "set -m; stty tostop;" + launch_words + " & echo job; wait $!; echo \"code $?\""};
+  start.stdio = Stdio::terminal;
+  Process shell(std::move(start));
+  until_each(shell, "up", 2);  // which was written in the background
+  write_file(scene.path("go"), "");
+  shell.until("code 3");
+  shell.wait();
+  shell.wait_nothing_left();
+}
+
 TEST_CASE("the group ends with the launcher's parent") {
   const Scene scene;
   Process parent(under_parent(scene, {"--nproc", "2"}, helper({"print", "up", "pause"})));
