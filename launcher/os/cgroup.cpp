@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <sstream>
 #include <system_error>
@@ -42,37 +43,25 @@ std::string own_directory() {
   return {};
 }
 
-// Deepest first. What a process lives in stays.
-void remove_with_all_below(const std::string& path) {
-  std::error_code ignored;
-  std::vector<std::string> below;
-  for (std::filesystem::recursive_directory_iterator it(path, ignored), end; it != end && !ignored;
-       it.increment(ignored)) {
-    if (it->is_directory(ignored)) below.push_back(it->path());
-  }
-  for (auto it = below.rbegin(); it != below.rend(); ++it) ::rmdir(it->c_str());
-  ::rmdir(path.c_str());
-}
-
 }  // namespace
 
 std::optional<Cgroup> Cgroup::make_leaf() {
   if (is_off(Mechanism::cgroup)) return std::nullopt;
   const std::string parent = own_directory();
   if (parent.empty()) return std::nullopt;
-  return make(parent + "/ddp-launch." + std::to_string(::getpid()));
+  // Launches in different PID namespaces may have one pid.
+  std::string path = parent + "/ddp-launch." + std::to_string(::getpid()) + ".XXXXXX";
+  if (::mkdtemp(path.data()) == nullptr) return std::nullopt;
+  return open(path);
 }
 
 std::optional<Cgroup> Cgroup::make_successor(int number) const {
-  return make(path_ + "/" + std::to_string(number));
+  const std::string path = path_ + "/" + std::to_string(number);
+  if (::mkdir(path.c_str(), 0700) == -1) return std::nullopt;
+  return open(path);
 }
 
-std::optional<Cgroup> Cgroup::make(const std::string& path) {
-  if (::mkdir(path.c_str(), 0755) == -1) {
-    // One that a launch of the same pid left when it and its keeper were killed.
-    remove_with_all_below(path);
-    if (::mkdir(path.c_str(), 0755) == -1) return std::nullopt;
-  }
+std::optional<Cgroup> Cgroup::open(const std::string& path) {
   ScopedFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory.valid()) {
     ::rmdir(path.c_str());
@@ -88,6 +77,16 @@ void Cgroup::kill() const {
     const ssize_t written = ::write(file.get(), "1", 1);
 }
 
-void Cgroup::remove() const { remove_with_all_below(path_); }
+void Cgroup::remove() const {
+  std::error_code ignored;
+  std::vector<std::string> below;
+  for (std::filesystem::recursive_directory_iterator it(path_, ignored), end; it != end && !ignored;
+       it.increment(ignored)) {
+    if (it->is_directory(ignored)) below.push_back(it->path());
+  }
+  // Deepest first. What a process lives in stays.
+  for (auto it = below.rbegin(); it != below.rend(); ++it) ::rmdir(it->c_str());
+  ::rmdir(path_.c_str());
+}
 
 }  // namespace ddp::os

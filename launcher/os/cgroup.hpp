@@ -12,7 +12,8 @@ namespace ddp::os {
 
 class Cgroup {
  public:
-  // A new leaf below this process's own cgroup; none where that is not possible.
+  // A new leaf below this process's own cgroup, ddp-launch.<pid>.<6 characters>, which no other
+  // launch has; none where that is not possible.
   static std::optional<Cgroup> make_leaf();
   // A new one below this one, where the next processes start after a kill() here.
   //
@@ -30,7 +31,7 @@ class Cgroup {
   void remove() const;
 
  private:
-  static std::optional<Cgroup> make(const std::string& path);
+  static std::optional<Cgroup> open(const std::string& path);
   Cgroup(std::string path, ScopedFd directory)
       : path_(std::move(path)), directory_(std::move(directory)) {}
   std::string path_;

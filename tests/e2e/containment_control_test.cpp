@@ -77,6 +77,13 @@ int daemons_left(const std::string& off) {
   return living(launch.process.below());
 }
 
+// Of a launch that could not, once nobody lives in them.
+void remove_groups(int pid) {
+  const Deadline deadline;
+  for (const auto& [inode, group] : launch_groups(pid))
+    while (rmdir(group.c_str()) != 0 && errno == EBUSY && !deadline.passed()) sched_yield();
+}
+
 // The same where the launch's cgroup alone kills them: as the keeper's last act, so that nobody
 // waits for what dies of it. They ignore SIGTERM and wait for ever: nothing else ends them.
 int daemons_left_by_cgroup() {
@@ -87,8 +94,7 @@ int daemons_left_by_cgroup() {
   for (const auto& process : launch.process.below()) wait_gone(process.pid, deadline);
   const int left = living(launch.process.below());
   // It was populated still when the keeper would have removed it.
-  const auto group = "/sys/fs/cgroup/unified/ddp-launch." + std::to_string(launch.process.pid());
-  while (rmdir(group.c_str()) != 0 && errno == EBUSY && !deadline.passed()) sched_yield();
+  remove_groups(launch.process.pid());
   return left;
 }
 
@@ -146,7 +152,10 @@ TEST_CASE("a job that is killed as a whole leaves its daemons where the supervis
     }
     const Deadline deadline;
     for (const int worker : launch.workers) CHECK(wait_gone(worker, deadline));
-    CHECK(living(launch.process.below()) == 2);
+    const auto daemons = launch.process.below();
+    CHECK(living(daemons) == 2);
+    for (const auto& daemon : daemons) kill(daemon.pid, SIGKILL);
+    remove_groups(launch.process.pid());
   }
 }
 

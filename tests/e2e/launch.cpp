@@ -20,19 +20,18 @@ const std::string kGroupPrefix = "/ddp-launch.";
 
 }  // namespace
 
-std::set<ino_t> launch_groups() {
-  std::set<ino_t> inodes;
+std::map<ino_t, std::string> launch_groups(std::optional<int> pid) {
+  std::map<ino_t, std::string> groups;
   for (const char* root : kGroupRoots) {
+    const std::string prefix = root + kGroupPrefix + (pid ? std::to_string(*pid) + "." : "");
     std::error_code none;
     for (const auto& entry : std::filesystem::directory_iterator(root, none)) {
       const std::string path = entry.path().string();
       struct stat info {};
-      if (path.rfind(root + kGroupPrefix, 0) == 0 && stat(path.c_str(), &info) == 0) {
-        inodes.insert(info.st_ino);
-      }
+      if (path.starts_with(prefix) && stat(path.c_str(), &info) == 0) groups[info.st_ino] = path;
     }
   }
-  return inodes;
+  return groups;
 }
 
 const Words kRestartAtOnce{"--backoff", "0", "--crash-loop", "0"};
@@ -100,13 +99,9 @@ void Scene::check_nothing_left(const Process& launch) const {
   const std::string left = describe(launch.below());
   CHECK(left == "");
   check_no_file_left();
-  for (const char* root : kGroupRoots) {
-    const std::string group = root + kGroupPrefix + std::to_string(launch.pid());
+  for (const auto& [inode, group] : launch_groups(launch.pid())) {
     // One that is older was left by a launch of the same pid that was killed altogether.
-    struct stat info {};
-    const bool left_behind =
-        stat(group.c_str(), &info) == 0 && older_groups.count(info.st_ino) == 0;
-    CHECK_MESSAGE(!left_behind, "left behind: " << group);
+    CHECK_MESSAGE(older_groups.count(inode) == 1, "left behind: " << group);
   }
 }
 

@@ -10,7 +10,7 @@
 
 #include <filesystem>
 #include <map>
-#include <set>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,8 +32,9 @@ struct Finished {
   std::string err;
 };
 
-// The control groups of launches that are there now, by inode: the kernel gives no number twice.
-std::set<ino_t> launch_groups();
+// The control groups of launches, or of those of one pid, that are there now, by inode: the kernel
+// gives no number twice.
+std::map<ino_t, std::string> launch_groups(std::optional<int> pid = std::nullopt);
 
 class Scene {
  public:
@@ -56,7 +57,7 @@ class Scene {
   std::string path(const std::string& name) const { return (directory / name).string(); }
 
   // Those that were there before this scene are no launch's of its own.
-  const std::set<ino_t> older_groups = launch_groups();
+  const std::map<ino_t, std::string> older_groups = launch_groups();
   std::filesystem::path directory;
   std::map<std::string, std::string> env;
 };

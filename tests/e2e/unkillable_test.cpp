@@ -42,9 +42,8 @@ struct Stuck {
     process.wait_nothing_left();
     scene.check_no_file_left();
     // It could not be removed while somebody lived in it.
-    for (const char* root : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
+    for (const auto& [inode, group] : launch_groups(process.pid())) {
       std::error_code ignored;
-      const std::string group = std::string(root) + "/ddp-launch." + std::to_string(process.pid());
       for (const auto* below : {"/1", ""}) std::filesystem::remove(group + below, ignored);
     }
   }

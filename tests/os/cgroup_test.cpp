@@ -77,19 +77,19 @@ TEST_CASE("after a cgroup was killed the next worker lives in its successor") {
   CHECK(::access(cgroup->path().c_str(), F_OK) == -1);
 }
 
-TEST_CASE("what a killed launch of the same pid left behind is replaced") {
-  const auto left = os::Cgroup::make_leaf();
-  if (!left) {
+TEST_CASE("two launches of one pid, in namespaces of their own, do not share a cgroup") {
+  const auto one = os::Cgroup::make_leaf();
+  if (!one) {
     MESSAGE("no writable cgroup v2 here: nothing to test");
     return;
   }
-  const auto left_below = left->make_successor(1);
-  REQUIRE(left_below);
-  const auto cgroup = os::Cgroup::make_leaf();
-  REQUIRE(cgroup);
-  CHECK(cgroup->path() == left->path());
-  CHECK(::access(left_below->path().c_str(), F_OK) == -1);
-  cgroup->remove();
+  const auto other = os::Cgroup::make_leaf();
+  REQUIRE(other);
+  CHECK(other->path() != one->path());
+  other->remove();
+  CHECK(::access(one->path().c_str(), F_OK) == 0);
+  CHECK(one->make_successor(1));
+  one->remove();
 }
 
 TEST_CASE("a cgroup that refuses leaves the worker in the launcher's own") {

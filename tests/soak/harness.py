@@ -113,7 +113,7 @@ class Launch:
             raise Violation(f"files left in TMPDIR: {files}")
         for inode, path in launch_groups().items():
             # One that is older was left by a launch of the same pid that was killed altogether.
-            if path.endswith(f".{self.running.pid}") and inode not in self.older_groups:
+            if f"/ddp-launch.{self.running.pid}." in path and inode not in self.older_groups:
                 raise Violation(f"control group left: {path}")
 
     def has_mark(self, pid):
