@@ -70,6 +70,15 @@ int print(const std::string& text) {
   return ddp::core::kSystemRefused;
 }
 
+// What a launch cannot do without; false after one line on what is missing.
+bool can_contain() {
+  if (ddp::os::proc_is_ours()) return true;
+  write_all(STDERR_FILENO,
+            "ddp-launch: /proc is not mounted, or shows another PID namespace: what a group leaves "
+            "behind could not be found, so none is started (unshare has --mount-proc)\n");
+  return false;
+}
+
 int run_campaign(int argc, char** argv) {
   using namespace ddp;
   auto parsed = campaign::parse_campaign(argc, argv);
@@ -79,6 +88,7 @@ int run_campaign(int argc, char** argv) {
   }
   const auto& campaign = std::get<campaign::Campaign>(parsed);
   if (campaign.dry_run) return print(campaign::dry_run_text(campaign));
+  if (!can_contain()) return core::kSystemRefused;
   log::start("ddp-launch", log::Level::warn, out::wants_colour(STDERR_FILENO));
   return campaign::run(campaign);
 }
@@ -101,6 +111,7 @@ int main(int argc, char** argv) {
   }
   const Options& options = std::get<Options>(parsed);
   if (options.dry_run) return print(dry_run_table(options, environ));
+  if (!can_contain()) return core::kSystemRefused;
 
   log::start("ddp-launch", options.log_level, out::wants_colour(STDERR_FILENO));
   const auto run_dir = os::make_run_dir();

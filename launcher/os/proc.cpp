@@ -56,6 +56,13 @@ std::vector<int> scan_for_children_of(int parent) {
 
 }  // namespace
 
+bool proc_is_ours() {
+  char target[16];
+  const ssize_t size = ::readlink("/proc/self", target, sizeof target);
+  return size > 0 &&
+         std::string_view(target, static_cast<std::size_t>(size)) == std::to_string(::getpid());
+}
+
 std::optional<std::string> read_file(const std::string& path, std::size_t most) {
   const ScopedFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return std::nullopt;

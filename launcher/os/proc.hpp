@@ -9,6 +9,10 @@
 
 namespace ddp::os {
 
+// Whether /proc is there and shows this process's own PID namespace; if not, what is left of a
+// group could not be found.
+bool proc_is_ours();
+
 // A (small) file, or its first `most` bytes; nothing when it cannot be read.
 std::optional<std::string> read_file(const std::string& path, std::size_t most = std::string::npos);
 

@@ -43,6 +43,23 @@ bool is_zombie_or_there(int pid) { return status_field(pid, "State") != ""; }
 
 }  // namespace
 
+TEST_CASE("where /proc shows nothing, or others, nothing is started") {
+  if (!can_make_containers()) return;
+  const std::vector<Words> places{
+      {"unshare", "--pid", "--fork"},
+      {"unshare", "--mount", "sh", "-c", "umount -l /proc && exec \"$@\"", "sh"}};
+  for (const auto& place : places) {
+    const Scene scene;
+    Start start = scene.start({"--nproc", "2"}, helper({"touch", scene.path("started")}));
+    start.argv = place + start.argv;
+    Process launch(std::move(start));
+    const auto run = finish(scene, launch);
+    CHECK(run.status == Status{.code = 71});
+    CHECK(run.err.starts_with("ddp-launch: /proc is not mounted, or shows another PID namespace"));
+    CHECK_FALSE(std::filesystem::exists(scene.path("started")));
+  }
+}
+
 TEST_CASE("an ordinary user's launch leaves nothing either") {
   if (!can_be_nobody()) return;
   for (const bool kill_supervisor : {false, true}) {
