@@ -29,9 +29,26 @@ std::int64_t wall_clock_micros(core::TimePoint time) {
 }
 
 // O_NONBLOCK: a FIFO may be what somebody reads it from, and its reader may be away.
+constexpr int kAppend = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+
 os::ScopedFd open_for_append(const std::string& path) {
-  constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-  return os::ScopedFd(::open(path.c_str(), kFlags, 0644));
+  return os::ScopedFd(::open(path.c_str(), kAppend | O_CREAT, 0644));
+}
+
+// "<device>:<inode>:": what the path behind it must lead to. Empty if `file` is not open.
+std::string identity(int file) {
+  struct stat status {};
+  if (::fstat(file, &status) != 0) return {};
+  return fmt::format("{}:{}:", status.st_dev, status.st_ino);
+}
+
+// The file that campaign_file() named; none where the path leads to another one.
+os::ScopedFd open_named(const std::string& name) {
+  const auto path = name.find('/');
+  if (path == std::string::npos) return {};
+  os::ScopedFd file(::open(name.c_str() + path, kAppend));
+  if (!file.valid() || identity(file.get()) != name.substr(0, path)) return {};
+  return file;
 }
 
 // One write a line: O_APPEND keeps it whole beside another writer's. False, and errno, if it cannot
@@ -50,6 +67,10 @@ bool write_line(const os::ScopedFd& file, std::string_view text) {
 
 std::string events_path(const std::string& log_dir) {
   return log_dir.empty() ? std::string() : log_dir + "/events.jsonl";
+}
+
+std::string campaign_file(int file) {
+  return identity(file) + fmt::format("/proc/{}/fd/{}", ::getpid(), file);
 }
 
 std::string wall_time(core::TimePoint time) {
@@ -74,7 +95,7 @@ std::string local_time(core::TimePoint time) {
 EventLog::EventLog(std::string path, std::function<void(std::string)> report,
                    const std::string& campaign)
     : path_(std::move(path)), report_(std::move(report)) {
-  if (!campaign.empty()) campaign_ = open_for_append(campaign);
+  if (!campaign.empty()) campaign_ = open_named(campaign);
   if (path_.empty()) return;
   file_ = open_for_append(path_);
   if (!file_.valid()) lost(std::strerror(errno));

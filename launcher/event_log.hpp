@@ -41,8 +41,8 @@ class EventLog {
   };
 
   EventLog() = default;  // writes nothing
-  // Creates or appends to `path` and `campaign`, each unless it is empty. `report` gets one line if
-  // `path` cannot be written, now or later.
+  // Creates or appends to `path`, and appends to what campaign_file() named, each unless it is
+  // empty. `report` gets one line if `path` cannot be written, now or later.
   EventLog(std::string path, std::function<void(std::string)> report,
            const std::string& campaign = {});
 
@@ -65,6 +65,10 @@ class EventLog {
 
 // Of a run whose logs are in `log_dir`; empty for none.
 std::string events_path(const std::string& log_dir);
+
+// Names an open file of this process to a child's EventLog. With device and inode: where /proc is
+// another PID namespace's, the path leads to a stranger's file, and then nothing is written.
+std::string campaign_file(int file);
 
 // "2026-01-31T12:00:00.123456Z" for a point of the monotonic clock.
 std::string wall_time(core::TimePoint time);

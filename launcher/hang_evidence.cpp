@@ -1,5 +1,6 @@
 #include "launcher/hang_evidence.hpp"
 
+#include "common/env_names.hpp"
 #include "common/log.hpp"
 #include "launcher/core/task_picture.hpp"
 #include "launcher/hang_command.hpp"
@@ -32,12 +33,13 @@ constexpr std::size_t kMostStacks = 16;  // a rank
 constexpr std::chrono::milliseconds kMargin{250};
 
 // The launcher's own environment, for a debugger: one that asks the network for symbols would spend
-// all the time on it.
+// all the time on it. Without the campaign's file, which is the run's own.
 std::vector<std::string> command_environment() {
   std::vector<std::string> environment;
   for (char** variable = environ; *variable != nullptr; ++variable) {
-    if (!std::string_view(*variable).starts_with("DEBUGINFOD_URLS="))
-      environment.emplace_back(*variable);
+    const std::string_view entry = *variable;
+    const auto name = entry.substr(0, entry.find('='));
+    if (name != "DEBUGINFOD_URLS" && name != env::kCampaignEvents) environment.emplace_back(entry);
   }
   return environment;
 }

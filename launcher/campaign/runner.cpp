@@ -4,6 +4,7 @@
 #include "common/log.hpp"
 #include "launcher/campaign/report.hpp"
 #include "launcher/core/exit_code.hpp"
+#include "launcher/event_log.hpp"
 #include "launcher/fault_plan_file.hpp"
 #include "launcher/os/descendants.hpp"
 #include "launcher/os/exit_watcher.hpp"
@@ -146,9 +147,7 @@ class Runner {
     if (!output.valid()) return output_path() + ": " + std::strerror(errno);
     events_ = os::ScopedFd(::memfd_create("events", MFD_CLOEXEC));
     if (!events_.valid()) return std::string("memory for its events: ") + std::strerror(errno);
-    const auto events =
-        "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(events_.get());
-    ::setenv(env::kCampaignEvents, events.c_str(), 1);
+    ::setenv(env::kCampaignEvents, campaign_file(events_.get()).c_str(), 1);
     os::SpawnRequest request;
     request.program = config_.program;
     request.arguments = run_arguments(planned(), config_.dir);

@@ -185,13 +185,15 @@ TEST_CASE("a worker that does what each limit asks for is left in peace") {
 }
 
 TEST_CASE("a command of the user's looks at each rank before the group has to go") {
-  const Scene scene;
-  const auto run =
-      scene.run(Words{"--nproc", "2", "--timeout", "1500ms", "--log-dir", scene.path("my logs"),
-                      "--run-id", "r", "--on-hang",
-                      "echo pid {pid} rank {rank}; kill -0 {pid} && echo alive; touch {dir}/x"} +
-                    kShortly,
-                helper({"print", "pid {PID}", "pause"}));
+  Scene scene;
+  scene.env["DDP_CAMPAIGN_EVENTS"] = "1:1:/nowhere";
+  const auto run = scene.run(
+      Words{"--nproc", "2", "--timeout", "1500ms", "--log-dir", scene.path("my logs"), "--run-id",
+            "r", "--on-hang",
+            "echo pid {pid} rank {rank}${DDP_CAMPAIGN_EVENTS+ knows}; kill -0 {pid} && echo alive; "
+            "touch {dir}/x"} +
+          kShortly,
+      helper({"print", "pid {PID}", "pause"}));
   CHECK(run.status == Status{.code = 72});
   for (const auto& [rank, lines] : by_rank(run.out)) {
     REQUIRE(lines.size() == 1);

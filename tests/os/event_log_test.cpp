@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <fcntl.h>
+
 #include <string>
 #include <vector>
 
@@ -55,9 +57,11 @@ TEST_CASE("a file that was removed is told once, and nothing more is written to 
 TEST_CASE("what a campaign judges by reaches it whatever becomes of the file") {
   const auto directory = make_temp_dir();
   const std::string campaign = (directory / "campaign").string();
+  const os::ScopedFd file(::open(campaign.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
   std::vector<std::string> told;
   EventLog events(
-      "/dev/full", [&](const std::string& text) { told.push_back(text); }, campaign);
+      "/dev/full", [&](const std::string& text) { told.push_back(text); },
+      campaign_file(file.get()));
   events.write(kNow, "worker_started", {{"rank", std::int64_t{1}}});
   events.write(kNow, "failure", {{"gen", std::int64_t{0}}});
   events.write(kNow, "expectation", {{"name", std::string("exit")}});
@@ -68,4 +72,26 @@ TEST_CASE("what a campaign judges by reaches it whatever becomes of the file") {
   REQUIRE(told.size() == 1);
   CHECK(contains(text, "\"event\":\"lost\",\"what\":\"" + told[0] + "\"}\n"));
   CHECK(told[0] == "/dev/full: No space left on device; events are no longer recorded");
+}
+
+TEST_CASE("a campaign's file that is another by now, or none, is left alone") {
+  const auto directory = make_temp_dir();
+  const std::string ours = (directory / "ours").string();
+  const std::string strangers = (directory / "strangers").string();
+  const os::ScopedFd file(::open(ours.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  test::write_file(strangers, "");
+  const auto name = campaign_file(file.get());
+  const auto identity = name.substr(0, name.find('/'));
+  const std::string missing = (directory / "missing").string();
+  for (const auto& other : {identity + strangers, identity + missing, strangers, identity,
+                            std::string("1:1:") + ours, std::string("x")}) {
+    CAPTURE(other);
+    EventLog events("", nullptr, other);
+    events.write(kNow, "failure", {});
+  }
+  CHECK(read_file(strangers) == "");
+  CHECK_FALSE(std::filesystem::exists(missing));
+  CHECK(read_file(ours) == "");
+  EventLog("", nullptr, identity + ours).write(kNow, "failure", {});
+  CHECK(contains(read_file(ours), "failure"));
 }

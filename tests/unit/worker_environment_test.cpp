@@ -160,7 +160,7 @@ TEST_CASE("faults are handed to the worker, and a parent's are not passed on") {
 }
 
 TEST_CASE("a campaign hears of its own runs alone, not of a launcher that a worker starts") {
-  CHECK(table(four_workers(), kSlot, {"DDP_CAMPAIGN_EVENTS=/proc/1/fd/9"})
+  CHECK(table(four_workers(), kSlot, {"DDP_CAMPAIGN_EVENTS=1:2:/proc/1/fd/9"})
             .count("DDP_CAMPAIGN_EVENTS") == 0);
 }
 
