@@ -309,8 +309,10 @@ class Runner {
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
       if (left.count() <= 0 || !console_.write_waiting(left)) break;
     }
+    const bool unread = !console_.lost() && !console_.buffer().empty();
+    if (unread) refuse("stdout: not read any more; the rest of the campaign's table is dropped");
     // Met, and nobody was told.
-    if (code == 0 && (console_.lost() || !console_.buffer().empty())) code = core::kSystemRefused;
+    if (code == 0 && (console_.lost() || unread)) code = core::kSystemRefused;
     return code;
   }
 

@@ -2,9 +2,12 @@
 // that nothing of a campaign is left however it ends.
 #include "tests/e2e/launch.hpp"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -285,6 +288,25 @@ TEST_CASE("a table that cannot be written fails the campaign, which goes on to i
         "table is no longer shown there\n");
   CHECK(read_file(scene.path("order")) == "a\nb\n");
   CHECK(contains(read_file(scene.path("result.xml")), "failures=\"0\""));
+}
+
+TEST_CASE("a table that nobody reads fails the campaign, which says so") {
+  const Scene scene;
+  plan(scene, "a", "", {"exit", "0"});
+  const auto path = scene.path("pipe");
+  REQUIRE(mkfifo(path.c_str(), 0600) == 0);
+  const int pipe = open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  REQUIRE(pipe >= 0);
+  const std::string page(4096, '.');
+  while (write(pipe, page.data(), page.size()) > 0) {
+  }
+  Process launch(redirected(scene.start(campaign({"--nproc", "1"}), {}), ">pipe"));
+  const auto run = finish(scene, launch);
+  close(pipe);
+  CHECK(run.status == Status{.code = 71});
+  CHECK(run.err ==
+        "ddp-launch: error: stdout: not read any more; the rest of the campaign's table is "
+        "dropped\n");
 }
 
 TEST_CASE("a disk that takes no more is told by name, and the verdict is not lost with it") {
