@@ -38,6 +38,8 @@ int exit_code_of(const SpawnError& error) {
     case EISDIR:
     case ETXTBSY:
     case ELIBBAD:
+    case ELOOP:
+    case ENAMETOOLONG:
       return kNotExecutable;
     default:
       return kSystemRefused;

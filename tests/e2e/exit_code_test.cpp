@@ -56,11 +56,13 @@ TEST_CASE("a program that is not there is 127, one that cannot be executed 126")
                                                       "ELF",
                                                       4));
   std::filesystem::create_directory(scene.path("directory"));
+  std::filesystem::create_symlink("loop", scene.path("loop"));
   const std::pair<std::string, int> cases[] = {
       {"no-such-program", 127},           {"/nowhere/at/all", 127},
       {scene.path("data/below"), 127},    {scene.path("no_interpreter"), 127},
       {scene.path("data"), 126},          {scene.path("directory"), 126},
-      {scene.path("no_first_line"), 126}, {scene.path("torn_binary"), 126}};
+      {scene.path("no_first_line"), 126}, {scene.path("torn_binary"), 126},
+      {scene.path("loop"), 126},          {scene.path(std::string(300, 'x')), 126}};
   for (const auto& [program, code] : cases) {
     CAPTURE(program);
     const auto run = scene.run({"--nproc", "4", "--max-restarts", "3"}, {program});

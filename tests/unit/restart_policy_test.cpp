@@ -1,7 +1,10 @@
 #include "launcher/core/restart_policy.hpp"
 
+#include "launcher/core/exit_code.hpp"
+
 #include <doctest/doctest.h>
 
+#include <cerrno>
 #include <csignal>
 
 namespace {
@@ -91,6 +94,13 @@ TEST_CASE("within a window only its restarts count") {
 TEST_CASE("what trying again cannot mend is not tried again") {
   RestartHistory history({.max_restarts = 3});
   CHECK(reason(history.decide(failed(127, kStart), kStart)) == GiveUp::Reason::not_retryable);
+  for (const int error : {EACCES, ELOOP, ENAMETOOLONG}) {
+    CAPTURE(error);
+    Verdict not_started;
+    not_started.cause = WorkerNotStarted{0, {SpawnStage::exec, error}};
+    CHECK(exit_code_of(not_started) == kNotExecutable);
+    CHECK(reason(history.decide(not_started, kStart)) == GiveUp::Reason::not_retryable);
+  }
   Verdict stopped;
   stopped.cause = StoppedBySignal{SIGTERM};
   CHECK(reason(history.decide(stopped, kStart)) == GiveUp::Reason::stop_requested);
