@@ -240,13 +240,14 @@ class Supervisor {
     hangs_.teardown_began(teardown);
     if (teardown.waiting_for.empty()) return;
     waiting_timer_.expires_after(kTellWaitingAfter);
-    waiting_timer_.async_wait([this, kill_at = teardown.kill_at](boost::system::error_code ec) {
-      if (ec || group_.phase() != core::Phase::tearing_down) return;
+    waiting_timer_.async_wait([this](boost::system::error_code ec) {
+      const auto kill_at = group_.next_deadline();  // a Ctrl-Z has moved it
+      if (ec || group_.phase() != core::Phase::tearing_down || !kill_at) return;
       std::vector<core::LocalRank> waiting_for;
       for (const auto& worker : group_.verdict().workers) {
         if (worker.pid > 0 && !worker.status) waiting_for.push_back(worker.local_rank);
       }
-      narrator_.still_waiting(*group_.verdict().cause, waiting_for, kill_at - Clock::now(),
+      narrator_.still_waiting(*group_.verdict().cause, waiting_for, *kill_at - Clock::now(),
                               group_.stop_signal() == SIGINT);
     });
   }

@@ -132,6 +132,12 @@ std::string state_of(const core::Survivor& survivor) {
          (survivor.wait_channel.empty() ? "" : ", waiting in " + survivor.wait_channel);
 }
 
+// "29 s"; what is late is waited for no longer.
+std::string left_text(core::Nanoseconds left) {
+  return fmt::format("{:.0f} s",
+                     static_cast<double>(std::max(left, core::Nanoseconds::zero()).count()) / 1e9);
+}
+
 }  // namespace
 
 std::string ranks_text(const std::vector<core::LocalRank>& local_ranks, int first_rank) {
@@ -171,9 +177,8 @@ std::string duration_text(core::Nanoseconds duration) {
 
 std::string waiting_text(const core::Cause& cause, const std::vector<core::LocalRank>& local_ranks,
                          core::Nanoseconds left, bool interrupted, const VerdictContext& context) {
-  return line(fmt::format("{}; waiting up to {:.0f} s for {} to end, {} kills at once",
-                          cause_text(cause, context.first_rank, context.program),
-                          static_cast<double>(left.count()) / 1e9,
+  return line(fmt::format("{}; waiting up to {} for {} to end, {} kills at once",
+                          cause_text(cause, context.first_rank, context.program), left_text(left),
                           ranks_text(local_ranks, context.first_rank),
                           interrupted ? "another Ctrl-C" : "Ctrl-C"));
 }
@@ -185,8 +190,8 @@ std::string dying_text(const std::vector<core::Survivor>& remaining, int first_r
     text += text.empty() ? "" : "; ";
     text += name_of(survivor, first_rank) + ", " + state_of(survivor);
   }
-  return line(fmt::format("waiting up to {:.0f} s for what SIGKILL has not ended: {}",
-                          static_cast<double>(left.count()) / 1e9, text));
+  return line(
+      fmt::format("waiting up to {} for what SIGKILL has not ended: {}", left_text(left), text));
 }
 
 std::string verdict_text(const core::Verdict& verdict, const VerdictContext& context) {

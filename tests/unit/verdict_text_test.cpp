@@ -109,6 +109,12 @@ TEST_CASE("while a teardown waits, why it began, for whom, and what Ctrl-C does"
         "at once\n");
 }
 
+TEST_CASE("what is late is waited for no longer, not less than that") {
+  CHECK(has(waiting_text(StoppedBySignal{SIGINT}, {0}, milliseconds(-1400), true, context()),
+            "waiting up to 0 s for"));
+  CHECK(has(dying_text({}, 0, milliseconds(-300)), "waiting up to 0 s for"));
+}
+
 TEST_CASE("what would not die is named with its state and wait channel") {
   Verdict verdict;
   verdict.survivors.push_back({100, 1, 'D', "nfs_wait", "worker"});
