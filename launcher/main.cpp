@@ -121,8 +121,8 @@ int main(int argc, char** argv) {
   }
   const os::Place place{*run_dir, os::Cgroup::make_leaf()};
   const auto began = std::chrono::steady_clock::now();
-  const os::Kept kept = os::keep(place, [&](os::ScopedFd from_keeper) {
-    return supervise(options, place, std::move(from_keeper));
+  const os::Kept kept = os::keep(place, [&](os::ScopedFd from_keeper, os::ScopedFd signals) {
+    return supervise(options, place, std::move(from_keeper), std::move(signals));
   });
   // A supervisor that ran to its end has judged the run itself.
   const bool asked = options.plan.expect || !options.junit.empty();

@@ -71,7 +71,8 @@ std::string make_log_dir(const Options& options, std::error_code& failed) {
 
 class Supervisor {
  public:
-  Supervisor(const Options& options, const os::Place& place, os::ScopedFd from_keeper)
+  Supervisor(const Options& options, const os::Place& place, os::ScopedFd from_keeper,
+             os::ScopedFd signals)
       : options_(options),
         place_(place),
         log_dir_(make_log_dir(options, log_dir_failed_)),
@@ -91,7 +92,7 @@ class Supervisor {
                 .narrator = narrator_,
                 .run_dir = run_dir(),
                 .feed = [this](const core::Event& event) { feed(event); }}),
-        signals_(io_, std::move(from_keeper), os::open_signal_fd(),
+        signals_(io_, std::move(from_keeper), std::move(signals),
                  {.stop = [this](int signal) { feed(core::StopRequested{signal}); },
                   .alone = [this] { narrator_.keeper_gone(); },
                   .forward = [this](int signal) { workers_.signal_all(signal); },
@@ -110,6 +111,11 @@ class Supervisor {
   Supervisor& operator=(const Supervisor&) = delete;
 
   int run() {
+    // Said at once: where descriptors are few the router may have none for stderr.
+    if (!starter_.usable() || !os::become_subreaper()) {
+      error(std::string("the system refused what a launch needs: ") + std::strerror(errno));
+      return core::kSystemRefused;
+    }
     // Through the router, which keeps them out of the workers' lines and never waits.
     log::redirect([this](std::string_view line) { router_.notice(line); });
     if (const int refused = set_up(); refused != 0) return refused;
@@ -122,10 +128,6 @@ class Supervisor {
  private:
   // Everything a launch needs once; an exit code if the system refuses.
   int set_up() {
-    if (!starter_.usable() || !os::become_subreaper()) {
-      error(std::string("the system refused what a launch needs: ") + std::strerror(errno));
-      return core::kSystemRefused;
-    }
     narrator_.record_in(log_dir_);
     if (log_dir_failed_)
       narrator_.lost(options_.log_dir + ": " + log_dir_failed_.message() + "; no logs are kept");
@@ -343,8 +345,9 @@ class Supervisor {
 
 }  // namespace
 
-int supervise(const Options& options, const os::Place& place, os::ScopedFd from_keeper) {
-  return Supervisor(options, place, std::move(from_keeper)).run();
+int supervise(const Options& options, const os::Place& place, os::ScopedFd from_keeper,
+              os::ScopedFd signals) {
+  return Supervisor(options, place, std::move(from_keeper), std::move(signals)).run();
 }
 
 }  // namespace ddp

@@ -10,7 +10,9 @@
 
 namespace ddp {
 
-// Runs the launch to its end and returns its exit code. `from_keeper` is the keeper's signal pipe.
-int supervise(const Options& options, const os::Place& place, os::ScopedFd from_keeper);
+// Runs the launch to its end and returns its exit code. `from_keeper` and `signals` are what
+// os::keep() gives.
+int supervise(const Options& options, const os::Place& place, os::ScopedFd from_keeper,
+              os::ScopedFd signals);
 
 }  // namespace ddp

@@ -36,7 +36,9 @@ class WorkerStarter::Impl {
     reservation_.reset();
     port_ = s_.options.master_port.value_or(0);
     if (port_ != 0) return;
+    errno = 0;
     auto reserved = os::PortReservation::any();
+    no_port_ = errno != 0 ? errno : EADDRNOTAVAIL;
     if (!reserved) return error(reserved.error());
     port_ = reserved->port();
     reservation_ = std::move(*reserved);
@@ -65,7 +67,7 @@ class WorkerStarter::Impl {
  private:
   Outcome start_now(const core::SpawnWorker& spawn, const SpawnChange& change) {
     if (change.refusal) return *change.refusal;
-    if (port_ == 0) return core::SpawnError{core::SpawnStage::setup, EADDRNOTAVAIL};
+    if (port_ == 0) return core::SpawnError{core::SpawnStage::setup, no_port_};
     errno = 0;
     auto streams = s_.router.open(spawn.generation, spawn.local_rank);
     if (!streams) {
@@ -99,6 +101,7 @@ class WorkerStarter::Impl {
   os::ScopedFd dev_null_;
   std::optional<os::PortReservation> reservation_;
   std::uint16_t port_ = 0;
+  int no_port_ = 0;  // why not
 };
 
 WorkerStarter::WorkerStarter(Surroundings surroundings)

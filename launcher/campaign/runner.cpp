@@ -71,7 +71,8 @@ std::string read_all(const os::ScopedFd& file) {
 
 class Runner {
  public:
-  Runner(const Campaign& campaign, const RunnerConfig& config, os::ScopedFd from_keeper)
+  Runner(const Campaign& campaign, const RunnerConfig& config, os::ScopedFd from_keeper,
+         os::ScopedFd signals)
       : campaign_(campaign),
         config_(config),
         timer_(io_),
@@ -80,7 +81,7 @@ class Runner {
             [](const std::string& loss) {
               refuse(loss + "; the campaign goes on, its table is no longer shown there");
             }),
-        signals_(io_, std::move(from_keeper), os::open_signal_fd(),
+        signals_(io_, std::move(from_keeper), std::move(signals),
                  {.stop = [this](int signal) { stop(signal); },
                   .alone = {},
                   .forward = [this](int signal) { signal_run(signal); },
@@ -371,10 +372,11 @@ int run(const Campaign& campaign) {
   const RunnerConfig config{own_program(), *base, !campaign.log_dir.empty()};
   const os::Place place{
       .run_dir = config.keep ? "" : config.dir, .cgroup = {}, .patience = kPatience};
-  return os::keep(place,
-                  [&](os::ScopedFd from_keeper) {
-                    return Runner(campaign, config, std::move(from_keeper)).run();
-                  })
+  return os::keep(
+             place,
+             [&](os::ScopedFd from_keeper, os::ScopedFd signals) {
+               return Runner(campaign, config, std::move(from_keeper), std::move(signals)).run();
+             })
       .exit_code;
 }
 

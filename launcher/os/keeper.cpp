@@ -8,6 +8,8 @@
 #include "launcher/os/run_dir.hpp"
 #include "launcher/os/signals.hpp"
 
+#include <boost/system/system_error.hpp>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -205,7 +207,8 @@ int exit_code_after(const siginfo_t& end) {
 
 }  // namespace
 
-Kept keep(const Place& place, const std::function<int(ScopedFd signals)>& supervise) {
+Kept keep(const Place& place,
+          const std::function<int(ScopedFd from_keeper, ScopedFd signals)>& supervise) {
   const std::vector<int> not_ours = own_children();
   int ends[2];
   if (!become_subreaper() || ::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1) {
@@ -224,7 +227,12 @@ Kept keep(const Place& place, const std::function<int(ScopedFd signals)>& superv
   }
   if (pid == 0) {
     write_end.reset();
-    signals.reset();
+    signals.reset();  // before the new one: descriptors may be few
+    signals = open_signal_fd();
+    if (!signals.valid()) {
+      complain("cannot start the supervisor: " + reason());
+      ::_exit(core::kSystemRefused);
+    }
     ::prctl(PR_SET_NAME, "ddp-super");
     // What kills a whole job (kill -9 %1, timeout -k) kills the keeper alone: this one clears up.
     if (!is_off(Mechanism::apart)) ::setpgid(0, 0);
@@ -232,7 +240,15 @@ Kept keep(const Place& place, const std::function<int(ScopedFd signals)>& superv
     ::prctl(PR_SET_PDEATHSIG, SIGCONT);
     int code = core::kLauncherFault;
     try {
-      code = supervise(std::move(read_end));
+      code = supervise(std::move(read_end), std::move(signals));
+    } catch (const boost::system::system_error& error) {
+      const int why = error.code().value();
+      if (why == EMFILE || why == ENFILE || why == ENOMEM || why == ENOSPC) {
+        complain("the system refused what the supervisor needs: " + error.code().message());
+        code = core::kSystemRefused;
+      } else {
+        complain(std::string("internal error: ") + error.what());
+      }
     } catch (const std::exception& error) {
       complain(std::string("internal error: ") + error.what());
     }

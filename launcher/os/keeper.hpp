@@ -42,8 +42,10 @@ struct Kept {
 };
 
 // Runs `supervise` in a forked child and returns, in the keeper, the end of the launch; in
-// the child it does not return. `supervise` gets the read end of the signal pipe. Call before any
+// the child it does not return. `supervise` gets the read end of the keeper's signal pipe and a
+// signalfd of its own; descriptors or memory that Asio is refused end it with 71. Call before any
 // thread exists, after take_over_signals().
-Kept keep(const Place& place, const std::function<int(ScopedFd signals)>& supervise);
+Kept keep(const Place& place,
+          const std::function<int(ScopedFd from_keeper, ScopedFd signals)>& supervise);
 
 }  // namespace ddp::os

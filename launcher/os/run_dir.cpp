@@ -3,6 +3,7 @@
 #include "common/env_names.hpp"
 
 #include <limits.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
@@ -51,8 +52,10 @@ Result<std::string> make_scratch_dir() { return make_private_dir({env::kTmpDir},
 
 void remove_run_dir(const std::string& path) {
   if (path.empty()) return;
-  std::error_code ignored;
-  std::filesystem::remove_all(path, ignored);
+  std::error_code failed;
+  std::filesystem::remove_all(path, failed);
+  // Which looks inside, and so needs a descriptor; a launch that got none has put nothing there.
+  if (failed) ::rmdir(path.c_str());
 }
 
 }  // namespace ddp::os

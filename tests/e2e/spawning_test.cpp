@@ -64,6 +64,52 @@ TEST_CASE("no descriptor for a rank is the system's refusal, and those started g
   check_not_started(finish(scene, launch), 71, "Too many open files");
 }
 
+// Of a launch or a campaign under each small limit: 0, or 71 and why. A campaign may have come as
+// far as a plan that was not met for it.
+template <class Make>
+void check_few_descriptors(int first, const Make& make) {
+  int refused = 0;
+  int done = 0;
+  for (int limit = first; limit <= 32; ++limit) {
+    CAPTURE(limit);
+    const std::string number = std::to_string(limit);
+    const Scene scene;
+    Process launch(limited(make(scene), "--nofile=" + number + ":" + number));
+    const auto run = finish(scene, launch);
+    CAPTURE(run.err);
+    // A program that is not linked statically cannot even begin with none.
+    if (contains(run.err, "error while loading shared libraries")) continue;
+    if (run.status == Status{.code = 0}) {
+      ++done;
+      CHECK(run.err == "");
+      continue;
+    }
+    ++refused;
+    CHECK_MESSAGE((run.status == Status{.code = 71} || contains(run.out, "1 NOT MET")), run.status);
+    CHECK(contains(run.err + run.out, "Too many open files"));
+    for (const auto& line : lines_of(run.err)) {
+      CHECK(line.starts_with("ddp-launch: "));
+      CHECK(contains(line, "Too many open files"));
+    }
+  }
+  CHECK(refused > 0);
+  CHECK(done > 0);
+}
+
+TEST_CASE("with hardly a descriptor a launch is refused in words, and leaves nothing") {
+  check_few_descriptors(3, [](const Scene& scene) {
+    return scene.start({"--nproc", "1"}, helper({"exit", "0"}));
+  });
+}
+
+TEST_CASE("with hardly a descriptor a campaign is refused in words, and leaves nothing") {
+  // Its plans cannot be read with less: 2, as where they are not there.
+  check_few_descriptors(4, [](const Scene& scene) {
+    write_file(scene.path("a.toml"), "");
+    return scene.start({"--campaign", ".", "--nproc", "1"}, helper({"exit", "0"}));
+  });
+}
+
 TEST_CASE("a soft limit on descriptors is raised for the launcher and kept for its workers") {
   const Scene scene;
   auto start = scene.start({"--nproc", "64"}, {"/bin/sh", "-c", "ulimit -S -n"});
