@@ -18,6 +18,13 @@ namespace ddp::test {
 
 using Words = std::vector<std::string>;
 
+// A sanitizer's runtime wants descriptors, memory and /proc for itself.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
 // The path of a program under test: the environment's, which may be an installed one, or the
 // build's.
 std::string path_or(const char* variable, const char* built);
