@@ -157,7 +157,7 @@ class WorkerSet::Impl {
 
   boost::asio::io_context& io_;
   boost::asio::steady_timer timer_;
-  const os::Spawner spawner_;
+  os::Spawner spawner_;
   const os::Cgroup* home_;               // of the launch; nullptr: none
   std::optional<os::Cgroup> successor_;  // where the workers live once home_ was killed
   int successors_ = 0;

@@ -145,18 +145,22 @@ int Spawner::hand_over(const SpawnRequest& request) const {
   return end;
 }
 
-// Or the launcher would hold the far end of the child's output open.
-void Spawner::take_back() const {
-  for (const auto& slot : slots_) ::dup3(null_.get(), slot.get(), O_CLOEXEC);
+// Or the launcher would hold the far end of the child's output open. One that cannot be put back (a
+// worker has lowered the launcher's limit) is given up, and those to come do without.
+void Spawner::take_back() {
+  for (auto& slot : slots_) {
+    if (::dup3(null_.get(), slot.get(), O_CLOEXEC) == -1) slot.reset();
+  }
 }
 
-std::variant<Child, core::SpawnError> Spawner::spawn(const SpawnRequest& request) const {
+std::variant<Child, core::SpawnError> Spawner::spawn(const SpawnRequest& request) {
   const auto program = find_program(request);
   if (const auto* error = std::get_if<core::SpawnError>(&program)) return *error;
 
   process::process_stdio stdio;
   OwnDescriptors own_descriptors;
-  const bool shared = slots_.front().valid();
+  const bool shared =
+      std::all_of(slots_.begin(), slots_.end(), [](const ScopedFd& slot) { return slot.valid(); });
   if (shared) {
     own_descriptors.end = hand_over(request);
     if (own_descriptors.end == -1) {

@@ -41,11 +41,11 @@ class Spawner {
 
   // Returns when the child's exec has succeeded or failed. After a failure no process is left of
   // it.
-  std::variant<Child, core::SpawnError> spawn(const SpawnRequest& request) const;
+  std::variant<Child, core::SpawnError> spawn(const SpawnRequest& request);
 
  private:
   int hand_over(const SpawnRequest& request) const;
-  void take_back() const;
+  void take_back();
 
   // Standard input, output and error of the next child; /dev/null at all other times. All or none:
   // where there are none a child gets the whole table.
