@@ -143,6 +143,7 @@ void Narrator::teardown_began(core::Generation generation, const core::TeardownB
   events_.write(Clock::now(), "teardown_began",
                 {{"gen", std::int64_t{generation}},
                  {"rank", rank_field(core::blamed_rank(teardown.cause))},
+                 {"signal", std::int64_t{teardown.signal}},
                  {"waiting_for", number(teardown.waiting_for.size())}});
 }
 
@@ -168,7 +169,20 @@ void Narrator::teardown_escalated(core::Generation generation,
                                ranks_text(escalated.waiting_for, options_.first_rank())));
 }
 
-void Narrator::processes_gone(core::Generation generation, std::size_t survivors) {
+void Narrator::still_lingering(const std::vector<core::Leftover>& running, core::Nanoseconds left) {
+  if (!running.empty()) router_.notice(lingering_text(running, options_.first_rank(), left));
+}
+
+void Narrator::processes_gone(core::Generation generation, std::size_t survivors,
+                              const std::vector<core::Leftover>& killed) {
+  for (const auto& one : killed) {
+    events_.write(Clock::now(), "leftover_killed",
+                  {{"gen", std::int64_t{generation}},
+                   {"rank", one.local_rank < 0 ? -1 : global(one.local_rank)},
+                   {"pid", std::int64_t{one.pid}},
+                   {"command", one.command},
+                   {"proof", std::string(core::name_of(one.proof))}});
+  }
   events_.write(Clock::now(), "processes_gone",
                 {{"gen", std::int64_t{generation}}, {"survivors", number(survivors)}});
 }
@@ -203,7 +217,8 @@ void Narrator::generation_over(const core::GenerationOver& over, const std::stri
   context.ended_alike = ended_alike;
   context.stack = std::exchange(stack_, {});
   context.evidence = std::exchange(evidence_, {});
-  if (rank) context.tail = router_.tail(*rank, kTailLines);
+  const auto shown = rank ? rank : raised_while_stopping(over.verdict);
+  if (shown) context.tail = router_.tail(*shown, kTailLines);
   std::string text = verdict_text(over.verdict, context);
   if (over.decision) text += decision_text(*over.decision, over.verdict, context);
   if (!text.empty()) router_.notice(text);

@@ -51,7 +51,11 @@ class Narrator {
   // What SIGKILL has not ended yet.
   void still_dying(const std::vector<core::Survivor>& remaining, core::Nanoseconds left);
   void teardown_escalated(core::Generation generation, const core::TeardownEscalated& escalated);
-  void processes_gone(core::Generation generation, std::size_t survivors);
+  // A second after the ranks have exited, what of theirs still runs and for how long it may.
+  void still_lingering(const std::vector<core::Leftover>& running, core::Nanoseconds left);
+  // `killed`: what the ranks had left running.
+  void processes_gone(core::Generation generation, std::size_t survivors,
+                      const std::vector<core::Leftover>& killed);
   void restart_given_up(const core::RestartGivenUp& given_up);
   void keeper_gone();
   // The verdict, for the reader in a hurry. `injected`: the fault behind the failure, as it is

@@ -8,6 +8,7 @@
 #include "launcher/core/hang_watch.hpp"
 #include "launcher/core/straggler_watch.hpp"
 #include "launcher/output/router.hpp"
+#include "launcher/stop_scope.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -36,6 +37,7 @@ struct Options {
   bool virtual_local_rank = false;
   bool share_devices = false;  // --oversubscribe, and not known to have a device for each rank
   core::GroupConfig group;     // nproc, shutdown_timeout, restart policy
+  StopScope stop_scope = StopScope::rank;
   core::HangLimits hang;
   std::string on_hang;             // as given; empty: the default
   std::optional<int> hang_signal;  // none: no signal

@@ -4,15 +4,12 @@
 #include "launcher/run_id.hpp"
 #include "launcher/settings_reader.hpp"
 
-#include <sys/random.h>
-
 #include <algorithm>
 
 namespace ddp {
 namespace {
 
 constexpr std::int64_t kMostNodes = 65536;
-constexpr std::int64_t kMostRestarts = 1'000'000;
 
 class Checker : SettingsReader {
  public:
@@ -23,11 +20,12 @@ class Checker : SettingsReader {
   Result<Options> run(const Machine& machine) {
     if (auto failure = program()) return *failure;
     if (auto failure = check_workers(settings(), machine, options_)) return *failure;
-    for (const auto step :
-         {&Checker::nodes, &Checker::stdin_rank, &Checker::run_id, &Checker::restarts,
-          &Checker::shutdown, &Checker::output, &Checker::files, &Checker::log_level}) {
+    for (const auto step : {&Checker::nodes, &Checker::stdin_rank, &Checker::run_id,
+                            &Checker::output, &Checker::files, &Checker::log_level}) {
       if (auto failure = (this->*step)()) return *failure;
     }
+    if (auto failure = check_restarts(settings(), options_)) return *failure;
+    if (auto failure = check_shutdown(settings(), options_)) return *failure;
     if (auto failure = check_faults(settings(), options_)) return *failure;
     if (auto failure = check_hangs(settings(), options_)) return *failure;
     options_.dry_run = toggle(Flag::dry_run);
@@ -101,53 +99,6 @@ class Checker : SettingsReader {
     if (setting != nullptr && !is_run_id(setting->text)) return refusal(*setting, kRunIdRule);
     options_.run_id = setting != nullptr ? setting->text : generate_run_id();
     return std::nullopt;
-  }
-
-  // "3" or "3 in 10m".
-  Failure max_restarts(core::RestartPolicy& policy) const {
-    const Setting* const setting = given(Flag::max_restarts);
-    if (setting == nullptr) return std::nullopt;
-    constexpr std::string_view kIn = " in ";
-    const std::string_view text = setting->text;
-    const std::size_t in = text.find(kIn);
-    const auto count = parse_integer("", text.substr(0, in), 0, kMostRestarts);
-    std::optional<core::Nanoseconds> window;
-    if (in != std::string_view::npos) {
-      if (const auto length = parse_duration("", text.substr(in + kIn.size()))) window = *length;
-    }
-    const bool bad_window =
-        in != std::string_view::npos && (!window || *window <= core::Nanoseconds::zero());
-    if (!count || bad_window)
-      return refusal(*setting, "a number from 0 to " + std::to_string(kMostRestarts) +
-                                   ", or a number in a time such as '3 in 10m'");
-    policy.max_restarts = static_cast<int>(*count);
-    policy.window = window;
-    return std::nullopt;
-  }
-
-  Failure restarts() {
-    core::RestartPolicy& policy = options_.group.restart;
-    if (auto failure = max_restarts(policy)) return failure;
-    if (auto failure = duration(Flag::backoff, policy.backoff)) return failure;
-    if (auto failure = duration(Flag::max_backoff, policy.max_backoff)) return failure;
-    if (policy.max_backoff < policy.backoff) {
-      if (const Setting* const longest = given(Flag::max_backoff))
-        return refusal(*longest, "no less than --backoff");
-      policy.max_backoff = policy.backoff;  // only --backoff was asked for, beyond the usual limit
-    }
-    if (auto failure = integer(Flag::crash_loop, 0, kMostRestarts, policy.crash_loop))
-      return failure;
-    // Chance is all it is for: where the system has none to give yet, zero serves as well.
-    if (::getrandom(&policy.jitter_seed, sizeof policy.jitter_seed, GRND_NONBLOCK) < 0)
-      policy.jitter_seed = 0;
-    return std::nullopt;
-  }
-
-  Failure shutdown() {
-    if (auto failure = duration(Flag::shutdown_timeout, options_.group.shutdown_timeout))
-      return failure;
-    return choice<bool>(Flag::early_exit, {{"ok", false}, {"fail", true}},
-                        options_.group.early_exit_fails);
   }
 
   Failure output() {

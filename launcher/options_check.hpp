@@ -16,6 +16,13 @@ Result<Options> check_options(const Settings& settings, std::vector<std::string>
 std::optional<Error> check_workers(const Settings& settings, const Machine& machine,
                                    Options& options);
 
+// The part of it that concerns restarts: group.restart of `options`.
+std::optional<Error> check_restarts(const Settings& settings, Options& options);
+
+// The part of it that concerns how a group ends: the timeouts, stop signal, early exits and exit
+// code of `options`.group, and stop_scope.
+std::optional<Error> check_shutdown(const Settings& settings, Options& options);
+
 // The part that concerns faults: plan and junit of `options`, whose ranks and devices are checked.
 std::optional<Error> check_faults(const Settings& settings, Options& options);
 

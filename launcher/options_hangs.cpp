@@ -1,10 +1,8 @@
 // When a group hangs, and what is done about it.
-#include "common/signal_name.hpp"
 #include "launcher/options_check.hpp"
 #include "launcher/settings_reader.hpp"
 
 #include <charconv>
-#include <csignal>
 
 namespace ddp {
 
@@ -25,13 +23,7 @@ Failure check_hangs(const Settings& settings, Options& options) {
     if (command->text.empty()) return refusal(*command, "a shell command, or none");
     options.on_hang = command->text;
   }
-  if (const Setting* const signal = reader.given(Flag::hang_signal)) {
-    const auto number = parse_signal(signal->text);
-    // What no program can answer would end the group, not tell of it.
-    if (!number || *number == SIGKILL || *number == SIGSTOP)
-      return refusal(*signal, "a signal that a program can handle, such as USR1");
-    options.hang_signal = *number;
-  }
+  if (auto failure = reader.signal(Flag::hang_signal, options.hang_signal)) return failure;
   if (const Setting* const factor = reader.given(Flag::straggler_factor)) {
     const char* const end = factor->text.data() + factor->text.size();
     double value = 0;

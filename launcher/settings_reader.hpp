@@ -2,9 +2,11 @@
 #pragma once
 
 #include "common/parse.hpp"
+#include "common/signal_name.hpp"
 #include "launcher/flags.hpp"
 
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -39,6 +41,17 @@ class SettingsReader {
     const auto value = parse_duration(setting->what, setting->text);
     if (!value) return Error{value.error()};
     into = *value;
+    return std::nullopt;
+  }
+
+  // A signal that a program can handle.
+  Failure signal(Flag flag, std::optional<int>& into) const {
+    const Setting* const setting = given(flag);
+    if (setting == nullptr) return std::nullopt;
+    const auto number = parse_signal(setting->text);
+    if (!number || *number == SIGKILL || *number == SIGSTOP)
+      return refusal(*setting, "a signal that a program can handle, such as USR1");
+    into = number;
     return std::nullopt;
   }
 

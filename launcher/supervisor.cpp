@@ -82,7 +82,11 @@ class Supervisor {
         router_(io_, router_config(options, log_dir_), STDOUT_FILENO, STDERR_FILENO,
                 [this](const std::string& loss) { narrator_.lost(loss); }),
         narrator_(options, router_),
-        workers_(io_, options.nproc, place.cgroup ? &*place.cgroup : nullptr,
+        workers_(io_,
+                 {.nproc = options.nproc,
+                  .cgroup = place.cgroup ? &*place.cgroup : nullptr,
+                  .notify_prefix = notify_prefix(place.run_dir),
+                  .stop_scope = options.stop_scope},
                  [this](core::LocalRank rank, core::ExitStatus status) { exited(rank, status); }),
         faults_(io_, options, narrator_.events(), router_, workers_),
         hangs_({.io = io_,
@@ -95,7 +99,7 @@ class Supervisor {
         signals_(io_, std::move(from_keeper), std::move(signals),
                  {.stop = [this](int signal) { feed(core::StopRequested{signal}); },
                   .alone = [this] { narrator_.keeper_gone(); },
-                  .forward = [this](int signal) { workers_.signal_all(signal); },
+                  .forward = [this](int signal) { workers_.forward(signal); },
                   .child = [this] { workers_.child_changed(); },
                   .suspend = [this] { suspend(); }}),
         starter_({.io = io_,
@@ -209,7 +213,26 @@ class Supervisor {
   }
 
   void carry_out(const core::SignalWorker& signal) {
-    workers_.signal(signal.local_rank, signal.signal);
+    if (signal.signal == SIGKILL || signal.signal == SIGCONT) {
+      workers_.signal(signal.local_rank, signal.signal);
+    } else {
+      workers_.stop(signal.local_rank, signal.signal);
+    }
+  }
+
+  void carry_out(const core::SignalRest& rest) { workers_.stop_rest(rest.signal); }
+
+  void carry_out(const core::AwaitDescendants& await) {
+    waiting_timer_.expires_after(kTellWaitingAfter);
+    waiting_timer_.async_wait([this](boost::system::error_code ec) {
+      const auto kill_at = group_.kill_at();
+      if (ec || group_.phase() != core::Phase::lingering || !kill_at) return;
+      narrator_.still_lingering(workers_.left_running(), *kill_at - Clock::now());
+    });
+    workers_.await_descendants([this, await] {
+      waiting_timer_.cancel();
+      feed(core::DescendantsGone{await.generation});
+    });
   }
 
   void carry_out(const core::TakeEvidence& take) { hangs_.take_evidence(take); }
@@ -220,15 +243,17 @@ class Supervisor {
     waiting_timer_.async_wait([this, give_up_at](boost::system::error_code ec) {
       if (!ec) narrator_.still_dying(workers_.remaining(), give_up_at - Clock::now());
     });
-    workers_.end(give_up_at, [this, end](std::vector<core::Survivor> survivors) {
-      waiting_timer_.cancel();
-      narrator_.processes_gone(end.generation, survivors.size());
-      router_.end_generation(Clock::now() + drain_wait(),
-                             [this, survivors = std::move(survivors)]() mutable {
-                               starter_.generation_ended();
-                               feed(core::GenerationEnded{std::move(survivors)});
-                             });
-    });
+    workers_.end(
+        give_up_at, end.at_once,
+        [this, end](std::vector<core::Survivor> survivors, std::vector<core::Leftover> killed) {
+          waiting_timer_.cancel();
+          narrator_.processes_gone(end.generation, survivors.size(), killed);
+          core::GenerationEnded ended{std::move(survivors), std::move(killed)};
+          router_.end_generation(Clock::now() + drain_wait(), [this, ended = std::move(ended)] {
+            starter_.generation_ended();
+            feed(ended);
+          });
+        });
   }
 
   void carry_out(const core::GroupRunning& running) {
@@ -237,13 +262,14 @@ class Supervisor {
 
   void carry_out(const core::TeardownBegan& teardown) {
     starter_.cancel();
+    workers_.stop_began(teardown.signal);
     faults_.teardown_began();
     narrator_.teardown_began(group_.generation(), teardown);
     hangs_.teardown_began(teardown);
     if (teardown.waiting_for.empty()) return;
     waiting_timer_.expires_after(kTellWaitingAfter);
     waiting_timer_.async_wait([this](boost::system::error_code ec) {
-      const auto kill_at = group_.next_deadline();  // a Ctrl-Z has moved it
+      const auto kill_at = group_.kill_at();  // a Ctrl-Z has moved it
       if (ec || group_.phase() != core::Phase::tearing_down || !kill_at) return;
       std::vector<core::LocalRank> waiting_for;
       for (const auto& worker : group_.verdict().workers) {

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstring>
 #include <map>
+#include <utility>
 
 namespace ddp {
 namespace {
@@ -56,7 +57,11 @@ std::string cause_text(const core::Cause& cause, int first_rank, const std::stri
             return "stopped by " + os::signal_name(stopped.signal);
           },
           [&](const core::ExitedEarly& early) {
-            return rank_of(early.local_rank) + " exited with code 0 while others still ran";
+            std::string text =
+                rank_of(early.local_rank) + " exited with code 0 while others still ran";
+            if (early.allowed > core::Nanoseconds::zero())
+              text += ", and they ran on for " + duration_text(early.allowed);
+            return text;
           },
           [&](const core::Hung& hung) { return hang_text(hung.hang, hung.local_rank, first_rank); },
       },
@@ -138,7 +143,89 @@ std::string left_text(core::Nanoseconds left) {
                      static_cast<double>(std::max(left, core::Nanoseconds::zero()).count()) / 1e9);
 }
 
+// "ranks 0, 1 exited with code 0; rank 2 exited with code 1; rank 3 needed SIGKILL": how the ranks
+// that were asked to stop did so.
+std::string stopped_text(const core::Verdict& verdict, int first_rank) {
+  std::vector<std::pair<std::string, std::vector<core::LocalRank>>> groups;  // by lowest rank
+  for (const auto& worker : verdict.workers) {
+    if (!worker.status || !worker.stopped_by_launcher) continue;
+    std::string how = status_text(*worker.status);
+    if (const auto* signaled = std::get_if<core::Signaled>(&*worker.status)) {
+      if (signaled->signal == worker.last_signal_sent) {
+        how = signaled->signal == SIGKILL ? "needed SIGKILL"
+                                          : "ended by " + os::signal_name(signaled->signal);
+      }
+    }
+    const auto known = std::find_if(groups.begin(), groups.end(),
+                                    [&](const auto& group) { return group.first == how; });
+    if (known != groups.end()) {
+      known->second.push_back(worker.local_rank);
+    } else {
+      groups.push_back({std::move(how), {worker.local_rank}});
+    }
+  }
+  std::string text;
+  for (const auto& [how, ranks] : groups) {
+    if (!text.empty()) text += "; ";
+    text += ranks_text(ranks, first_rank) + " " + how;
+  }
+  return text;
+}
+
+// Ranks that had exited 0 while the others still needed them, maybe: what fails then is a victim.
+std::string exited_before_text(const core::Verdict& verdict, int first_rank) {
+  std::vector<core::LocalRank> ranks;
+  std::optional<core::TimePoint> last;
+  for (const auto& worker : verdict.workers) {
+    const bool before = worker.ended && verdict.failed && *worker.ended < *verdict.failed &&
+                        worker.status && core::succeeded(*worker.status);
+    if (!before) continue;
+    ranks.push_back(worker.local_rank);
+    last = last ? std::max(*last, *worker.ended) : *worker.ended;
+  }
+  if (ranks.empty()) return {};
+  return fmt::format("{} had exited with code 0, {}{} before", ranks_text(ranks, first_rank),
+                     ranks.size() > 1 ? "the last " : "", duration_text(*verdict.failed - *last));
+}
+
+// "pid 12 (sleep 1000) of rank 0, pid 13 (tensorboard) of rank 1 and 7 more".
+std::string leftovers_text(const std::vector<core::Leftover>& leftovers, int first_rank) {
+  constexpr std::size_t kNamed = 8;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(leftovers.size(), kNamed); ++i) {
+    const auto& one = leftovers[i];
+    text += (i > 0 ? ", " : "") + fmt::format("pid {} ({})", one.pid, one.command);
+    if (one.local_rank >= 0) text += fmt::format(" of rank {}", first_rank + one.local_rank);
+  }
+  if (leftovers.size() > kNamed) text += fmt::format(" and {} more", leftovers.size() - kNamed);
+  return text;
+}
+
+std::string tail_text(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const auto& one : lines) text += "  | " + one + "\n";
+  return text;
+}
+
 }  // namespace
+
+std::optional<core::LocalRank> raised_while_stopping(const core::Verdict& verdict) {
+  if (!verdict.cause || !std::holds_alternative<core::StoppedBySignal>(*verdict.cause))
+    return std::nullopt;
+  for (const auto& worker : verdict.workers) {
+    const auto* exited = worker.status ? std::get_if<core::Exited>(&*worker.status) : nullptr;
+    // A shell passes on how its command ended.
+    if (worker.stopped_by_launcher && exited != nullptr && exited->code != 0 && exited->code < 128)
+      return worker.local_rank;
+  }
+  return std::nullopt;
+}
+
+std::string lingering_text(const std::vector<core::Leftover>& running, int first_rank,
+                           core::Nanoseconds left) {
+  return line(fmt::format("every rank has exited; waiting up to {} for what they left running: {}",
+                          left_text(left), leftovers_text(running, first_rank)));
+}
 
 std::string ranks_text(const std::vector<core::LocalRank>& local_ranks, int first_rank) {
   return (local_ranks.size() == 1 ? "rank " : "ranks ") + rank_list(local_ranks, first_rank);
@@ -203,7 +290,16 @@ std::string verdict_text(const core::Verdict& verdict, const VerdictContext& con
     if (!context.injected.empty()) cause += "; injected: " + context.injected;
     text +=
         context.colour && failure ? "ddp-launch: \x1b[1;31m" + cause + "\x1b[0m\n" : line(cause);
-    for (const auto& tail_line : context.tail) text += "  | " + tail_line + "\n";
+    if (failure) {
+      text += tail_text(context.tail);
+      const auto before = exited_before_text(verdict, context.first_rank);
+      if (!before.empty()) text += line(before);
+    } else if (const auto ends = stopped_text(verdict, context.first_rank); !ends.empty()) {
+      text += line(ends);
+      // An interrupt that nobody caught is what was asked for.
+      if (!context.tail.empty() && !context.tail.back().starts_with("KeyboardInterrupt"))
+        text += tail_text(context.tail);
+    }
     if (!context.stack.empty()) {
       text += line("where it was found:");
       for (const auto& frame : context.stack) text += "  > " + frame + "\n";
@@ -228,6 +324,10 @@ std::string verdict_text(const core::Verdict& verdict, const VerdictContext& con
         });
     if (failure && !stopped.empty()) text += line("stopped by ddp-launch: " + stopped);
   }
+  if (!verdict.killed.empty()) {
+    text +=
+        line("killed what was left running: " + leftovers_text(verdict.killed, context.first_rank));
+  }
   for (const auto& survivor : verdict.survivors) {
     text +=
         line(name_of(survivor, context.first_rank) + " could not be killed: " + state_of(survivor));
@@ -251,6 +351,13 @@ std::string decision_text(const core::RestartDecision& decision, const core::Ver
                 return line(fmt::format("no restart left of {}", context.max_restarts));
               case Reason::not_retryable:
                 return line("not restarted: trying again cannot mend this");
+              case Reason::code_excluded:
+                return line(
+                    fmt::format("not restarted: --restart-on and --no-restart-on leave out exit "
+                                "code {}",
+                                core::exit_code_of(verdict)));
+              case Reason::failed_too_soon:
+                return line("not restarted: it failed sooner than --restart-after allows");
               case Reason::crash_loop:
                 return line(
                     fmt::format("not restarted: a crash loop, the same failure {} times in a row "

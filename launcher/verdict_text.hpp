@@ -6,6 +6,7 @@
 #include "launcher/core/restart_policy.hpp"
 #include "launcher/core/verdict.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,13 @@ struct VerdictContext {
   bool colour = false;
 };
 
+// After a stop request: the first rank that exited with an error of its own, whose last lines tell
+// why.
+std::optional<core::LocalRank> raised_while_stopping(const core::Verdict& verdict);
+
+// The line that names what the ranks left running and how long it may go on.
+std::string lingering_text(const std::vector<core::Leftover>& running, int first_rank,
+                           core::Nanoseconds left);
 // Lines, each ending in a newline; empty for a run that succeeded.
 std::string dying_text(const std::vector<core::Survivor>& remaining, int first_rank,
                        core::Nanoseconds left);

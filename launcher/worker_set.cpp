@@ -1,6 +1,7 @@
 #include "launcher/worker_set.hpp"
 
 #include "launcher/os/descendants.hpp"
+#include "launcher/os/proc.hpp"
 #include "launcher/os/signals.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -13,15 +14,24 @@
 #include <utility>
 
 namespace ddp {
+namespace {
+
+// What reads a pipe has long since read it then, unless its own reader takes nothing.
+constexpr auto kReadersTime = std::chrono::seconds(1);
+
+}  // namespace
 
 class WorkerSet::Impl {
  public:
-  Impl(boost::asio::io_context& io, int nproc, const os::Cgroup* cgroup, Exited exited)
+  Impl(boost::asio::io_context& io, Config config, Exited exited)
       : io_(io),
         timer_(io),
-        home_(cgroup),
+        readers_timer_(io),
+        home_(config.cgroup),
+        notify_prefix_(std::move(config.notify_prefix)),
+        tree_(config.stop_scope, [this] { return keys(); }),
         exited_(std::move(exited)),
-        workers_(static_cast<std::size_t>(nproc)) {}
+        workers_(static_cast<std::size_t>(config.nproc)) {}
 
   std::variant<int, core::SpawnError> spawn(core::LocalRank rank, os::SpawnRequest request) {
     if (const auto* cgroup = current_cgroup()) request.cgroup_fd = cgroup->fd();
@@ -78,17 +88,41 @@ class WorkerSet::Impl {
       signal(static_cast<core::LocalRank>(rank), number);
   }
 
+  void stop(core::LocalRank rank, int signal) {
+    if (const int pid = living_pid(rank); pid > 0) tree_.stop(pid, signal);
+  }
+
+  void stop_began(int signal) {
+    tree_.stop_began(signal);
+    go_on_soon();
+  }
+
+  void stop_rest(int signal) { tree_.stop_rest(signal); }
+  void forward(int signal) { tree_.forward(signal); }
+
   void child_changed() {
     const bool any_left =
         os::reap_orphans([this](int pid) { return rank_of(pid) >= 0 || is_helper(pid); });
-    if (ended_) sweep(any_left);
+    if (ended_) return sweep(any_left);
+    if (gone_ && !any_left && all_reaped()) return std::exchange(gone_, nullptr)();
+    if (any_left) go_on_soon();
   }
 
-  void end(std::chrono::steady_clock::time_point deadline, Ended ended) {
+  void await_descendants(std::function<void()> gone) {
+    gone_ = std::move(gone);
+    boost::asio::post(io_, [this] { child_changed(); });
+  }
+
+  std::vector<core::Leftover> left_running() const { return os::left_running(tree_.look()); }
+
+  void end(std::chrono::steady_clock::time_point deadline, bool at_once, Ended ended) {
+    gone_ = nullptr;
+    looked_ = false;
+    readers_first_ = !at_once;
     ended_ = std::move(ended);
     timer_.expires_at(deadline);
     timer_.async_wait([this](boost::system::error_code ec) {
-      if (!ec && ended_) finish(remaining());
+      if (!ec && ended_) finish(remaining());  // readers_timer_ is over by then
     });
     // Not from within the caller's own action.
     boost::asio::post(io_, [this] { child_changed(); });
@@ -103,34 +137,105 @@ class WorkerSet::Impl {
  private:
   // One round. Killed processes tell us by SIGCHLD, and that is when the next round comes.
   void sweep(bool any_left) {
-    if (any_left) {
-      if (const auto* cgroup = current_cgroup()) {
-        cgroup->kill();
-        killed_ = true;
-      }
-      os::kill_children();
+    if (!any_left) {
+      if (all_reaped()) finish({});  // else dead, but its own watcher has not reported yet
       return;
     }
-    for (const auto& watcher : workers_) {
-      if (watcher && !watcher->reaped()) return;  // dead, but its own watcher has not told yet
+    if (!std::exchange(looked_, true)) look_before_the_kill();
+    if (!readers_.empty() && spare_readers()) return;
+    if (const auto* cgroup = current_cgroup()) {
+      cgroup->kill();
+      killed_cgroup_ = true;
     }
-    finish({});
+    os::kill_children();
+  }
+
+  void look_before_the_kill() {
+    const auto table = tree_.look();
+    killed_ = os::left_running(table);
+    if (!readers_first_) return;
+    for (const auto& process : table) {
+      if (!process.first && core::ends_with_pipe(table, process, SIGKILL))
+        readers_.push_back(process.pid);
+    }
+    if (readers_.empty()) return;
+    readers_timer_.expires_after(kReadersTime);
+    readers_timer_.async_wait([this](boost::system::error_code ec) {
+      if (ec || !ended_) return;
+      readers_.clear();
+      child_changed();
+    });
+  }
+
+  // Kills everything else. False when no reader is left.
+  bool spare_readers() {
+    bool any = false;
+    const auto table = tree_.look();
+    for (const auto& process : table) {
+      if (std::find(readers_.begin(), readers_.end(), process.pid) != readers_.end()) {
+        any = true;
+      } else {
+        os::signal_process(process.pid, process.start_time, SIGKILL);
+      }
+    }
+    if (any) return true;
+    // They have read to the end: nobody killed them.
+    std::erase_if(killed_, [this](const core::Leftover& one) {
+      return std::find(readers_.begin(), readers_.end(), one.pid) != readers_.end();
+    });
+    readers_.clear();
+    return false;
   }
 
   void finish(std::vector<core::Survivor> survivors) {
     timer_.cancel();
+    readers_timer_.cancel();
     for (auto& watcher : workers_) watcher.reset();
     helpers_.clear();
-    if (killed_) replace_cgroup();
+    tree_.generation_began();
+    if (!readers_.empty()) {
+      std::erase_if(killed_, [this](const core::Leftover& one) {
+        return std::find(readers_.begin(), readers_.end(), one.pid) != readers_.end();
+      });
+      readers_.clear();
+    }
+    if (killed_cgroup_) replace_cgroup();
     auto ended = std::exchange(ended_, nullptr);
-    ended(std::move(survivors));
+    ended(std::move(survivors), std::exchange(killed_, {}));
+  }
+
+  // Coalesced: many processes that end in one turn of the loop are one look.
+  void go_on_soon() {
+    if (std::exchange(look_posted_, true)) return;
+    boost::asio::post(io_, [this] {
+      look_posted_ = false;
+      if (!ended_) tree_.go_on();
+    });
+  }
+
+  os::RankKeys keys() const {
+    os::RankKeys keys;
+    keys.notify_prefix = notify_prefix_;
+    for (std::size_t rank = 0; rank < workers_.size(); ++rank) {
+      if (workers_[rank])
+        keys.ranks.push_back({static_cast<core::LocalRank>(rank), workers_[rank]->pid()});
+    }
+    for (const auto& helper : helpers_) {
+      if (!helper->reaped()) keys.not_theirs.push_back(helper->pid());
+    }
+    return keys;
+  }
+
+  bool all_reaped() const {
+    return std::all_of(workers_.begin(), workers_.end(),
+                       [](const auto& watcher) { return watcher == nullptr || watcher->reaped(); });
   }
 
   const os::Cgroup* current_cgroup() const { return successor_ ? &*successor_ : home_; }
 
   // A cgroup that was killed kills what is started within it (os::Cgroup::make_successor).
   void replace_cgroup() {
-    killed_ = false;
+    killed_cgroup_ = false;
     if (successor_) successor_->remove();
     successor_ = home_->make_successor(++successors_);
     if (!successor_) home_ = nullptr;  // a second net only: the subreaper finds everything
@@ -157,20 +262,28 @@ class WorkerSet::Impl {
 
   boost::asio::io_context& io_;
   boost::asio::steady_timer timer_;
+  boost::asio::steady_timer readers_timer_;
   os::Spawner spawner_;
   const os::Cgroup* home_;               // of the launch; nullptr: none
   std::optional<os::Cgroup> successor_;  // where the workers live once home_ was killed
   int successors_ = 0;
-  bool killed_ = false;  // the current one
+  bool killed_cgroup_ = false;  // the current one
+  std::string notify_prefix_;
+  RankTree tree_;
+  bool look_posted_ = false;
   Exited exited_;
+  std::function<void()> gone_;
   Ended ended_;
+  bool looked_ = false;                 // at what is to be killed
+  bool readers_first_ = false;          // what reads a pipe may read it to its end
+  std::vector<int> readers_;            // those that may still
+  std::vector<core::Leftover> killed_;  // of the ranks', beside their first processes
   std::vector<std::unique_ptr<os::ExitWatcher>> workers_;
   std::vector<std::unique_ptr<os::ExitWatcher>> helpers_;
 };
 
-WorkerSet::WorkerSet(boost::asio::io_context& io, int nproc, const os::Cgroup* cgroup,
-                     Exited exited)
-    : impl_(std::make_unique<Impl>(io, nproc, cgroup, std::move(exited))) {}
+WorkerSet::WorkerSet(boost::asio::io_context& io, Config config, Exited exited)
+    : impl_(std::make_unique<Impl>(io, std::move(config), std::move(exited))) {}
 WorkerSet::~WorkerSet() = default;
 
 std::variant<int, core::SpawnError> WorkerSet::spawn(core::LocalRank local_rank,
@@ -192,10 +305,18 @@ void WorkerSet::signal(core::LocalRank local_rank, int signal) {
   impl_->signal(local_rank, signal);
 }
 void WorkerSet::signal_all(int signal) { impl_->signal_all(signal); }
+void WorkerSet::stop(core::LocalRank local_rank, int signal) { impl_->stop(local_rank, signal); }
+void WorkerSet::stop_began(int signal) { impl_->stop_began(signal); }
+void WorkerSet::stop_rest(int signal) { impl_->stop_rest(signal); }
+void WorkerSet::forward(int signal) { impl_->forward(signal); }
+void WorkerSet::await_descendants(std::function<void()> gone) {
+  impl_->await_descendants(std::move(gone));
+}
+std::vector<core::Leftover> WorkerSet::left_running() const { return impl_->left_running(); }
 void WorkerSet::child_changed() { impl_->child_changed(); }
 std::vector<core::Survivor> WorkerSet::remaining() const { return impl_->remaining(); }
-void WorkerSet::end(std::chrono::steady_clock::time_point deadline, Ended ended) {
-  impl_->end(deadline, std::move(ended));
+void WorkerSet::end(std::chrono::steady_clock::time_point deadline, bool at_once, Ended ended) {
+  impl_->end(deadline, at_once, std::move(ended));
 }
 
 }  // namespace ddp

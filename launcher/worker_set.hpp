@@ -6,11 +6,13 @@
 #include "launcher/os/cgroup.hpp"
 #include "launcher/os/exit_watcher.hpp"
 #include "launcher/os/spawn.hpp"
+#include "launcher/rank_tree.hpp"
 
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -19,10 +21,17 @@ namespace ddp {
 class WorkerSet {
  public:
   using Exited = std::function<void(core::LocalRank, core::ExitStatus)>;
-  using Ended = std::function<void(std::vector<core::Survivor>)>;
+  // What would not die, and what of the ranks' had to be killed beside their first processes.
+  using Ended = std::function<void(std::vector<core::Survivor> survivors,
+                                   std::vector<core::Leftover> killed)>;
 
-  // `cgroup`, if there is one, is where the workers live.
-  WorkerSet(boost::asio::io_context& io, int nproc, const os::Cgroup* cgroup, Exited exited);
+  struct Config {
+    int nproc = 1;
+    const os::Cgroup* cgroup = nullptr;  // where the workers live, if there is one
+    std::string notify_prefix;           // NOTIFY_SOCKET of local rank r is "<notify_prefix>r"
+    StopScope stop_scope = StopScope::rank;
+  };
+  WorkerSet(boost::asio::io_context& io, Config config, Exited exited);
   ~WorkerSet();
 
   // The pid of the started worker, or why there is none.
@@ -34,6 +43,15 @@ class WorkerSet {
   // To the worker's whole process group; nothing when it has ended.
   void signal(core::LocalRank local_rank, int signal);
   void signal_all(int signal);
+  // Asks a rank to stop: its first process.
+  void stop(core::LocalRank local_rank, int signal);
+  // The ranks that live have been asked. What launcher/core/stop_scope.hpp adds to that gets the
+  // signal from the event loop, again whenever a process has ended.
+  void stop_began(int signal);
+  // A part of the period is over: to every process that had none.
+  void stop_rest(int signal);
+  // A signal of the launcher's, in the same scope.
+  void forward(int signal);
   // To the worker's own process alone.
   void signal_process(core::LocalRank local_rank, int signal);
 
@@ -48,9 +66,16 @@ class WorkerSet {
   // A child changed state: reaps what is no worker. Call on every SIGCHLD.
   void child_changed();
 
+  // Calls `gone` once, from the event loop, when nothing of the generation is left; not after
+  // end().
+  void await_descendants(std::function<void()> gone);
+  // What the ranks have running beside their first processes.
+  std::vector<core::Leftover> left_running() const;
+
   // Kills and reaps every descendant that is left; calls `ended` when none is, or at the deadline
-  // with those that would not die. Workers that end meanwhile are told through `exited` first.
-  void end(std::chrono::steady_clock::time_point deadline, Ended ended);
+  // with those that would not die. Workers that end meanwhile are reported through `exited` first.
+  // Unless `at_once`, what reads a pipe gets a second to read what the killed have written.
+  void end(std::chrono::steady_clock::time_point deadline, bool at_once, Ended ended);
 
   // What is not gone yet.
   std::vector<core::Survivor> remaining() const;

@@ -22,6 +22,8 @@ void error(const std::string& text) { log::write(log::Level::error, text); }
 
 }  // namespace
 
+std::string notify_prefix(const std::string& private_dir) { return private_dir + "/notify."; }
+
 class WorkerStarter::Impl {
  public:
   explicit Impl(Surroundings surroundings)
@@ -61,7 +63,7 @@ class WorkerStarter::Impl {
   void cancel() { delay_.cancel(); }
 
   std::string notify_path(core::LocalRank local_rank) const {
-    return fmt::format("{}/notify.{}", s_.private_dir, local_rank);
+    return notify_prefix(s_.private_dir) + std::to_string(local_rank);
   }
 
  private:

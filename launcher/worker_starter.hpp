@@ -16,6 +16,9 @@
 
 namespace ddp {
 
+// Of the NOTIFY_SOCKET of each rank, whose local rank follows, in the run's private directory.
+std::string notify_prefix(const std::string& private_dir);
+
 class WorkerStarter {
  public:
   // All borrowed. The log directory of the run, or where there is none its private directory.

@@ -24,10 +24,23 @@ struct SpawnWorker {
   LocalRank local_rank = 0;
 };
 
-// To the worker's whole process group.
+// A stop signal goes to the processes of the rank that --stop-signal-to selects
+// (launcher/core/stop_scope.hpp), SIGCONT and SIGKILL to its whole process group.
 struct SignalWorker {
   LocalRank local_rank = 0;
   int signal = 0;
+};
+
+// A part of the period is over: `signal` goes to every process of the group that has not had it,
+// but for those that read a pipe and end with it.
+struct SignalRest {
+  int signal = 0;
+};
+
+// The ranks' first processes have ended. Answered by DescendantsGone once nothing of what they left
+// running is there, at once where they left nothing.
+struct AwaitDescendants {
+  Generation generation = 0;
 };
 
 // Find out what the processes of a hung group do before it has to go. Answered by ProcessesSeen, if
@@ -43,6 +56,7 @@ struct TakeEvidence {
 // bounds. Answered by GenerationEnded.
 struct EndGeneration {
   Generation generation = 0;
+  bool at_once = false;  // what reads a pipe of the killed gets no time to read it to its end
 };
 
 // The rest is news for the user, the log and the event file.
@@ -52,6 +66,7 @@ struct GroupRunning {
 struct TeardownBegan {
   Cause cause;
   std::vector<LocalRank> waiting_for;
+  int signal = 0;  // what they were sent
   TimePoint kill_at;
 };
 struct TeardownEscalated {  // SIGKILL goes to those named
@@ -70,9 +85,10 @@ struct Finish {
   int exit_code = 0;
 };
 
-using Action = std::variant<BeginGeneration, SpawnWorker, SignalWorker, TakeEvidence, EndGeneration,
-                            GroupRunning, TeardownBegan, TeardownEscalated, RestartGivenUp,
-                            GenerationOver, Finish>;
+using Action =
+    std::variant<BeginGeneration, SpawnWorker, SignalWorker, SignalRest, AwaitDescendants,
+                 TakeEvidence, EndGeneration, GroupRunning, TeardownBegan, TeardownEscalated,
+                 RestartGivenUp, GenerationOver, Finish>;
 using Actions = std::vector<Action>;
 
 }  // namespace ddp::core

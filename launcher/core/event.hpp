@@ -57,6 +57,11 @@ struct EvidenceTaken {
   Generation generation = 0;
 };
 
+// The answer to AwaitDescendants: what the ranks had left running has ended by itself.
+struct DescendantsGone {
+  Generation generation = 0;
+};
+
 // SIGINT, SIGTERM, SIGHUP or SIGQUIT to the launcher, or its parent's death.
 struct StopRequested {
   int signal = 0;
@@ -70,13 +75,14 @@ struct Suspended {
 // The answer to EndGeneration: nothing of the generation is left but `survivors`.
 struct GenerationEnded {
   std::vector<Survivor> survivors;
+  std::vector<Leftover> killed;  // what the ranks had left running
 };
 
 // The deadline of Group::next_deadline() has come (or may have: an early tick does nothing).
 struct Tick {};
 
 using Event = std::variant<StartRequested, WorkerStarted, SpawnFailed, WorkerReady, WorkerStep,
-                           WorkerExited, HangDetected, ProcessesSeen, EvidenceTaken, StopRequested,
-                           Suspended, GenerationEnded, Tick>;
+                           WorkerExited, HangDetected, ProcessesSeen, EvidenceTaken,
+                           DescendantsGone, StopRequested, Suspended, GenerationEnded, Tick>;
 
 }  // namespace ddp::core

@@ -2,10 +2,17 @@
 
 #include "launcher/core/exit_code.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <csignal>
 
 namespace ddp::core {
+namespace {
+
+// `timeout` and some shells signal a launcher's pid and then its process group: one request.
+constexpr auto kSameRequest = std::chrono::seconds(1);
+
+}  // namespace
 
 const char* name_of(Phase phase) {
   switch (phase) {
@@ -19,6 +26,8 @@ const char* name_of(Phase phase) {
       return "examining";
     case Phase::tearing_down:
       return "tearing down";
+    case Phase::lingering:
+      return "lingering";
     case Phase::closing:
       return "closing";
     case Phase::backing_off:
@@ -45,11 +54,11 @@ Actions Group::step(const Event& event, TimePoint now) {
     outcome.pid = started->pid;
     outcome.started = now;
     if (phase_ == Phase::launching) {
-      spawn_next(actions);
+      spawn_next(now, actions);
     } else if (phase_ == Phase::tearing_down) {
       // It was being started while the group already had to go.
       outcome.stopped_by_launcher = true;
-      signal(started->local_rank, escalated_ ? SIGKILL : SIGTERM, actions);
+      signal(started->local_rank, escalated_ ? SIGKILL : asked_with_, actions);
       if (escalated_) close(actions);
     }
   } else if (const auto* failed = std::get_if<SpawnFailed>(&event)) {
@@ -57,7 +66,7 @@ Actions Group::step(const Event& event, TimePoint now) {
     if (phase_ == Phase::launching)
       tear_down(WorkerNotStarted{failed->local_rank, failed->error}, now, actions);
     if (escalated_) close(actions);
-    close_if_all_gone(actions);
+    linger_if_all_gone(now, actions);
   } else if (const auto* ready = std::get_if<WorkerReady>(&event)) {
     auto& outcome = worker(ready->local_rank);
     if (!outcome.ready) outcome.ready = now;
@@ -72,12 +81,16 @@ Actions Group::step(const Event& event, TimePoint now) {
   } else if (const auto* evidence = std::get_if<EvidenceTaken>(&event)) {
     if (phase_ == Phase::examining && evidence->generation == verdict_.generation) {
       tear_down(*verdict_.cause, now, actions);
-      close_if_all_gone(actions);
+      linger_if_all_gone(now, actions);
     }
+  } else if (const auto* gone = std::get_if<DescendantsGone>(&event)) {
+    if (phase_ == Phase::lingering && gone->generation == verdict_.generation) close(actions);
   } else if (const auto* stop = std::get_if<StopRequested>(&event)) {
     stop_requested(*stop, now, actions);
   } else if (const auto* suspended = std::get_if<Suspended>(&event)) {
-    if (deadline_) *deadline_ += suspended->duration;
+    for (auto* due : {&deadline_, &signal_rest_at_}) {
+      if (*due) **due += suspended->duration;
+    }
   } else if (const auto* over = std::get_if<GenerationEnded>(&event)) {
     if (phase_ == Phase::closing) generation_ended(*over, now, actions);
   } else if (std::holds_alternative<Tick>(event)) {
@@ -86,7 +99,10 @@ Actions Group::step(const Event& event, TimePoint now) {
   return actions;
 }
 
-std::optional<TimePoint> Group::next_deadline() const { return deadline_; }
+std::optional<TimePoint> Group::next_deadline() const {
+  if (deadline_ && signal_rest_at_) return std::min(*deadline_, *signal_rest_at_);
+  return deadline_ ? deadline_ : signal_rest_at_;
+}
 
 void Group::begin_generation(Generation generation, TimePoint now, Actions& actions) {
   phase_ = Phase::launching;
@@ -98,16 +114,18 @@ void Group::begin_generation(Generation generation, TimePoint now, Actions& acti
   next_to_spawn_ = 0;
   spawn_in_flight_ = false;
   escalated_ = false;
+  early_.reset();
+  signal_rest_at_.reset();
   deadline_.reset();
   actions.push_back(BeginGeneration{generation});
-  spawn_next(actions);
+  spawn_next(now, actions);
 }
 
-void Group::spawn_next(Actions& actions) {
+void Group::spawn_next(TimePoint now, Actions& actions) {
   if (next_to_spawn_ == config_.nproc) {
     phase_ = Phase::running;
     actions.push_back(GroupRunning{verdict_.generation});
-    close_if_all_gone(actions);
+    linger_if_all_gone(now, actions);
     return;
   }
   spawn_in_flight_ = true;
@@ -125,13 +143,20 @@ void Group::worker_exited(const WorkerExited& event, TimePoint now, Actions& act
     const bool others_remain = phase_ == Phase::launching || !alive_workers().empty();
     if (!succeeded(event.status)) {
       tear_down(WorkerFailed{event.local_rank, event.status, event.oom_killed}, now, actions);
-    } else if (config_.early_exit_fails && others_remain) {
-      tear_down(ExitedEarly{event.local_rank}, now, actions);
+    } else if (others_remain) {
+      exited_early(event.local_rank, now, actions);
     }
   }
   // Whatever was being looked at is no longer as it was.
   if (phase_ == Phase::examining) tear_down(*verdict_.cause, now, actions);
-  close_if_all_gone(actions);
+  linger_if_all_gone(now, actions);
+}
+
+void Group::exited_early(LocalRank local_rank, TimePoint now, Actions& actions) {
+  if (!config_.early_exit_allowed || early_) return;
+  early_ = local_rank;
+  deadline_ = now + *config_.early_exit_allowed;
+  if (config_.early_exit_allowed <= Nanoseconds::zero()) tick(now, actions);
 }
 
 void Group::hang_detected(const Hang& hang, TimePoint now, Actions& actions) {
@@ -158,21 +183,30 @@ void Group::processes_seen(const ProcessesSeen& event) {
 }
 
 void Group::stop_requested(const StopRequested& event, TimePoint now, Actions& actions) {
+  if (last_request_ && last_request_->signal == event.signal &&
+      now - last_request_->at < kSameRequest)
+    return;
+  last_request_ = {event.signal, now};
   // A second request means now, whatever the group was doing at the first one.
   const bool again = stop_signal_.has_value();
   if (!again) stop_signal_ = event.signal;
   switch (phase_) {
     case Phase::launching:
     case Phase::running:
-      tear_down(StoppedBySignal{event.signal}, now, actions);
-      close_if_all_gone(actions);
+      tear_down(StoppedBySignal{event.signal, config_.graceful_exit_code}, now, actions);
+      linger_if_all_gone(now, actions);
       break;
     case Phase::examining:
       tear_down(*verdict_.cause, now, actions);
-      close_if_all_gone(actions);
+      linger_if_all_gone(now, actions);
       break;
     case Phase::tearing_down:
-      if ((again || event.signal == SIGINT) && !escalated_) escalate(event.signal, actions);
+    case Phase::lingering:
+      if (again || (event.signal == SIGINT && verdict_.cause)) {
+        if (!escalated_) escalate(event.signal, actions);
+      } else if (!verdict_.cause) {
+        signal_rest(actions);  // the ranks have succeeded; what they left running has not ended
+      }
       break;
     case Phase::backing_off:
       actions.push_back(RestartGivenUp{event.signal});
@@ -190,6 +224,7 @@ void Group::stop_requested(const StopRequested& event, TimePoint now, Actions& a
 void Group::generation_ended(const GenerationEnded& event, TimePoint now, Actions& actions) {
   verdict_.ended = now;
   verdict_.survivors = event.survivors;
+  verdict_.killed = event.killed;
   if (!verdict_.cause && verdict_.survivors.empty()) {
     actions.push_back(GenerationOver{verdict_, std::nullopt});
     finish(exit_code_of(verdict_), actions);
@@ -217,11 +252,18 @@ void Group::generation_ended(const GenerationEnded& event, TimePoint now, Action
 }
 
 void Group::tick(TimePoint now, Actions& actions) {
-  if (!deadline_ || now < *deadline_) return;
-  if (phase_ == Phase::examining) {
+  if (deadline_ && now >= *deadline_) {
+    signal_rest_at_.reset();
+  } else {
+    if (signal_rest_at_ && now >= *signal_rest_at_) signal_rest(actions);
+    return;
+  }
+  if ((phase_ == Phase::launching || phase_ == Phase::running) && early_) {
+    tear_down(ExitedEarly{*early_, *config_.early_exit_allowed}, now, actions);
+  } else if (phase_ == Phase::examining) {
     tear_down(*verdict_.cause, now, actions);
-    close_if_all_gone(actions);
-  } else if (phase_ == Phase::tearing_down) {
+    linger_if_all_gone(now, actions);
+  } else if (phase_ == Phase::tearing_down || phase_ == Phase::lingering) {
     escalate(std::nullopt, actions);
   } else if (phase_ == Phase::backing_off) {
     begin_generation(verdict_.generation + 1, now, actions);
@@ -233,40 +275,63 @@ void Group::tear_down(Cause cause, TimePoint now, Actions& actions) {
   verdict_.cause = cause;
   if (!verdict_.failed) verdict_.failed = now;  // a hang was seen before this
   deadline_ = now + config_.shutdown_timeout;
+  signal_rest_at_ = now + config_.shutdown_timeout / 2;
+  const auto* stopped = std::get_if<StoppedBySignal>(&cause);
+  // SIGHUP means "read your configuration" to many programs, and SIGQUIT "dump core": ranks get
+  // SIGTERM for both. SIGINT stays SIGINT, or no KeyboardInterrupt handler would ever run.
+  asked_with_ = config_.stop_signal.value_or(
+      stopped != nullptr && stopped->signal == SIGINT ? SIGINT : SIGTERM);
   const auto waiting_for = alive_workers();
-  // The signals go first: what a survivor waits for is a signal, not our telling of it.
+  // The signals go first: a survivor waits for its signal, not for a line about it.
   for (const LocalRank rank : waiting_for) {
     worker(rank).stopped_by_launcher = true;
-    signal(rank, SIGTERM, actions);
+    signal(rank, asked_with_, actions);
   }
-  // A stopped process hears SIGTERM only when it is continued.
+  // A stopped process gets its signal only when it is continued.
   for (const LocalRank rank : waiting_for) actions.push_back(SignalWorker{rank, SIGCONT});
-  actions.push_back(TeardownBegan{std::move(cause), waiting_for, *deadline_});
+  actions.push_back(TeardownBegan{std::move(cause), waiting_for, asked_with_, *deadline_});
   if (config_.shutdown_timeout <= Nanoseconds::zero() && !waiting_for.empty())
     escalate(std::nullopt, actions);
+}
+
+void Group::signal_rest(Actions& actions) {
+  signal_rest_at_.reset();
+  const int late = config_.stop_signal.value_or(SIGTERM);
+  for (const LocalRank rank : alive_workers()) worker(rank).last_signal_sent = late;
+  actions.push_back(SignalRest{late});
 }
 
 void Group::escalate(std::optional<int> by_request, Actions& actions) {
   escalated_ = true;
   deadline_.reset();  // what SIGKILL does not end, EndGeneration's own bound names
+  signal_rest_at_.reset();
   const auto waiting_for = alive_workers();
   for (const LocalRank rank : waiting_for) signal(rank, SIGKILL, actions);
   actions.push_back(TeardownEscalated{waiting_for, by_request});
-  if (!spawn_in_flight_) close(actions);
+  if (!spawn_in_flight_) close(actions, by_request.has_value());
 }
 
-void Group::close_if_all_gone(Actions& actions) {
+void Group::linger_if_all_gone(TimePoint now, Actions& actions) {
   const bool spawning = spawn_in_flight_ || phase_ == Phase::launching;
-  if ((phase_ == Phase::running || phase_ == Phase::tearing_down) && !spawning &&
-      alive_workers().empty())
-    close(actions);
+  if ((phase_ != Phase::running && phase_ != Phase::tearing_down) || spawning ||
+      !alive_workers().empty())
+    return;
+  if (escalated_) return close(actions);
+  if (phase_ == Phase::running) {  // all exited 0
+    if (config_.linger_timeout <= Nanoseconds::zero()) return close(actions);
+    deadline_ = now + config_.linger_timeout;
+    signal_rest_at_ = now + config_.linger_timeout / 2;
+  }  // else what is left of the grace period
+  phase_ = Phase::lingering;
+  actions.push_back(AwaitDescendants{verdict_.generation});
 }
 
-void Group::close(Actions& actions) {
+void Group::close(Actions& actions, bool at_once) {
   if (phase_ == Phase::closing) return;
   phase_ = Phase::closing;
   deadline_.reset();
-  actions.push_back(EndGeneration{verdict_.generation});
+  signal_rest_at_.reset();
+  actions.push_back(EndGeneration{verdict_.generation, at_once});
 }
 
 void Group::finish(int exit_code, Actions& actions) {

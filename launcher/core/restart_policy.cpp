@@ -19,6 +19,18 @@ bool made_progress(const Verdict& verdict, TimePoint now, Nanoseconds long_enoug
   return tells_steps || end - verdict.began >= long_enough;
 }
 
+bool contains(const std::vector<int>& codes, int code) {
+  return std::find(codes.begin(), codes.end(), code) != codes.end();
+}
+
+bool failed_too_soon(const RestartPolicy& policy, const Verdict& verdict, TimePoint now) {
+  const auto is_ready = [](const WorkerOutcome& worker) { return worker.ready.has_value(); };
+  if (policy.restart_after_ready)
+    return !std::all_of(verdict.workers.begin(), verdict.workers.end(), is_ready);
+  return policy.restart_after > Nanoseconds::zero() &&
+         verdict.failed.value_or(now) - verdict.began < policy.restart_after;
+}
+
 // Equal for failures that are the same as far as a user is concerned.
 std::string signature(const Cause& cause, int exit_code) {
   const auto rank = blamed_rank(cause);
@@ -63,9 +75,11 @@ RestartDecision RestartHistory::decide(const Verdict& verdict, TimePoint now) {
   const int used = policy_.window ? static_cast<int>(granted_.size()) : restarts_;
   // Without restarts to give there is nothing to explain beyond that.
   if (policy_.max_restarts == 0) return GiveUp{Reason::no_restarts_left, restarts_};
-  if (std::find(policy_.never_retry.begin(), policy_.never_retry.end(), exit_code) !=
-      policy_.never_retry.end())
-    return GiveUp{Reason::not_retryable, restarts_};
+  if (contains(policy_.never_retry, exit_code)) return GiveUp{Reason::not_retryable, restarts_};
+  if (contains(policy_.no_restart_on, exit_code) ||
+      (policy_.restart_on && !contains(*policy_.restart_on, exit_code)))
+    return GiveUp{Reason::code_excluded, restarts_};
+  if (failed_too_soon(policy_, verdict, now)) return GiveUp{Reason::failed_too_soon, restarts_};
   if (used >= policy_.max_restarts) return GiveUp{Reason::no_restarts_left, restarts_};
   if (policy_.crash_loop > 0 && same_failure_ >= policy_.crash_loop)
     return GiveUp{Reason::crash_loop, same_failure_};

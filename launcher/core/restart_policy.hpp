@@ -24,7 +24,14 @@ struct RestartPolicy {
   // So many generations in a row that fail the same way at the same rank without progress are a
   // crash loop; 0: never one.
   int crash_loop = 5;
-  std::vector<int> never_retry{2, 126, 127};  // exit codes that trying again cannot mend
+  // By the exit code the run would end with (128+n for signal n, 72 for a hang).
+  std::vector<int> never_retry{2, 126, 127};   // usage errors and what cannot be executed, always
+  std::vector<int> no_restart_on;              // nor these
+  std::optional<std::vector<int>> restart_on;  // these alone; none: every other
+  // A group that fails sooner has a mistake that a restart does not cure: before every worker was
+  // ready, or before it had run this long.
+  bool restart_after_ready = false;
+  Nanoseconds restart_after{};
   // A worker that tells no steps has made progress when its generation ran this long.
   Nanoseconds progress_after = std::chrono::seconds(10);
   std::uint64_t jitter_seed = 0;
@@ -37,6 +44,8 @@ struct GiveUp {
   enum class Reason {
     no_restarts_left,
     not_retryable,
+    code_excluded,    // by --restart-on or --no-restart-on
+    failed_too_soon,  // for --restart-after
     crash_loop,
     stop_requested,
     out_of_time,  // of the whole run

@@ -38,6 +38,24 @@ struct SpawnError {
   friend bool operator==(const SpawnError&, const SpawnError&) = default;
 };
 
+// What shows which rank a process belongs to.
+enum class Proof {
+  none,         // nothing: a daemon that gave up session, parent and environment
+  session,      // it is in the session that the rank's first process made
+  parentage,    // it descends from the rank's first process
+  environment,  // it was given the rank's NOTIFY_SOCKET, as no other rank's processes were
+};
+
+const char* name_of(Proof proof);
+
+// A process that a rank left running and that had to be killed.
+struct Leftover {
+  int pid = 0;
+  LocalRank local_rank = -1;  // -1: nothing shows whose it is
+  Proof proof = Proof::none;
+  std::string command;
+};
+
 // A process that SIGKILL did not end within the final wait.
 struct Survivor {
   int pid = 0;

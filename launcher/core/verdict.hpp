@@ -22,10 +22,12 @@ struct WorkerNotStarted {
 };
 struct StoppedBySignal {
   int signal = 0;
+  std::optional<int> graceful_exit_code;  // of a run whose ranks all exit 0 then; none: 128+n
 };
 // A worker exited 0 while others still ran, under `--early-exit fail`.
 struct ExitedEarly {
   LocalRank local_rank = 0;
+  Nanoseconds allowed{};  // for how long the others could have run on
 };
 // The group lived and did not get on.
 struct Hung {
@@ -57,10 +59,14 @@ struct Verdict {
   std::optional<Cause> cause;       // none: every worker succeeded
   std::vector<WorkerOutcome> workers;
   std::vector<Survivor> survivors;
+  std::vector<Leftover> killed;  // what the ranks had left running
 };
 
 // Section "Exit codes" of docs/design.md, for a run that ends with this generation.
 int exit_code_of(const Verdict& verdict);
+
+// Whether every rank that was started has exited with code 0.
+bool all_exited_0(const Verdict& verdict);
 
 // The rank that is to blame, if the cause is one.
 std::optional<LocalRank> blamed_rank(const Cause& cause);

@@ -32,7 +32,9 @@ std::vector<int> integers(std::string_view text) {
   return values;
 }
 
-std::vector<int> all_pids() {
+}  // namespace
+
+std::vector<int> all_processes() {
   std::vector<int> pids;
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir("/proc"), &::closedir);
   if (!directory) return pids;
@@ -45,9 +47,11 @@ std::vector<int> all_pids() {
   return pids;
 }
 
+namespace {
+
 std::vector<int> scan_for_children_of(int parent) {
   std::vector<int> children;
-  for (const int pid : all_pids()) {
+  for (const int pid : all_processes()) {
     const auto info = read_process(pid);
     if (info && info->parent == parent) children.push_back(pid);
   }
@@ -91,8 +95,22 @@ std::optional<ProcessInfo> read_process(int pid) {
   info.pid = pid;
   info.command = stat->substr(open + 1, close - open - 1);
   info.state = (*stat)[close + 2];
-  const char* const parent = stat->data() + close + 4;
-  std::from_chars(parent, stat->data() + stat->size(), info.parent);
+  // Fields 4 to 22 of proc(5): parent, group, session, …, start time.
+  const char* at = stat->data() + close + 4;
+  const char* const end = stat->data() + stat->size();
+  std::uint64_t skipped = 0;
+  const auto read = [&](auto& into) {
+    at = std::from_chars(at, end, into).ptr;
+    while (at < end && *at == ' ') ++at;
+  };
+  read(info.parent);
+  read(info.group);
+  read(info.session);
+  for (int field = 7; field < 22; ++field) {
+    if (at < end && *at == '-') ++at;  // tpgid, priority and nice may be negative
+    read(skipped);
+  }
+  read(info.start_time);
   return info;
 }
 
@@ -121,7 +139,7 @@ std::vector<int> processes_of_launch(const std::string& run_dir) {
   std::vector<int> found;
   const std::string entry = std::string(env::kNotifySocket) + "=" + run_dir + "/";
   const std::string behind_another = std::string(1, '\0') + entry;
-  for (const int pid : all_pids()) {
+  for (const int pid : all_processes()) {
     if (pid == ::getpid()) continue;
     // A zombie has no environment left, and is not living.
     const auto environment = read_file("/proc/" + std::to_string(pid) + "/environ");

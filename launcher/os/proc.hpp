@@ -2,6 +2,7 @@
 // error.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,9 @@ std::optional<std::string> read_file(const std::string& path, std::size_t most =
 struct ProcessInfo {
   int pid = 0;
   int parent = 0;
+  int group = 0;
+  int session = 0;
+  std::uint64_t start_time = 0;  // clock ticks since the machine started
   char state = '?';  // R running, S sleeping, D uninterruptible, T stopped, t traced, Z zombie
   std::string command;
 };
@@ -33,6 +37,9 @@ bool is_traced(int pid);
 // Direct children of the calling process, zombies included. From /proc/self/task/*/children where
 // the kernel has it, else from a scan of /proc.
 std::vector<int> own_children();
+
+// The pid of every process of the machine, zombies included.
+std::vector<int> all_processes();
 
 // Living processes, other than the caller, that were given a NOTIFY_SOCKET in `run_dir` at their
 // exec, as no other launch's were, wherever they hang in the tree; those of other users cannot be

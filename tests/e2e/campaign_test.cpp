@@ -188,8 +188,27 @@ TEST_CASE("a signal ends the run and the campaign, and what ran is reported") {
   const Scene scene;
   plan(scene, "a-done", "", {"exit", "0"});
   plan(scene, "b-runs", "",
-       {"on-signal", "TERM", "[", "append", scene.path("told"), "x", "exit", "0", "]", "touch",
-        scene.path("up"), "pause"});
+       {"on-signal",
+        "TERM",
+        "[",
+        "append",
+        scene.path("told"),
+        "x",
+        "exit",
+        "0",
+        "]",
+        "on-signal",
+        "INT",
+        "[",
+        "append",
+        scene.path("told"),
+        "x",
+        "exit",
+        "0",
+        "]",
+        "touch",
+        scene.path("up"),
+        "pause"});
   plan(scene, "c-never", "", {"touch", scene.path("never")});
   for (const int signal : {SIGINT, SIGTERM}) {
     CAPTURE(signal);
@@ -213,21 +232,22 @@ TEST_CASE("a signal ends the run and the campaign, and what ran is reported") {
 TEST_CASE("a second signal skips the run's grace period") {
   const Scene scene;
   plan(scene, "stubborn", "",
-       {"on-signal", "TERM", "[", "touch", scene.path("told"), "]", "touch", scene.path("up"),
+       {"on-signal", "INT", "[", "touch", scene.path("told"), "]", "touch", scene.path("up"),
         "pause"},
        "options = ['--shutdown-timeout=10000']");
   Process launch = scene.launch(campaign(), {});
   wait_for_file(scene.path("up"));
   launch.send_signal(SIGINT);
   wait_for_file(scene.path("told"));
-  launch.send_signal(SIGINT);
+  launch.send_signal(SIGTERM);  // another SIGINT within a second would be the same request
   CHECK(finish(scene, launch).status == Status{.code = 130});
 }
 
 TEST_CASE("SIGKILL to either process of a campaign leaves nothing") {
   const Scene scene;
   plan(scene, "runs", "",
-       {"fork", "[", "setsid", "ignore", "TERM", "pause", "]", "touch", scene.path("up"), "pause"});
+       {"fork", "[", "setsid", "ignore", "TERM", "pause", "]", "touch", scene.path("up"), "pause"},
+       "options = ['--shutdown-timeout=200ms']");
   SUBCASE("the one the user sees") {
     Process launch = scene.launch(campaign(), {});
     wait_for_file(scene.path("up"));

@@ -192,6 +192,7 @@ class Attempt {
       case Strike::interrupt_twice: {
         launch_.send_signal(SIGINT);
         until("told");
+        until_told("waiting up to");  // sooner it would be the same request
         const auto second = Clock::now();
         launch_.send_signal(SIGINT);
         return second;

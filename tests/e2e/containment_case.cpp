@@ -54,10 +54,11 @@ Words program(const Case& one, const Scene& scene) {
   if (one.phase == Phase::spawning) {
     steps = steps + Words{"on-rank", "1", "[", "kill", "{PPID}", "STOP", "]"};
   }
-  steps = steps + Words{"fork", "[", "setsid", "ignore", "TERM", "ignore", "HUP", "pause", "]"};
+  const Words deaf{"ignore", "TERM", "ignore", "INT"};
+  steps = steps + Words{"fork", "[", "setsid", "ignore", "HUP"} + deaf + Words{"pause", "]"};
   if (one.nproc <= 4) {
-    steps = steps + Words{"fork", "[",     "setsid", "fork", "[", "setsid", "ignore",
-                          "TERM", "pause", "]",      "exit", "0", "]"};
+    steps = steps + Words{"fork", "[", "setsid", "fork", "[", "setsid"} + deaf +
+            Words{"pause", "]", "exit", "0", "]"};
   }
   if (one.strike == Strike::exit_0) {
     return helper(steps + Words{"print", "up {PID} {MASTER_PORT}", "wait-file", scene.path("go")});
@@ -66,12 +67,12 @@ Words program(const Case& one, const Scene& scene) {
       one.phase == Phase::backing_off || one.phase == Phase::between_generations;
   const bool hears = one.phase == Phase::tearing_down || one.strike == Strike::interrupt_twice;
   if (hears) {
-    steps = steps +
-            Words{"on-rank", "2", "[", "on-signal", "TERM", "[", "print", "told", "]", "]"} +
-            Words{"on-rank", "3", "[", "ignore", "TERM", "]"};
+    const std::string heard = one.strike == Strike::interrupt_twice ? "INT" : "TERM";
+    steps = steps + Words{"on-rank", "2", "[", "on-signal", heard, "[", "print", "told", "]", "]"} +
+            Words{"on-rank", "3", "["} + deaf + Words{"]"};
   }
-  steps = steps + Words{"on-rank", "0", "[", "listen-master", "]"} +
-          Words{"on-rank", "1", "[", "ignore", "TERM", "]", "print", "up {PID} {MASTER_PORT}"};
+  steps = steps + Words{"on-rank", "0", "[", "listen-master", "]"} + Words{"on-rank", "1", "["} +
+          deaf + Words{"]", "print", "up {PID} {MASTER_PORT}"};
   if (fails_by_itself) {
     steps = steps + Words{"on-rank", "0", "[", "exit", "3", "]"};
   } else {
@@ -86,6 +87,7 @@ Words flags(const Case& one) {
   Words flags{"--nproc", std::to_string(one.nproc), "--shutdown-timeout",
               std::to_string(grace_of(one).count()) + "ms"};
   if (kills_at_once(one)) flags.back() = "10000";
+  flags = flags + Words{"--linger-timeout", std::to_string(grace_of(one).count()) + "ms"};
   if (one.phase == Phase::backing_off) {
     flags = flags + Words{"--max-restarts", "9", "--backoff", "1h", "--max-backoff", "1h"};
   } else if (one.phase == Phase::between_generations) {

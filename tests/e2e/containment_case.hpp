@@ -1,9 +1,9 @@
 // A launch in one phase of its life and what strikes it there.
 //
 // Its workers are of the kind that leaks: each has a data loader that left its session and ignores
-// SIGTERM, and (up to four ranks) a daemon that forked twice; both hold the worker's pipes. Rank 0
-// listens at the master port, rank 1 ignores SIGTERM, rank 2 has stopped itself, rank 3 has closed
-// its pipes.
+// SIGTERM and SIGINT, and (up to four ranks) a daemon that forked twice; both hold the worker's
+// pipes. Rank 0 listens at the master port, rank 1 ignores both, rank 2 has stopped itself, rank 3
+// has closed its pipes.
 #pragma once
 
 #include "tests/e2e/launch.hpp"

@@ -27,7 +27,8 @@ struct Launch {
   explicit Launch(const std::string& off)
       : process([&] {
           scene.env["DDP_LAUNCH_TEST_OFF"] = off;
-          auto start = scene.start({"--nproc", "2"}, with_daemon({"print", "up {PID}", "pause"}));
+          auto start = scene.start({"--nproc", "2", "--shutdown-timeout", "200ms"},
+                                   with_daemon({"print", "up {PID}", "pause"}));
           start.new_group = true;
           return Process(std::move(start));
         }()) {

@@ -155,37 +155,38 @@ TEST_CASE("a crash loop stops early and says so") {
 TEST_CASE("a new generation meets no process of the last, even one that escaped") {
   const Scene scene;
   Process launch =
-      scene.launch({"--nproc", "2", "--max-restarts", "1"}, helper({"on-generation",
-                                                                    "0",
-                                                                    "[",
-                                                                    "fork",
-                                                                    "[",
-                                                                    "setsid",
-                                                                    "fork",
-                                                                    "[",
-                                                                    "setsid",
-                                                                    "ignore",
-                                                                    "TERM",
-                                                                    "print",
-                                                                    "escaped {PID}",
-                                                                    "pause",
-                                                                    "]",
-                                                                    "exit",
-                                                                    "0",
-                                                                    "]",
-                                                                    "barrier",
-                                                                    scene.directory.string(),
-                                                                    "on-rank",
-                                                                    "0",
-                                                                    "[",
-                                                                    "exit",
-                                                                    "5",
-                                                                    "]",
-                                                                    "pause",
-                                                                    "]",
-                                                                    "print",
-                                                                    "second",
-                                                                    "pause"}));
+      scene.launch({"--nproc", "2", "--max-restarts", "1", "--shutdown-timeout", "100ms"},
+                   helper({"on-generation",
+                           "0",
+                           "[",
+                           "fork",
+                           "[",
+                           "setsid",
+                           "fork",
+                           "[",
+                           "setsid",
+                           "ignore",
+                           "TERM",
+                           "print",
+                           "escaped {PID}",
+                           "pause",
+                           "]",
+                           "exit",
+                           "0",
+                           "]",
+                           "barrier",
+                           scene.directory.string(),
+                           "on-rank",
+                           "0",
+                           "[",
+                           "exit",
+                           "5",
+                           "]",
+                           "pause",
+                           "]",
+                           "print",
+                           "second",
+                           "pause"}));
   std::set<int> escaped;
   for (int i = 0; i < 2; ++i) escaped.insert(std::stoi(launch.until("escaped ").substr(12)));
   launch.until("second");
@@ -196,9 +197,9 @@ TEST_CASE("a new generation meets no process of the last, even one that escaped"
 
 TEST_CASE("a grandchild that holds the pipes does not hold the group") {
   const Scene scene;
-  const auto run =
-      scene.run({"--nproc", "2"}, helper({"fork", "[", "setsid", "ignore", "TERM", "pause", "]",
-                                          "print", "done", "exit", "0"}));
+  const auto run = scene.run({"--nproc", "2", "--linger-timeout", "100ms"},
+                             helper({"fork", "[", "setsid", "ignore", "TERM", "pause", "]", "print",
+                                     "done", "exit", "0"}));
   CHECK(run.status == Status{.code = 0});
   CHECK(by_rank(run.out) == std::map<int, Words>{{0, {"done"}}, {1, {"done"}}});
 }

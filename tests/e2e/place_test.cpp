@@ -15,8 +15,11 @@ Words with_loader(const Words& steps) {
   return helper(Words{"fork", "[", "setsid", "ignore", "TERM", "pause", "]"} + steps);
 }
 
+// What the loaders are given to end by themselves, which they do not.
+const Words kSoon{"--shutdown-timeout", "200ms", "--linger-timeout", "200ms"};
+
 Start in_container(const Scene& scene, const Words& flags, const Words& command) {
-  Start start = scene.start(flags, command);
+  Start start = scene.start(flags + kSoon, command);
   start.argv = Words{"unshare", "--pid", "--fork", "--mount-proc"} + start.argv;
   return start;
 }
@@ -69,7 +72,8 @@ TEST_CASE("an ordinary user's launch leaves nothing either") {
   for (const bool kill_supervisor : {false, true}) {
     const Scene scene;
     scene.give_to(kNobody);
-    Process launch(as_nobody(scene.start({"--nproc", "3"}, with_loader({"print", "up", "pause"}))));
+    Process launch(as_nobody(
+        scene.start(Words{"--nproc", "3"} + kSoon, with_loader({"print", "up", "pause"}))));
     for (int i = 0; i < 3; ++i) launch.until("up");
     if (kill_supervisor) {
       kill(supervisor_pid(launch), SIGKILL);
@@ -149,7 +153,7 @@ TEST_CASE("a job of an interactive shell: Ctrl-Z, fg, Ctrl-Z, kill %1") {
               .env = scene.env};
   start.stdio = Stdio::terminal;
   Process shell(std::move(start));
-  std::string command = launcher_path() + " --nproc 2 --";
+  std::string command = launcher_path() + " --nproc 2 --shutdown-timeout 200ms --";
   for (const auto& word : with_loader({"print", "up{RANK}", "pause"})) command += " " + word;
   shell.send(command + "\n");
   for (int i = 0; i < 2; ++i) shell.until("] up");

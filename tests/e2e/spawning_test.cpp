@@ -59,7 +59,8 @@ TEST_CASE("200 spawns interrupted half-way") {
 
 TEST_CASE("no descriptor for a rank is the system's refusal, and those started go") {
   const Scene scene;
-  auto start = scene.start({"--nproc", "64"}, helper(with_loader({})));
+  auto start =
+      scene.start({"--nproc", "64", "--shutdown-timeout", "200ms"}, helper(with_loader({})));
   Process launch(limited(start, "--nofile=120:120"));
   check_not_started(finish(scene, launch), 71, "Too many open files");
 }
@@ -127,9 +128,9 @@ TEST_CASE("no process for a rank, to an ordinary user") {
   if (!can_be_nobody()) return;
   const Scene scene;
   scene.give_to(kNobody);
-  auto start =
-      scene.start({"--nproc", "64"}, helper({"on-rank", "0", "[", "fork", "[", "setsid", "ignore",
-                                             "TERM", "pause", "]", "]", "pause"}));
+  auto start = scene.start({"--nproc", "64", "--shutdown-timeout", "200ms"},
+                           helper({"on-rank", "0", "[", "fork", "[", "setsid", "ignore", "TERM",
+                                   "pause", "]", "]", "pause"}));
   Process launch(limited(as_nobody(start), "--nproc=40:40"));
   check_not_started(finish(scene, launch), 71, "Resource temporarily unavailable");
 }
@@ -141,7 +142,8 @@ TEST_CASE("a program that is gone when the next rank is to execute it") {
   Words command = helper(with_loader({"on-rank", "0", "[", "kill", "{PPID}", "STOP", "remove",
                                       program, "kill", "{PPID}", "CONT", "]"}));
   command[0] = program;
-  const auto run = scene.run({"--nproc", "150", "--max-restarts", "3"}, command);
+  const auto run =
+      scene.run({"--nproc", "150", "--max-restarts", "3", "--shutdown-timeout", "200ms"}, command);
   check_not_started(run, 127, "No such file");
   CHECK_FALSE(contains(run.err, "rank 0 could not"));
 }

@@ -8,9 +8,15 @@ using namespace ddp::test;
 
 namespace {
 
-// Workers with a data loader that left their session, in the way of those that leak.
+// Workers with a data loader that left their session, in the way of those that leak; SIGTERM ends
+// it.
 Words with_loader(const Words& steps) {
-  return helper(Words{"fork", "[", "setsid", "ignore", "TERM", "pause", "]"} + steps);
+  return helper(Words{"fork", "[", "setsid", "pause", "]"} + steps);
+}
+// With one that does not heed it.
+Words with_deaf_loader(const Words& steps) {
+  return helper(Words{"fork", "[", "setsid", "ignore", "TERM", "ignore", "INT", "pause", "]"} +
+                steps);
 }
 
 // A shell, as it were, that runs the launch as its child and waits.
@@ -30,15 +36,18 @@ TEST_CASE("a signal to the launcher tears the group down, and is its exit code")
   const Scene scene;
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) {
     CAPTURE(signal);
+    // SIGINT reaches the ranks as what it is, the others as SIGTERM.
+    const std::string heard = signal == SIGINT ? "INT" : "TERM";
     Process launch =
-        scene.launch({"--nproc", "3"}, with_loader({"on-signal", "TERM", "[", "print", "told",
+        scene.launch({"--nproc", "3"}, with_loader({"on-signal", heard, "[", "print", "heard",
                                                     "exit", "0", "]", "print", "up", "pause"}));
     until_each(launch, "up", 3);
     launch.send_signal(signal);
     const auto run = finish(scene, launch);
     CHECK(run.status == Status{.code = 128 + signal});
-    CHECK(by_rank(run.out)[2] == Words{"up", "told"});
-    CHECK(contains(run.err, "stopped by SIG"));
+    CHECK(by_rank(run.out)[2] == Words{"up", "heard"});
+    CHECK(contains(run.err, "ddp-launch: stopped by SIG"));
+    CHECK(contains(run.err, "ddp-launch: ranks 0-2 exited with code 0\n"));
   }
 }
 
@@ -46,12 +55,14 @@ TEST_CASE("a second signal skips the grace period") {
   const Scene scene;
   for (const int signal : {SIGINT, SIGTERM}) {
     CAPTURE(signal);
-    Process launch = scene.launch(
-        {"--nproc", "2", "--shutdown-timeout", "10000"},
-        with_loader({"on-signal", "TERM", "[", "print", "told", "]", "print", "up", "pause"}));
+    Process launch =
+        scene.launch({"--nproc", "2", "--shutdown-timeout", "10000"},
+                     with_deaf_loader({"on-signal", signal == SIGINT ? "INT" : "TERM", "[", "print",
+                                       "heard", "]", "print", "up", "pause"}));
     until_each(launch, "up", 2);
     launch.send_signal(signal);
-    until_each(launch, "told", 2);
+    until_each(launch, "heard", 2);
+    launch.until_err("waiting up to");  // a second later: sooner it would be the same request
     launch.send_signal(signal);
     const auto run = finish(scene, launch);
     CHECK(run.status == Status{.code = 128 + signal});
@@ -64,7 +75,7 @@ TEST_CASE("a second signal skips the grace period") {
 TEST_CASE("while the grace period runs, a line says who is waited for and what Ctrl-C does") {
   const Scene scene;
   Process launch = scene.launch({"--nproc", "3", "--shutdown-timeout", "10000"},
-                                helper({"ignore", "TERM", "print", "up {PID}", "on-rank", "1", "[",
+                                helper({"ignore", "INT", "print", "up {PID}", "on-rank", "1", "[",
                                         "exit", "0", "]", "pause"}));
   // A second after the request it is seen who is waited for: not rank 1, whose end is seen before.
   int rank1 = 0;
@@ -147,12 +158,13 @@ TEST_CASE("Ctrl-C at a terminal is one request, the second kills") {
   const Scene scene;
   auto start = scene.start(
       {"--nproc", "2", "--shutdown-timeout", "10000"},
-      with_loader({"on-signal", "TERM", "[", "print", "told", "]", "print", "up", "pause"}));
+      with_deaf_loader({"on-signal", "INT", "[", "print", "heard", "]", "print", "up", "pause"}));
   start.stdio = Stdio::terminal;
   Process launch(std::move(start));
   until_each(launch, "up", 2);
   launch.send("\x03");
-  until_each(launch, "told", 2);
+  until_each(launch, "heard", 2);
+  launch.until("waiting up to");
   launch.send("\x03");
   CHECK(finish(scene, launch).status == Status{.code = 130});
 }
@@ -189,7 +201,7 @@ TEST_CASE("Ctrl-Z stops launcher and workers, and fg resumes them") {
 TEST_CASE("what kills a whole job, running or stopped, leaves nothing") {
   const Scene scene;
   auto start =
-      scene.start({"--nproc", "2"}, with_loader({"ignore", "TERM", "print", "up", "pause"}));
+      scene.start({"--nproc", "2"}, with_deaf_loader({"ignore", "TERM", "print", "up", "pause"}));
   start.argv.insert(start.argv.begin() + 1, {"--shutdown-timeout", "200ms"});
   start.new_group = true;
   Process launch(std::move(start));
@@ -210,7 +222,7 @@ TEST_CASE("a terminal that stops who writes in the background does not stop the 
   // A shell of its own session, with the launch as its background job.
   auto start =
       scene.start({"--nproc", "2", "--shutdown-timeout", "200ms"},
-                  with_loader({"print", "up", "wait-file", scene.path("go"), "exit", "3"}));
+                  with_deaf_loader({"print", "up", "wait-file", scene.path("go"), "exit", "3"}));
   std::string launch_words;
   for (const auto& word : start.argv) launch_words += " '" + word + "'";
   start.argv = {"/bin/bash", "-c",

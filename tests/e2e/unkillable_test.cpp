@@ -95,7 +95,7 @@ TEST_CASE("the control: what is not killed is named too") {
   Scene scene;
   scene.env["DDP_LAUNCH_TEST_OFF"] = "patience,sweep,cgroup";
   Process launch = scene.launch(
-      {"--nproc", "1"},
+      {"--nproc", "1", "--linger-timeout", "0"},
       helper({"fork", "[", "setsid", "close", "1", "close", "2", "pause", "]", "exit", "0"}));
   CHECK(launch.wait_exit() == Status{.code = 74});
   CHECK(contains(launch.err(), "(ddp-test-helper) could not be killed: state S"));

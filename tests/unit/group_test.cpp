@@ -10,6 +10,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <utility>
 
 namespace {
 
@@ -49,6 +50,13 @@ Group running_group(GroupConfig config) {
   return group;
 }
 
+// The answers of a system where the ranks leave nothing running.
+Actions end_generation(Group& group, TimePoint now) {
+  Actions all = group.step(DescendantsGone{group.generation()}, now);
+  all += group.step(GenerationEnded{}, now);
+  return all;
+}
+
 int finish_code(const Actions& actions) {
   const auto finishes = of<Finish>(actions);
   REQUIRE(finishes.size() == 1);
@@ -74,6 +82,8 @@ TEST_CASE("all exit 0: the run succeeds") {
   Group group = running_group({.nproc = 2});
   CHECK(group.step(WorkerExited{1, Exited{0}}, at(milliseconds(5))).empty());
   auto actions = group.step(WorkerExited{0, Exited{0}}, at(milliseconds(6)));
+  CHECK(of<AwaitDescendants>(actions).size() == 1);
+  actions = group.step(DescendantsGone{0}, at(milliseconds(6)));
   CHECK(of<EndGeneration>(actions).size() == 1);
   actions = group.step(GenerationEnded{}, at(milliseconds(7)));
   CHECK(finish_code(actions) == 0);
@@ -91,7 +101,7 @@ TEST_CASE("a failure tears down every survivor at once and is the root cause") {
   // A victim that dies of it, and one that fails in its own way, change nothing.
   group.step(WorkerExited{0, Signaled{SIGTERM}}, at(milliseconds(11)));
   group.step(WorkerExited{2, Exited{9}}, at(milliseconds(12)));
-  actions = group.step(GenerationEnded{}, at(milliseconds(13)));
+  actions = end_generation(group, at(milliseconds(13)));
   CHECK(finish_code(actions) == 3);
   const auto verdict = of<GenerationOver>(actions)[0].verdict;
   CHECK(blamed_rank(*verdict.cause) == 1);
@@ -102,10 +112,10 @@ TEST_CASE("a failure tears down every survivor at once and is the root cause") {
 TEST_CASE("one grace period for all, then SIGKILL") {
   Group group = running_group({.nproc = 3, .shutdown_timeout = seconds(5)});
   group.step(WorkerExited{0, Signaled{SIGSEGV}}, at(seconds(1)));
-  CHECK(group.next_deadline() == at(seconds(6)));
+  CHECK(group.kill_at() == at(seconds(6)));
   group.step(WorkerExited{1, Exited{0}}, at(seconds(4)));
-  CHECK(group.next_deadline() == at(seconds(6)));
-  CHECK(group.step(Tick{}, at(milliseconds(5999))).empty());
+  CHECK(group.kill_at() == at(seconds(6)));
+  CHECK(of<SignalWorker>(group.step(Tick{}, at(milliseconds(5999)))).empty());
   const auto actions = group.step(Tick{}, at(seconds(6)));
   const auto sent = of<SignalWorker>(actions);
   REQUIRE(sent.size() == 1);
@@ -137,7 +147,7 @@ TEST_CASE("after a failure SIGINT skips the grace period, SIGTERM does not") {
     CHECK(of<TeardownEscalated>(actions).size() == (signal == SIGINT ? 1 : 0));
     group.step(WorkerExited{1, Signaled{SIGTERM}}, at(seconds(2)));
     // The root cause's code, and no restart although some are left.
-    CHECK(finish_code(group.step(GenerationEnded{}, at(seconds(2)))) == 4);
+    CHECK(finish_code(end_generation(group, at(seconds(2)))) == 4);
   }
 }
 
@@ -154,8 +164,8 @@ TEST_CASE("a stop request between two spawns starts no more workers") {
   REQUIRE(of<SignalWorker>(actions).size() == 1);
   for (int rank = 0; rank < 100; ++rank)
     actions = group.step(WorkerExited{rank, Signaled{SIGTERM}}, at(milliseconds(3)));
-  CHECK(of<EndGeneration>(actions).size() == 1);
-  CHECK(finish_code(group.step(GenerationEnded{}, at(milliseconds(4)))) == 130);
+  CHECK(of<AwaitDescendants>(actions).size() == 1);
+  CHECK(finish_code(end_generation(group, at(milliseconds(4)))) == 130);
 }
 
 TEST_CASE("a worker that cannot be started fails the group") {
@@ -165,7 +175,7 @@ TEST_CASE("a worker that cannot be started fails the group") {
   auto actions = group.step(SpawnFailed{1, {SpawnStage::exec, ENOENT}}, at(milliseconds(2)));
   CHECK(of<SignalWorker>(actions).size() == 2);  // SIGTERM and SIGCONT to rank 0
   group.step(WorkerExited{0, Signaled{SIGTERM}}, at(milliseconds(3)));
-  actions = group.step(GenerationEnded{}, at(milliseconds(4)));
+  actions = end_generation(group, at(milliseconds(4)));
   CHECK(finish_code(actions) == kNotFound);  // never retried
   const auto decision = of<GenerationOver>(actions)[0].decision;
   REQUIRE(decision);
@@ -178,9 +188,9 @@ TEST_CASE("restarts come one generation after another, and are counted") {
   for (int generation = 0; generation < 3; ++generation) {
     CHECK(group.generation() == generation);
     auto actions = group.step(WorkerExited{0, Exited{1}}, at(now));
-    CHECK(of<EndGeneration>(actions).size() == 1);
+    CHECK(of<AwaitDescendants>(actions).size() == 1);
     CHECK(of<BeginGeneration>(actions).empty());  // not before the last one is gone
-    actions = group.step(GenerationEnded{}, at(now));
+    actions = end_generation(group, at(now));
     if (generation == 2) {
       CHECK(finish_code(actions) == 1);
       break;
@@ -201,7 +211,7 @@ TEST_CASE("a stop request while backing off ends the run") {
   for (int i = 0; group.phase() != Phase::backing_off; ++i) {
     REQUIRE(i < 5);
     group.step(WorkerExited{0, Exited{1}}, at(seconds(i)));
-    group.step(GenerationEnded{}, at(seconds(i)));
+    end_generation(group, at(seconds(i)));
     start_all(group, at(seconds(i)));
   }
   CHECK(finish_code(group.step(StopRequested{SIGHUP}, at(seconds(9)))) == 128 + SIGHUP);
@@ -210,11 +220,11 @@ TEST_CASE("a stop request while backing off ends the run") {
 TEST_CASE("early exit 0 is fine unless it is asked to fail") {
   Group lenient = running_group({.nproc = 2});
   CHECK(lenient.step(WorkerExited{0, Exited{0}}, at(seconds(1))).empty());
-  Group strict = running_group({.nproc = 2, .early_exit_fails = true});
+  Group strict = running_group({.nproc = 2, .early_exit_allowed = Nanoseconds(0)});
   const auto actions = strict.step(WorkerExited{0, Exited{0}}, at(seconds(1)));
   CHECK(of<TeardownBegan>(actions).size() == 1);
   strict.step(WorkerExited{1, Signaled{SIGTERM}}, at(seconds(1)));
-  CHECK(finish_code(strict.step(GenerationEnded{}, at(seconds(1)))) == 1);
+  CHECK(finish_code(end_generation(strict, at(seconds(1)))) == 1);
 }
 
 TEST_CASE("what will not die ends the run with its own code and no restart") {
@@ -230,7 +240,131 @@ TEST_CASE("time stopped by job control does not count against the grace period")
   Group group = running_group({.nproc = 1, .shutdown_timeout = seconds(5)});
   group.step(StopRequested{SIGTERM}, at(seconds(1)));
   group.step(Suspended{seconds(100)}, at(seconds(102)));
-  CHECK(group.next_deadline() == at(seconds(106)));
+  CHECK(group.kill_at() == at(seconds(106)));
+  CHECK(group.next_deadline() == at(milliseconds(103500)));
+}
+
+TEST_CASE("what the ranks left running has what is left of the grace period, then SIGKILL") {
+  Group group = running_group({.nproc = 2, .shutdown_timeout = seconds(10)});
+  group.step(WorkerExited{0, Exited{3}}, at(seconds(1)));
+  auto actions = group.step(WorkerExited{1, Signaled{SIGTERM}}, at(seconds(4)));
+  REQUIRE(of<AwaitDescendants>(actions).size() == 1);
+  CHECK(of<EndGeneration>(actions).empty());
+  CHECK(group.phase() == Phase::lingering);
+  CHECK(group.kill_at() == at(seconds(11)));
+  CHECK(group.next_deadline() == at(seconds(6)));  // half of the period
+  actions = group.step(Tick{}, at(seconds(6)));
+  REQUIRE(of<SignalRest>(actions).size() == 1);
+  CHECK(of<SignalRest>(actions)[0].signal == SIGTERM);
+  CHECK(of<EndGeneration>(actions).empty());
+  CHECK(group.step(Tick{}, at(milliseconds(10999))).empty());
+  actions = group.step(Tick{}, at(seconds(11)));
+  REQUIRE(of<EndGeneration>(actions).size() == 1);
+  CHECK_FALSE(of<EndGeneration>(actions)[0].at_once);
+  group.step(GenerationEnded{{}, {Leftover{7, 0, Proof::session, "loader"}}}, at(seconds(11)));
+  CHECK(group.verdict().killed.size() == 1);
+}
+
+TEST_CASE("after success there is a linger period, unless it is 0") {
+  Group group = running_group({.nproc = 1, .linger_timeout = seconds(4)});
+  auto actions = group.step(WorkerExited{0, Exited{0}}, at(seconds(1)));
+  REQUIRE(of<AwaitDescendants>(actions).size() == 1);
+  CHECK(group.kill_at() == at(seconds(5)));
+  CHECK(of<SignalRest>(group.step(Tick{}, at(seconds(3)))).size() == 1);
+  actions = group.step(Tick{}, at(seconds(5)));
+  CHECK(of<EndGeneration>(actions).size() == 1);
+  CHECK(finish_code(group.step(GenerationEnded{}, at(seconds(5)))) == 0);
+
+  Group none = running_group({.nproc = 1, .linger_timeout = seconds(0)});
+  actions = none.step(WorkerExited{0, Exited{0}}, at(seconds(1)));
+  CHECK(of<AwaitDescendants>(actions).empty());
+  CHECK(of<EndGeneration>(actions).size() == 1);
+}
+
+TEST_CASE("the answer of an earlier generation ends no linger period") {
+  Group group = running_group({.nproc = 1});
+  group.step(WorkerExited{0, Exited{0}}, at(seconds(1)));
+  CHECK(group.step(DescendantsGone{7}, at(seconds(1))).empty());
+  CHECK(group.phase() == Phase::lingering);
+}
+
+TEST_CASE("a stop request while a successful group lingers asks what is left, a second kills it") {
+  Group group = running_group({.nproc = 1});
+  group.step(WorkerExited{0, Exited{0}}, at(seconds(1)));
+  auto actions = group.step(StopRequested{SIGINT}, at(seconds(2)));
+  CHECK(of<SignalRest>(actions).size() == 1);
+  actions = group.step(StopRequested{SIGTERM}, at(seconds(2)));
+  REQUIRE(of<EndGeneration>(actions).size() == 1);
+  CHECK(of<EndGeneration>(actions)[0].at_once);
+  CHECK(finish_code(group.step(GenerationEnded{}, at(seconds(2)))) == 0);  // the ranks succeeded
+}
+
+TEST_CASE("SIGINT stays SIGINT, every other stop request is SIGTERM, --stop-signal wins") {
+  const auto first_signal = [](int request, std::optional<int> chosen) {
+    Group group = running_group({.nproc = 1, .stop_signal = chosen});
+    const auto actions = group.step(StopRequested{request}, at(seconds(1)));
+    return of<SignalWorker>(actions).at(0).signal;
+  };
+  CHECK(first_signal(SIGINT, {}) == SIGINT);
+  for (const int request : {SIGTERM, SIGHUP, SIGQUIT}) CHECK(first_signal(request, {}) == SIGTERM);
+  CHECK(first_signal(SIGINT, SIGUSR1) == SIGUSR1);
+  Group failed = running_group({.nproc = 2, .stop_signal = SIGUSR1});
+  const auto actions = failed.step(WorkerExited{0, Exited{1}}, at(seconds(1)));
+  CHECK(of<SignalWorker>(actions).at(0).signal == SIGUSR1);
+}
+
+TEST_CASE("after SIGINT, SIGTERM follows halfway through the grace period") {
+  Group group = running_group({.nproc = 1, .shutdown_timeout = seconds(8)});
+  group.step(StopRequested{SIGINT}, at(seconds(1)));
+  CHECK(group.step(Tick{}, at(seconds(4))).empty());
+  const auto actions = group.step(Tick{}, at(seconds(5)));
+  REQUIRE(of<SignalRest>(actions).size() == 1);
+  CHECK(of<SignalRest>(actions)[0].signal == SIGTERM);
+  CHECK(group.verdict().workers[0].last_signal_sent == SIGTERM);
+}
+
+TEST_CASE("the same request within a second is one request") {
+  Group group = running_group({.nproc = 1});
+  group.step(StopRequested{SIGTERM}, at(milliseconds(1000)));
+  CHECK(group.step(StopRequested{SIGTERM}, at(milliseconds(1999))).empty());
+  CHECK(of<TeardownEscalated>(group.step(StopRequested{SIGTERM}, at(milliseconds(2000)))).size() ==
+        1);
+  // Another signal is another request.
+  Group other = running_group({.nproc = 1});
+  other.step(StopRequested{SIGTERM}, at(milliseconds(1000)));
+  CHECK(of<TeardownEscalated>(other.step(StopRequested{SIGINT}, at(milliseconds(1001)))).size() ==
+        1);
+}
+
+TEST_CASE("the exit code tells a stop that every rank survived with 0 from one that some did not") {
+  const auto code = [](std::optional<int> graceful, ExitStatus second) {
+    Group group = running_group({.nproc = 2, .graceful_exit_code = graceful});
+    group.step(StopRequested{SIGTERM}, at(seconds(1)));
+    group.step(WorkerExited{0, Exited{0}}, at(seconds(2)));
+    group.step(WorkerExited{1, second}, at(seconds(2)));
+    return finish_code(end_generation(group, at(seconds(2))));
+  };
+  CHECK(code({}, Exited{0}) == 143);
+  CHECK(code(0, Exited{0}) == 0);
+  CHECK(code(9, Exited{0}) == 9);
+  CHECK(code(0, Exited{1}) == 143);
+  CHECK(code(0, Signaled{SIGTERM}) == 143);
+}
+
+TEST_CASE("an early exit fails the group only when the others run on for longer than allowed") {
+  Group group = running_group({.nproc = 3, .early_exit_allowed = seconds(30)});
+  CHECK(group.step(WorkerExited{1, Exited{0}}, at(seconds(1))).empty());
+  CHECK(group.step(WorkerExited{0, Exited{0}}, at(seconds(9))).empty());  // counts from the first
+  CHECK(group.next_deadline() == at(seconds(31)));
+  const auto actions = group.step(Tick{}, at(seconds(31)));
+  REQUIRE(of<TeardownBegan>(actions).size() == 1);
+  const Cause cause = of<TeardownBegan>(actions)[0].cause;
+  CHECK(std::get<ExitedEarly>(cause).local_rank == 1);
+  // In time, it is no failure.
+  Group in_time = running_group({.nproc = 2, .early_exit_allowed = seconds(30)});
+  in_time.step(WorkerExited{1, Exited{0}}, at(seconds(1)));
+  CHECK(of<AwaitDescendants>(in_time.step(WorkerExited{0, Exited{0}}, at(seconds(30)))).size() ==
+        1);
 }
 
 // A supervisor that answers as the system would, in random order and with random news in between.
@@ -242,7 +376,8 @@ TEST_CASE("random event sequences keep the invariants") {
       return static_cast<int>(random() % static_cast<unsigned>(sides));
     };
     GroupConfig config{.nproc = 1 + dice(5), .shutdown_timeout = seconds(dice(3))};
-    config.early_exit_fails = dice(2) == 0;
+    if (dice(2) == 0) config.early_exit_allowed = seconds(dice(3));
+    config.linger_timeout = seconds(dice(3));
     config.restart.max_restarts = dice(4);
     Group group(config);
 
@@ -250,6 +385,7 @@ TEST_CASE("random event sequences keep the invariants") {
     std::map<int, bool> alive;  // rank -> started and not ended
     std::vector<SpawnWorker> spawning;
     bool ending = false;
+    bool awaiting = false;
     int generation = -1;
     int finishes = 0;
     int next_pid = 100;
@@ -271,7 +407,11 @@ TEST_CASE("random event sequences keep the invariants") {
           REQUIRE(spawning.size() == 1);
         } else if (const auto* signal = std::get_if<SignalWorker>(&action)) {
           REQUIRE(alive[signal->local_rank]);
+        } else if (std::holds_alternative<AwaitDescendants>(action)) {
+          for (const auto& [rank, is_alive] : alive) REQUIRE_FALSE(is_alive);
+          REQUIRE_FALSE(std::exchange(awaiting, true));
         } else if (std::holds_alternative<EndGeneration>(action)) {
+          awaiting = false;
           REQUIRE_FALSE(ending);
           REQUIRE(spawning.empty());
           ending = true;
@@ -310,6 +450,9 @@ TEST_CASE("random event sequences keep the invariants") {
                                   : dice(2) == 0 ? ExitStatus(Exited{1})
                                                  : ExitStatus(Signaled{SIGKILL});
         carry_out(group.step(WorkerExited{rank, status}, now));
+      } else if (awaiting && what < 7) {
+        awaiting = false;
+        carry_out(group.step(DescendantsGone{generation}, now));
       } else if (ending && living.empty()) {
         ending = false;
         carry_out(group.step(GenerationEnded{}, now));
@@ -322,7 +465,7 @@ TEST_CASE("random event sequences keep the invariants") {
     }
     if (finishes == 0) {  // end what is still running, then it must finish
       carry_out(group.step(StopRequested{SIGTERM}, now));
-      carry_out(group.step(StopRequested{SIGTERM}, now));
+      carry_out(group.step(StopRequested{SIGINT}, now));
       if (!spawning.empty()) {
         spawning.clear();
         carry_out(group.step(SpawnFailed{0, {SpawnStage::fork, EAGAIN}}, now));
@@ -332,6 +475,7 @@ TEST_CASE("random event sequences keep the invariants") {
         is_alive = false;
         carry_out(group.step(WorkerExited{rank, Signaled{SIGKILL}}, now));
       }
+      if (std::exchange(awaiting, false)) carry_out(group.step(DescendantsGone{generation}, now));
       if (ending) {
         ending = false;
         carry_out(group.step(GenerationEnded{}, now));

@@ -42,6 +42,7 @@ Group running_group(int max_restarts = 0) {
 // Every worker dies and the generation ends; what is decided then.
 Actions end(Group& group, int s) {
   for (int rank = 0; rank < 3; ++rank) group.step(WorkerExited{rank, Signaled{SIGTERM}}, at(s));
+  group.step(DescendantsGone{group.generation()}, at(s));
   REQUIRE(group.phase() == Phase::closing);
   return group.step(GenerationEnded{}, at(s));
 }
@@ -109,7 +110,7 @@ TEST_CASE("a group can hang while it is still being launched") {
   CHECK(group.step(WorkerStarted{0, 100}, at(5)).empty());  // no further one is started
   const auto actions = group.step(EvidenceTaken{0}, at(6));
   CHECK(find<SignalWorker>(actions)->local_rank == 0);
-  CHECK(find<EndGeneration>(group.step(WorkerExited{0, Signaled{SIGTERM}}, at(7))));
+  CHECK(find<AwaitDescendants>(group.step(WorkerExited{0, Signaled{SIGTERM}}, at(7))));
 }
 
 TEST_CASE("evidence that comes while the last worker is being started") {
@@ -172,6 +173,7 @@ TEST_CASE("the end of the whole run's time ends it for good") {
   SUBCASE("while it ends well") {
     for (int rank = 0; rank < 3; ++rank) group.step(WorkerExited{rank, Exited{0}}, at(59));
     CHECK(group.step(HangDetected{hang(HangKind::run_timeout)}, at(60)).empty());
+    group.step(DescendantsGone{0}, at(60));
     CHECK(find<Finish>(group.step(GenerationEnded{}, at(60)))->exit_code == 0);
   }
   CHECK(group.phase() == Phase::finished);

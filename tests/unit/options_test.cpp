@@ -5,6 +5,8 @@
 
 #include <doctest/doctest.h>
 
+#include <csignal>
+
 using namespace ddp;
 using namespace std::chrono_literals;
 using Words = std::vector<std::string>;
@@ -29,7 +31,7 @@ TEST_CASE("without a flag everything has its default") {
   CHECK(o.group.restart.crash_loop == 5);
   CHECK(o.group.shutdown_timeout == 30s);
   CHECK_FALSE(o.hang.any());
-  CHECK_FALSE(o.group.early_exit_fails);
+  CHECK_FALSE(o.group.early_exit_allowed);
   CHECK(is_run_id(o.run_id));
   CHECK(o.log_dir.empty());
   CHECK(o.output == out::Style::prefix);
@@ -100,7 +102,7 @@ TEST_CASE("every flag reaches its field, as two words or with '='") {
     CHECK(o.group.restart.backoff == 250ms);
     CHECK(o.group.restart.max_backoff == 1min);
     CHECK(o.group.restart.crash_loop == 0);
-    CHECK(o.group.early_exit_fails);
+    CHECK(o.group.early_exit_allowed == 0s);
     CHECK(o.log_dir == "logs");
     CHECK(o.group.shutdown_timeout == 1500ms);
     CHECK(o.output == out::Style::raw);
@@ -340,4 +342,21 @@ TEST_CASE("--inject adds to a plan's faults, and --fault-seed replaces its seed"
   REQUIRE(both.plan.expect);
   CHECK(both.plan.expect->exit == 137);
   CHECK(machine.good({"--faults", plan, "--fault-seed", "4"}).plan.seed == 4);
+}
+
+TEST_CASE("how a group is stopped and restarted") {
+  const FakeMachine machine;
+  const Options o = machine.good({"--restart-on", "1,100-102,SIGKILL", "--no-restart-on", "ILL,78",
+                                  "--restart-after", "ready", "--early-exit", "fail after 30s",
+                                  "--linger-timeout", "250ms", "--stop-signal", "USR1",
+                                  "--stop-signal-to", "group", "--graceful-exit-code", "0"});
+  CHECK(o.group.restart.restart_on == std::vector<int>{1, 100, 101, 102, 137});
+  CHECK(o.group.restart.no_restart_on == std::vector<int>{132, 78});
+  CHECK(o.group.restart.restart_after_ready);
+  CHECK(o.group.early_exit_allowed == 30s);
+  CHECK(o.group.linger_timeout == 250ms);
+  CHECK(o.group.stop_signal == SIGUSR1);
+  CHECK(o.stop_scope == StopScope::group);
+  CHECK(o.group.graceful_exit_code == 0);
+  CHECK(machine.good({"--restart-after", "10m"}).group.restart.restart_after == 10min);
 }

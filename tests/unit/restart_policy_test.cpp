@@ -119,3 +119,44 @@ TEST_CASE("the same history gives the same delays") {
   CHECK(delays(1) == delays(1));
   CHECK(delays(1) != delays(2));
 }
+
+TEST_CASE("exit codes and signals that are excluded, or the only ones allowed") {
+  const auto decide = [](RestartPolicy policy, ExitStatus status) {
+    policy.max_restarts = 9;
+    Verdict verdict = failed(1, kStart);
+    verdict.cause = WorkerFailed{0, status, false};
+    return RestartHistory(policy).decide(verdict, kStart);
+  };
+  const RestartPolicy excluded{.no_restart_on = {78, 128 + SIGILL}};
+  CHECK(reason(decide(excluded, Exited{78})) == GiveUp::Reason::code_excluded);
+  CHECK(reason(decide(excluded, Signaled{SIGILL})) == GiveUp::Reason::code_excluded);
+  CHECK(granted(decide(excluded, Exited{77})));
+  CHECK(granted(decide(excluded, Signaled{SIGSEGV})));
+  const RestartPolicy only{.restart_on = std::vector<int>{3}};
+  CHECK(granted(decide(only, Exited{3})));
+  CHECK(reason(decide(only, Exited{4})) == GiveUp::Reason::code_excluded);
+  // Excluded wins, and what can never work is never tried again.
+  const RestartPolicy both{.no_restart_on = {3}, .restart_on = std::vector<int>{3, 127}};
+  CHECK(reason(decide(both, Exited{3})) == GiveUp::Reason::code_excluded);
+  CHECK(reason(decide(both, Exited{127})) == GiveUp::Reason::not_retryable);
+}
+
+TEST_CASE("a group that fails before it was ready is not restarted where that is asked for") {
+  RestartHistory history({.max_restarts = 9, .restart_after_ready = true});
+  Verdict verdict = failed(1, kStart);
+  verdict.workers[0].ready = kStart;
+  CHECK(reason(history.decide(verdict, kStart)) == GiveUp::Reason::failed_too_soon);
+  verdict.workers[1].ready = kStart;
+  CHECK(granted(history.decide(verdict, kStart)));
+}
+
+TEST_CASE("nor is one that fails sooner than a time") {
+  const RestartPolicy policy{.max_restarts = 9, .restart_after = seconds(30)};
+  Verdict verdict = failed(1, kStart);
+  verdict.failed = kStart + milliseconds(29999);
+  // When it is over does not count.
+  CHECK(reason(RestartHistory(policy).decide(verdict, kStart + minutes(2))) ==
+        GiveUp::Reason::failed_too_soon);
+  verdict.failed = kStart + seconds(30);
+  CHECK(granted(RestartHistory(policy).decide(verdict, kStart + minutes(2))));
+}

@@ -124,6 +124,70 @@ TEST_CASE("what would not die is named with its state and wait channel") {
   CHECK(has(text, "pid 200 (loader) could not be killed: state D\n"));
 }
 
+TEST_CASE("a rank that had exited with 0 before is named as what others may have missed") {
+  auto verdict = failed_with(Exited{1});
+  verdict.failed = kStart + milliseconds(1500);
+  verdict.workers[1].status = Exited{0};
+  verdict.workers[1].ended = kStart + milliseconds(500);
+  verdict.workers[1].stopped_by_launcher = false;
+  CHECK(has(verdict_text(verdict, context()),
+            "ddp-launch: rank 5 had exited with code 0, 1.000 s before\n"));
+  verdict.workers[3].status = Exited{0};
+  verdict.workers[3].ended = kStart + milliseconds(1000);
+  CHECK(has(verdict_text(verdict, context()),
+            "ranks 5, 7 had exited with code 0, the last 500 ms before\n"));
+  // Not one that did so because it was asked to.
+  verdict.workers[3].ended = kStart + milliseconds(1600);
+  CHECK(has(verdict_text(verdict, context()), "rank 5 had exited"));
+}
+
+TEST_CASE("after a stop request each rank's end is told apart") {
+  auto verdict = failed_with(Exited{0});
+  verdict.cause = StoppedBySignal{SIGTERM, std::nullopt};
+  for (auto& worker : verdict.workers) {
+    worker.stopped_by_launcher = true;
+    worker.last_signal_sent = SIGTERM;
+  }
+  verdict.workers[1].status = Exited{1};
+  verdict.workers[3].status = Signaled{SIGKILL, false};
+  verdict.workers[3].last_signal_sent = SIGKILL;
+  auto c = context();
+  c.tail = {"OSError: disk full"};
+  CHECK(
+      verdict_text(verdict, c) ==
+      "ddp-launch: stopped by SIGTERM, at 12:00:00\n"
+      "ddp-launch: rank 4 ended by SIGTERM; rank 5 exited with code 1; rank 6 exited with code 0; "
+      "rank 7 needed SIGKILL\n"
+      "  | OSError: disk full\n");
+  CHECK(raised_while_stopping(verdict) == 1);
+  c.tail = {"Traceback", "KeyboardInterrupt"};  // nobody caught it, which is no failure
+  CHECK_FALSE(has(verdict_text(verdict, c), "Traceback"));
+  // A SIGKILL that was not the launcher's is no end of the grace period.
+  verdict.workers[3].last_signal_sent = SIGTERM;
+  CHECK(has(verdict_text(verdict, c), "rank 7 was killed by SIGKILL"));
+}
+
+TEST_CASE("what a shell passes on of a signal is no error of the rank's own") {
+  auto verdict = failed_with(Exited{143});
+  verdict.cause = StoppedBySignal{SIGTERM, std::nullopt};
+  verdict.workers[2].stopped_by_launcher = true;
+  CHECK_FALSE(raised_while_stopping(verdict));
+  CHECK_FALSE(raised_while_stopping(failed_with(Exited{1})));
+}
+
+TEST_CASE("what was left running and killed is named with its rank, where that is known") {
+  Verdict verdict;
+  verdict.killed = {{100, 0, Proof::session, "sleep 1000"}, {101, -1, Proof::none, "daemon"}};
+  CHECK(verdict_text(verdict, context()) ==
+        "ddp-launch: killed what was left running: pid 100 (sleep 1000) of rank 4, pid 101 "
+        "(daemon)\n");
+  verdict.killed.assign(20, {7, 1, Proof::session, "x"});
+  CHECK(has(verdict_text(verdict, context()), "pid 7 (x) of rank 5 and 12 more\n"));
+  CHECK(lingering_text({{100, 0, Proof::session, "sleep 1000"}}, 4, seconds(4)) ==
+        "ddp-launch: every rank has exited; waiting up to 4 s for what they left running: pid 100 "
+        "(sleep 1000) of rank 4\n");
+}
+
 TEST_CASE("success has nothing to say") { CHECK(verdict_text(Verdict{}, context()).empty()); }
 
 TEST_CASE("ranks are listed as ranges") {

@@ -1,0 +1,108 @@
+#include "launcher/rank_tree.hpp"
+
+#include "launcher/os/proc.hpp"
+#include "launcher/os/signals.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+namespace ddp {
+
+void RankTree::generation_began() {
+  stop_signal_ = 0;
+  sent_.clear();
+  waited_.clear();
+  looked_at_.clear();
+  ranks_living_ = 0;
+}
+
+void RankTree::stop(int pid, int signal) {
+  // Python raises KeyboardInterrupt, prints it and then waits again: it has to be seen before. No
+  // death waits for this signal, unlike for SIGTERM, which comes without a look.
+  if (signal == SIGINT && os::waits_for_children(pid)) waited_.insert(pid);
+  if (scope_ == StopScope::group) {
+    os::signal_group(pid, signal);
+  } else if (pid > 1) {
+    ::kill(pid, signal);
+  }
+}
+
+// A look costs a read of every process of the machine. There is something to find where a first
+// process waits for its children, where there is an orphan that no look has seen, and where a first
+// process has ended since the last one, whose orphans were spared until then.
+bool RankTree::worth_a_look(const os::RankKeys& keys) {
+  const auto is_in = [](const auto& list, int pid) {
+    return std::find(list.begin(), list.end(), pid) != list.end();
+  };
+  std::ptrdiff_t living = 0;
+  bool orphans = false;
+  bool worth_it = false;
+  for (const int pid : os::own_children()) {
+    if (is_in(keys.not_theirs, pid)) continue;
+    const bool first = std::any_of(keys.ranks.begin(), keys.ranks.end(),
+                                   [pid](const auto& rank) { return rank.pid == pid; });
+    living += first;
+    orphans |= !first;
+    if (!looked_at_.insert(pid).second) continue;
+    worth_it |= !first || waited_.contains(pid) || os::waits_for_children(pid);
+  }
+  worth_it |= orphans && living != ranks_living_;
+  ranks_living_ = living;
+  return worth_it;
+}
+
+void RankTree::go_on() {
+  if (stop_signal_ == 0) return;
+  const auto keys = keys_();
+  const bool worth_it = worth_a_look(keys);
+  if (!worth_it && (scope_ == StopScope::rank || !sent_.empty())) return;
+  auto table = os::process_table(keys);
+  for (auto& process : table) process.waits |= waited_.contains(process.pid);
+  mark_sent(keys, table);
+  deliver(core::next_to_stop(table, sent_, stop_signal_, ::getpid()));
+  for (auto& [process, sent] : sent_) sent.passed_on = true;
+}
+
+void RankTree::stop_rest(int signal) {
+  const auto keys = keys_();
+  const auto table = os::process_table(keys);
+  if (stop_signal_ != 0) mark_sent(keys, table);
+  stop_signal_ = signal;
+  deliver(core::rest_to_stop(table, sent_, signal));
+}
+
+void RankTree::forward(int signal) {
+  const auto table = look();
+  if (scope_ == StopScope::group) {
+    for (const auto& process : table) {
+      if (process.first) os::signal_group(process.pid, signal);
+    }
+    return;
+  }
+  for (const auto& one : core::to_forward(table, signal))
+    os::signal_process(one.pid, one.start_time, one.signal);
+}
+
+// Who got the stop signal from stop(), without a look.
+void RankTree::mark_sent(const os::RankKeys& keys, const core::ProcessTable& table) {
+  for (const auto& process : table) {
+    const bool in_group = scope_ == StopScope::group &&
+                          std::any_of(keys.ranks.begin(), keys.ranks.end(),
+                                      [&](const auto& rank) { return rank.pid == process.group; });
+    if (process.first || in_group)
+      sent_[{process.pid, process.start_time}].signals.insert(stop_signal_);
+  }
+}
+
+void RankTree::deliver(const std::vector<core::Delivery>& deliveries) {
+  for (const auto& one : deliveries) {
+    sent_[{one.pid, one.start_time}].signals.insert(one.signal);
+    os::signal_process(one.pid, one.start_time, one.signal);
+    // A stopped process gets its signal only when it is continued.
+    os::signal_process(one.pid, one.start_time, SIGCONT);
+  }
+}
+
+}  // namespace ddp

@@ -1,0 +1,479 @@
+// A rank is more than its first process: however a group ends, what belongs to it has the time to
+// save its work, and is named if it has to be killed.
+#include "tests/e2e/launch.hpp"
+
+#include <signal.h>
+
+#include <filesystem>
+
+using namespace ddp::test;
+
+namespace {
+
+// Saves ck-<rank> when it is asked to stop, which takes a while, and only while its children live.
+constexpr const char* kTrainer = R"(
+import os, signal, sys, time
+loaders = []
+def save(number, frame):
+    time.sleep(0.3)
+    for loader in loaders:
+        if os.waitpid(loader, os.WNOHANG) != (0, 0):
+            sys.exit(f"loader {loader} is dead")
+    with open(f"ck-{os.environ['RANK']}", "w") as file:
+        file.write(signal.Signals(number).name)
+    os.write(1, b"saved\n")  # print is not reentrant
+    for loader in loaders:
+        os.kill(loader, signal.SIGKILL)
+    sys.exit(0)
+for _ in range(int(os.environ.get("LOADERS", "0"))):
+    pid = os.fork()
+    if pid == 0:
+        signal.pause()
+    loaders.append(pid)
+signal.signal(signal.SIGTERM, save)
+signal.signal(signal.SIGINT, save)
+print("up", flush=True)
+while True:  # a signal just before pause() would be missed
+    time.sleep(0.02)
+)";
+
+// The same by Python's own means, as scripts do it.
+constexpr const char* kInterrupted = R"(
+import os, time
+try:
+    print("up", flush=True)
+    while True:
+        time.sleep(0.02)
+except KeyboardInterrupt:
+    open(f"ck-{os.environ['RANK']}", "w").close()
+)";
+
+constexpr const char* kWrapper = R"(
+import signal, subprocess, sys
+for name in sys.argv[1].split(","):
+    if name: signal.signal(getattr(signal, name), signal.SIG_IGN)
+sys.exit(subprocess.Popen([sys.executable, "t.py"]).wait())
+)";
+
+constexpr const char* kSpawns = R"(
+import multiprocessing, runpy
+def rank():
+    runpy.run_path("t.py")
+if __name__ == "__main__":
+    child = multiprocessing.get_context("spawn").Process(target=rank)
+    child.start()
+    child.join()
+)";
+
+struct Trainers : Scene {
+  Trainers() {
+    write_file(path("t.py"), kTrainer);
+    write_file(path("interrupted.py"), kInterrupted);
+    write_file(path("wrapper.py"), kWrapper);
+    write_file(path("spawns.py"), kSpawns);
+    write_file(path("run.sh"), "python3 t.py\n:\n");
+    write_file(path("exec.sh"), "exec python3 t.py\n");
+    write_file(path("trap.sh"), "trap 'echo clean up' TERM INT\npython3 t.py\n:\n");
+  }
+  int saved() const {
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(directory))
+      count += entry.path().filename().string().starts_with("ck-");
+    return count;
+  }
+};
+
+void until_each(Process& launch, const std::string& text, int count) {
+  for (int i = 0; i < count; ++i) launch.until(text);
+}
+
+struct Wrapped {
+  const char* name;
+  Words command;
+  const char* loaders = "0";
+};
+
+const std::vector<Wrapped>& wrapped_trainers() {
+  static const std::vector<Wrapped> all{
+      {"a trainer", {"python3", "t.py"}},
+      {"a trainer with loaders", {"python3", "t.py"}, "2"},
+      {"sh -c", {"sh", "-c", "python3 t.py; :"}},
+      {"sh -c, with loaders", {"sh", "-c", "python3 t.py; :"}, "2"},
+      {"bash run.sh", {"bash", "run.sh"}, "1"},
+      {"bash run.sh with exec", {"bash", "exec.sh"}, "1"},
+      {"bash run.sh with a trap", {"bash", "trap.sh"}, "1"},
+      {"a shell in a shell", {"sh", "-c", "bash run.sh; :"}, "1"},
+      {"a pipeline", {"sh", "-c", "python3 t.py | tee log-$RANK"}, "1"},
+      {"a wrapper that dies of it, as conda run", {"python3", "wrapper.py", ""}, "1"},
+      {"mp.spawn", {"python3", "spawns.py"}, "1"},
+  };
+  return all;
+}
+
+// Pipelines' names for what they print.
+void check_saved(const Trainers& scene, const Finished& run, int ranks) {
+  CHECK_MESSAGE(scene.saved() == ranks, run.out << run.err);
+  CHECK_FALSE(contains(run.out + run.err, "is dead"));
+}
+
+}  // namespace
+
+TEST_CASE("a stop request reaches the trainer, whatever is around it, and its loaders after it") {
+  for (const auto& one : wrapped_trainers()) {
+    for (const int signal : {SIGTERM, SIGINT}) {
+      CAPTURE(one.name);
+      CAPTURE(signal);
+      Trainers scene;
+      scene.env["LOADERS"] = one.loaders;
+      Process launch = scene.launch({"--nproc", "2"}, one.command);
+      until_each(launch, "up", 2);
+      launch.send_signal(signal);
+      const auto run = finish(scene, launch);
+      CHECK(run.status == Status{.code = 128 + signal});
+      check_saved(scene, run, 2);
+      CHECK_FALSE(contains(run.err, "needed SIGKILL"));
+    }
+  }
+}
+
+TEST_CASE("a peer's failure reaches them in the same way") {
+  for (const auto& one : wrapped_trainers()) {
+    CAPTURE(one.name);
+    Trainers scene;
+    scene.env["LOADERS"] = one.loaders;
+    Words command{"sh", "-c",
+                  "if [ $RANK = 1 ]; then while [ ! -e go ]; do :; done; exit 3; fi; exec \"$@\"",
+                  "sh"};
+    Process launch = scene.launch({"--nproc", "2"}, command + one.command);
+    launch.until("up");
+    write_file(scene.path("go"), "");
+    const auto run = finish(scene, launch);
+    CHECK(run.status == Status{.code = 3});
+    check_saved(scene, run, 1);
+  }
+}
+
+TEST_CASE("the control: to the process group at once, the loaders die under the trainer") {
+  Trainers scene;
+  scene.env["LOADERS"] = "1";
+  Process launch = scene.launch({"--nproc", "2", "--stop-signal-to", "group"}, {"python3", "t.py"});
+  until_each(launch, "up", 2);
+  launch.send_signal(SIGTERM);
+  const auto run = finish(scene, launch);
+  CHECK(scene.saved() == 0);
+  CHECK(contains(run.err, "exited with code 1"));
+  CHECK(contains(run.err, "is dead"));  // the tail of the one that raised
+}
+
+TEST_CASE("a wrapper that ignores the request does not keep it from its trainer for ever") {
+  Trainers scene;
+  Process launch = scene.launch({"--nproc", "2", "--shutdown-timeout", "6"},
+                                {"python3", "wrapper.py", "SIGTERM,SIGINT"});
+  until_each(launch, "up", 2);
+  launch.send_signal(SIGTERM);
+  const auto run = finish(scene, launch);
+  check_saved(scene, run, 2);
+  CHECK(run.status == Status{.code = 143});
+  CHECK(contains(run.err, "ranks 0, 1 exited with code 0\n"));
+}
+
+TEST_CASE("--stop-signal is what they get instead") {
+  Trainers scene;
+  write_file(scene.path("u.py"),
+             "import signal, sys, time\n"
+             "signal.signal(signal.SIGUSR1, lambda *_: (open('ck-0', 'w'), sys.exit(0)))\n"
+             "print('up', flush=True)\nwhile True: time.sleep(0.02)\n");
+  Process launch =
+      scene.launch({"--nproc", "1", "--stop-signal", "USR1"}, {"sh", "-c", "python3 u.py; :"});
+  launch.until("up");
+  launch.send_signal(SIGTERM);
+  // The shell dies of it, as it would of SIGTERM.
+  CHECK(finish(scene, launch).status == Status{.code = 143});
+  CHECK(scene.saved() == 1);
+}
+
+TEST_CASE("Ctrl-C is a KeyboardInterrupt in the script, and its handlers run") {
+  Trainers scene;
+  auto start = scene.start({"--nproc", "2"}, {"python3", "interrupted.py"});
+  start.stdio = Stdio::terminal;
+  Process launch(std::move(start));
+  until_each(launch, "up", 2);
+  launch.send("\x03");
+  CHECK(finish(scene, launch).status == Status{.code = 130});
+  CHECK(scene.saved() == 2);
+}
+
+TEST_CASE("an interrupt that nobody catches is no failure of the rank") {
+  const Scene scene;
+  Process launch =
+      scene.launch({"--nproc", "2"},
+                   {"python3", "-c", "import time; print('up', flush=True); time.sleep(9999)"});
+  until_each(launch, "up", 2);
+  launch.send_signal(SIGINT);
+  const auto run = finish(scene, launch);
+  CHECK(contains(run.err, "ddp-launch: ranks 0, 1 ended by SIGINT\n"));
+  CHECK_FALSE(contains(run.err, "  | "));
+}
+
+TEST_CASE("timeout signals the launcher and its group: one request") {
+  Trainers scene;
+  auto start = scene.start({"--nproc", "2"}, {"python3", "t.py"});
+  start.new_group = true;
+  Process launch(std::move(start));
+  until_each(launch, "up", 2);
+  // As timeout(1) does when the time is over.
+  launch.send_signal(SIGTERM);
+  kill(-launch.pid(), SIGTERM);
+  const auto run = finish(scene, launch);
+  CHECK(run.status == Status{.code = 143});
+  check_saved(scene, run, 2);
+}
+
+TEST_CASE("after a stop the exit code tells whether every rank exited 0, if that is asked for") {
+  for (const bool all : {true, false}) {
+    CAPTURE(all);
+    const Scene scene;
+    Process launch =
+        scene.launch({"--nproc", "2", "--graceful-exit-code", "0"},
+                     helper({"on-signal", "TERM", "[", "on-rank", "1", "[", "exit", all ? "0" : "7",
+                             "]", "exit", "0", "]", "print", "up", "pause"}));
+    until_each(launch, "up", 2);
+    launch.send_signal(SIGTERM);
+    const auto run = finish(scene, launch);
+    CHECK(run.status == Status{.code = all ? 0 : 143});
+    CHECK(contains(run.err, all ? "ranks 0, 1 exited with code 0"
+                                : "rank 0 exited with code 0; rank 1 exited with code 7"));
+  }
+}
+
+TEST_CASE("a forwarded signal reaches the program behind a shell, which it would kill") {
+  const Scene scene;
+  write_file(scene.path("u.py"),
+             "import os, signal, sys, time\n"
+             "signal.signal(signal.SIGUSR1, lambda *_: (os.write(1, b'heard\\n'), sys.exit(0)))\n"
+             "print('up', flush=True)\nwhile True: time.sleep(0.02)\n");
+  for (const std::string scope : {"rank", "group"}) {
+    CAPTURE(scope);
+    Process launch =
+        scene.launch({"--nproc", "2", "--stop-signal-to", scope}, {"sh", "-c", "python3 u.py; :"});
+    until_each(launch, "up", 2);
+    launch.send_signal(SIGUSR1);
+    const auto run = finish(scene, launch);
+    // In the process group's scope the shell gets it too, and dies of it: the control.
+    CHECK(run.status == Status{.code = scope == "rank" ? 0 : 128 + SIGUSR1});
+    if (scope == "rank") CHECK(by_rank(run.out)[1] == Words{"up", "heard"});
+  }
+}
+
+TEST_CASE("what reads a rank's output reads it to its end") {
+  const Scene scene;
+  // The reader is slow to begin; the rank is killed as soon as it has written.
+  const std::string writes = "seq 20000; ";
+  for (const std::string end : {"exit 0", "exit 3", "kill -9 $$"}) {
+    CAPTURE(end);
+    const auto run =
+        scene.run({"--nproc", "2"},
+                  {"bash", "-c",
+                   "exec > >(while [ ! -e out-$RANK.go ]; do :; done; cat > out-$RANK); touch "
+                   "out-$RANK.go; " +
+                       writes + end});
+    // The rank that ends first has written everything, its peer perhaps not.
+    int whole = 0;
+    for (const char* rank : {"0", "1"})
+      whole += lines_of(read_file(scene.path(std::string("out-") + rank))).size() == 20000;
+    CHECK(whole >= (end == "exit 0" ? 2 : 1));
+    if (end == "exit 0") CHECK(run.status == Status{.code = 0});
+  }
+}
+
+TEST_CASE("what reads a pipe of a killed rank may read it to its end, and then has to go") {
+  const Scene scene;
+  // The trainer ignores every request, and writes its last line when the first comes.
+  write_file(scene.path("deaf.py"),
+             "import os, signal, time\n"
+             "signal.signal(signal.SIGTERM, lambda *_: os.write(1, b'the last line\\n'))\n"
+             "print('up', flush=True)\nwhile True: time.sleep(0.02)\n");
+  Process launch = scene.launch({"--nproc", "1", "--shutdown-timeout", "1"},
+                                {"bash", "-c", "python3 deaf.py | tee log"});
+  launch.until("up");
+  launch.send_signal(SIGTERM);
+  const auto run = finish(scene, launch);
+  CHECK(run.status == Status{.code = 143});
+  CHECK(read_file(scene.path("log")) == "up\nthe last line\n");
+  CHECK(contains(run.err, "killed what was left running: pid "));
+  CHECK(contains(run.err, "deaf.py) of rank 0"));
+  CHECK_FALSE(contains(run.err, "(tee log)"));
+}
+
+TEST_CASE("what a rank leaves running is asked to stop, and the group ends with it") {
+  const Scene scene;
+  const std::string journal = scene.path("journal");
+  const Words loader{"fork",  "[",      "setsid", "on-signal", "TERM", "[",     "append",
+                     journal, "loader", "exit",   "0",         "]",    "pause", "]"};
+  for (const int nproc : {1, 4, 64}) {
+    CAPTURE(nproc);
+    std::filesystem::remove(journal);
+    const auto run = scene.run({"--nproc", std::to_string(nproc), "--shutdown-timeout", "10000"},
+                               helper(loader + Words{"barrier", scene.path("."), "on-rank", "0",
+                                                     "[", "exit", "3", "]", "pause"}));
+    CHECK(run.status == Status{.code = 3});
+    CHECK(lines_of(read_file(journal)).size() == static_cast<std::size_t>(nproc));
+    CHECK_FALSE(contains(run.err, "killed what was left"));
+  }
+}
+
+TEST_CASE("a restart waits for what the last attempt is still saving") {
+  const Scene scene;
+  const std::string journal = scene.path("journal");
+  // Three levels down, in another session, and slow: it goes on when its rank is gone.
+  const Words saver{"fork", "[", "setsid", "fork",  "[", "on-signal",     "TERM",  "[",
+                    "tick", "3", "100",    "[",     "]", "append",        journal, "saved",
+                    "exit", "0", "]",      "pause", "]", "wait-children", "]"};
+  const auto run =
+      scene.run({"--nproc", "2", "--max-restarts", "1"},
+                helper(Words{"append", journal, "began", "on-generation", "0", "["} + saver +
+                       Words{"barrier", scene.path("."), "on-rank", "1", "[", "exit", "3", "]",
+                             "pause", "]"}));
+  CHECK(run.status == Status{.code = 0});
+  CHECK(lines_of(read_file(journal)) ==
+        Words{"began", "began", "saved", "saved", "began", "began"});
+  CHECK_FALSE(contains(run.err, "killed what was left"));
+}
+
+TEST_CASE("after success it has a period of its own, in which nobody kills it") {
+  const Scene scene;
+  // Ends by itself when the rank has: its parent is another process then.
+  const auto run = scene.run(
+      {"--nproc", "4"},
+      {"sh", "-c",
+       "p=$$; (trap '' TERM; while [ \"$(ps -o ppid= -p $(exec sh -c 'echo $PPID'))\" -eq $p ]; do "
+       ":; done; echo done > late-$RANK) & exit 0"});
+  CHECK(run.status == Status{.code = 0});
+  CHECK(run.err == "");
+  for (const char* rank : {"0", "1", "2", "3"}) {
+    CHECK(lines_of(read_file(scene.path(std::string("late-") + rank))) == Words{"done"});
+  }
+}
+
+TEST_CASE("who had to be killed is named with its rank, on success and on failure") {
+  const Scene scene;
+  // A daemon: forked twice, in a session of its own, and it heeds no signal.
+  const Words daemon{"fork",   "[",      "setsid", "fork",  "[",
+                     "setsid", "ignore", "TERM",   "touch", scene.path("daemon-{RANK}-{PID}"),
+                     "pause",  "]",      "exit",   "0",     "]"};
+  for (const std::string code : {"0", "3"}) {
+    for (const int nproc : {1, 4}) {
+      CAPTURE(code);
+      CAPTURE(nproc);
+      const auto run = scene.run(
+          {"--nproc", std::to_string(nproc), "--shutdown-timeout", "300ms", "--linger-timeout",
+           "300ms", "--log-dir", "logs", "--run-id", "r" + code + std::to_string(nproc)},
+          helper(daemon + Words{"exit", code}));
+      CHECK(run.status == Status{.code = std::stoi(code)});
+      CHECK(contains(run.err, "ddp-launch: killed what was left running: pid "));
+      const auto events =
+          read_file(scene.path("logs/r" + code + std::to_string(nproc) + "/events.jsonl"));
+      CHECK(contains(events, R"("event":"leftover_killed")"));
+      for (const auto& entry : std::filesystem::directory_iterator(scene.directory)) {
+        const auto name = entry.path().filename().string();
+        if (!name.starts_with("daemon-")) continue;
+        const auto rank = name.substr(7, name.find('-', 7) - 7);
+        const auto pid = name.substr(name.find('-', 7) + 1);
+        CHECK(contains(run.err, "pid " + pid + " ("));
+        CHECK(contains(events, "\"rank\":" + rank + ",\"pid\":" + pid + ","));
+        CHECK(contains(events, R"("proof":"environment")"));
+        std::filesystem::remove(entry.path());
+      }
+    }
+  }
+}
+
+TEST_CASE("a rank that left with 0 is named beside the one that then fails") {
+  const Scene scene;
+  const auto run =
+      scene.run({"--nproc", "3"},
+                helper({"on-rank", "1", "[", "exit", "0", "]", "on-rank", "0", "[", "listen-master",
+                        "tick", "1", "50", "[", "]", "exit", "1", "]", "pause"}));
+  CHECK(run.status == Status{.code = 1});
+  CHECK(contains(run.err, "ddp-launch: rank 1 had exited with code 0, "));
+}
+
+TEST_CASE("and beside a group that hangs for it") {
+  const Scene scene;
+  const auto run = scene.run({"--nproc", "2", "--progress-timeout", "300ms", "--on-hang", "none"},
+                             helper({"on-rank", "1", "[", "exit", "0", "]", "step", "1", "pause"}));
+  CHECK(run.status == Status{.code = 72});
+  CHECK(contains(run.err, "ddp-launch: rank 1 had exited with code 0, "));
+}
+
+TEST_CASE("an early exit fails the group where the others run on for too long") {
+  const Scene scene;
+  const auto run =
+      scene.run({"--nproc", "2", "--early-exit", "fail after 200ms"},
+                helper({"on-rank", "1", "[", "exit", "0", "]", "print", "up", "pause"}));
+  CHECK(run.status == Status{.code = 1});
+  CHECK(contains(run.err,
+                 "ddp-launch: rank 1 exited with code 0 while others still ran, and they ran on "
+                 "for 200 ms"));
+  // In time it is no failure.
+  CHECK(scene
+            .run({"--nproc", "2", "--early-exit", "fail after 10000"},
+                 helper({"on-rank", "1", "[", "exit", "0", "]", "exit", "0"}))
+            .status == Status{.code = 0});
+}
+
+TEST_CASE("codes and times that rule a restart out") {
+  const Scene scene;
+  const auto attempts = [&](const Words& flags, const Words& steps) {
+    const std::string journal = scene.path("journal");
+    std::filesystem::remove(journal);
+    const auto run =
+        scene.run(Words{"--nproc", "1", "--max-restarts", "2"} + kRestartAtOnce + flags,
+                  helper(Words{"append", journal, "x"} + steps));
+    return std::pair{lines_of(read_file(journal)).size(), run.err};
+  };
+  CHECK(attempts({}, {"exit", "78"}).first == 3);  // the control
+  const auto excluded = attempts({"--no-restart-on", "78,100-110,SIGILL"}, {"exit", "78"});
+  CHECK(excluded.first == 1);
+  CHECK(contains(excluded.second,
+                 "not restarted: --restart-on and --no-restart-on leave out exit "
+                 "code 78\n"));
+  CHECK(attempts({"--no-restart-on", "SIGILL"}, {"no-core", "signal", "ILL"}).first == 1);
+  CHECK(attempts({"--restart-on", "77"}, {"exit", "78"}).first == 1);
+  CHECK(attempts({"--restart-on", "78"}, {"exit", "78"}).first == 3);
+  const auto early = attempts({"--restart-after", "ready"}, {"exit", "1"});
+  CHECK(early.first == 1);
+  CHECK(contains(early.second, "not restarted: it failed sooner than --restart-after allows\n"));
+  CHECK(attempts({"--restart-after", "ready"}, {"notify", "READY=1", "sync", "exit", "1"}).first ==
+        3);
+  CHECK(attempts({"--restart-after", "10m"}, {"exit", "1"}).first == 1);
+}
+
+TEST_CASE("Python's shared memory is cleaned up by its own tracker, which outlives the rank") {
+  const Scene scene;
+  const std::string name = "ddp_test_" + std::to_string(getpid());
+  const std::string script =
+      "import os\nfrom multiprocessing.shared_memory import SharedMemory as S\nS(name='" + name +
+      "_' + os.environ['RANK'], create=True, size=1 << 20).close()\n";
+  const auto left = [&] {
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/dev/shm")) {
+      if (!entry.path().filename().string().starts_with(name)) continue;
+      ++count;
+      std::filesystem::remove(entry.path());
+    }
+    return count;
+  };
+  for (const char* nproc : {"1", "4", "16"}) {
+    CAPTURE(nproc);
+    CHECK(scene.run({"--nproc", nproc}, {"python3", "-c", script}).status == Status{.code = 0});
+    CHECK(left() == 0);
+  }
+  // The control: killed at once, the tracker does not come to it.
+  int leaked = 0;
+  for (int i = 0; i < 5 && leaked == 0; ++i) {
+    scene.run({"--nproc", "4", "--linger-timeout", "0"}, {"python3", "-c", script});
+    leaked = left();
+  }
+  CHECK(leaked > 0);
+}
