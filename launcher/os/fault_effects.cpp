@@ -160,7 +160,8 @@ Result<ScopedFd> occupy_port(std::uint16_t port) {
   const auto refused = [&] {
     return Error{"port " + std::to_string(port) + " could not be taken: " + reason()};
   };
-  // With SO_REUSEADDR beside the launcher's own reservation; listening is what shuts others out.
+  // With SO_REUSEADDR, for the launcher's own reservation may be a socket bound to it; listening is
+  // what shuts others out.
   const int on = 1;
   const int off = 0;
   ScopedFd socket(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));

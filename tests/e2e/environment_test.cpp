@@ -214,3 +214,32 @@ TEST_CASE("MASTER_PORT can be bound by the worker, and by nobody's accident mean
   CHECK(run.status == Status{.code = 0});
   CHECK(run.err == "");
 }
+
+TEST_CASE("a worker that binds MASTER_PORT without SO_REUSEADDR can, in every attempt") {
+  const Scene scene;
+  const auto run = scene.run(Words{"--nproc", "2", "--max-restarts", "4"} + kRestartAtOnce,
+                             helper({"on-rank",
+                                     "0",
+                                     "[",
+                                     "listen-master-plain",
+                                     "print",
+                                     "{MASTER_PORT}",
+                                     "]",
+                                     "barrier",
+                                     scene.directory.string(),
+                                     "on-generation",
+                                     "0,1,2,3",
+                                     "[",
+                                     "on-rank",
+                                     "0",
+                                     "[",
+                                     "exit",
+                                     "3",
+                                     "]",
+                                     "pause",
+                                     "]"}));
+  CHECK(run.status == Status{.code = 0});
+  CHECK_FALSE(contains(run.err, "Address already in use"));
+  const auto ports = by_rank(run.out)[0];
+  CHECK(ports.size() == 5);
+}

@@ -175,7 +175,8 @@ const std::map<std::string_view, Step>& steps() {
          const long last = w.number(s);
          for (long number = first; number <= last; ++number) step(number);
        }},
-      {"listen-master", [](Words&, auto) { listen_master(); }},
+      {"listen-master", [](Words&, auto) { listen_master(true); }},
+      {"listen-master-plain", [](Words&, auto) { listen_master(false); }},
       {"no-core", [](Words&, auto) { no_core(); }},
       {"set-ids", [](Words& w, auto s) { set_ids(static_cast<unsigned>(w.number(s))); }},
       // Hostile

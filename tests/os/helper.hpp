@@ -24,9 +24,9 @@
 // System:     notify TEXT (a datagram to NOTIFY_SOCKET; \n understood) | sync (BARRIER=1: waits
 // until
 //             the launcher has handled what was sent) | step N (X_DDP_STEP=N, then sync) |
-//             steps N M (each of them in turn) | listen-master (binds and
-// listens
-//             at MASTER_ADDR:MASTER_PORT) | no-core (no core files from here on) |
+//             steps N M (each of them in turn) | listen-master (binds and listens at
+//             MASTER_ADDR:MASTER_PORT with SO_REUSEADDR) | listen-master-plain (without) | no-core
+//             (no core files from here on) |
 //             set-ids N (user and group, real, effective and saved)
 // Hostile:    flood | eflood (lines, as fast as they are taken) | flood-notify N (datagrams of
 // every
@@ -83,7 +83,7 @@ void notify(const std::string& message);
 void notify_as(unsigned user, std::string_view text);
 void sync();
 void step(long number);
-void listen_master();
+void listen_master(bool reuse);  // with SO_REUSEADDR or without
 [[noreturn]] void flood(int fd);
 [[noreturn]] void flood_notifications(long round);
 [[noreturn]] void flee();

@@ -126,17 +126,25 @@ void step(long number) {
   sync();
 }
 
-void listen_master() {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port =
+void listen_master(bool reuse) {
+  const auto host = environment("MASTER_ADDR");
+  const auto port =
       htons(static_cast<std::uint16_t>(std::atoi(environment("MASTER_PORT").c_str())));
-  if (inet_pton(AF_INET, environment("MASTER_ADDR").c_str(), &address.sin_addr) != 1) {
+  sockaddr_storage address{};
+  auto& v4 = reinterpret_cast<sockaddr_in&>(address);
+  auto& v6 = reinterpret_cast<sockaddr_in6&>(address);
+  if (inet_pton(AF_INET, host.c_str(), &v4.sin_addr) == 1) {
+    v4.sin_family = AF_INET;
+    v4.sin_port = port;
+  } else if (inet_pton(AF_INET6, host.c_str(), &v6.sin6_addr) == 1) {
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = port;
+  } else {
     die("MASTER_ADDR is no address");
   }
   // Left open for the rest of the process's life, as a rendezvous server is.
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const int yes = 1;
+  const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int yes = reuse ? 1 : 0;
   if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 ||
       bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       listen(fd, 8) != 0) {

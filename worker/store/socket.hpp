@@ -29,8 +29,8 @@ class Socket {
   int fd_ = -1;
 };
 
-// Listens, non-blocking, on host:port with SO_REUSEADDR, which the launcher's reservation of the
-// port needs. Binds the address `host` names where it is one of this machine's (so a loopback
+// Listens, non-blocking, on host:port with SO_REUSEADDR, which a port that an attempt before has
+// just used needs. Binds the address `host` names where it is one of this machine's (so a loopback
 // master is not reachable from outside) and every address otherwise (a service address that is
 // forwarded here). port 0 picks a free one. Throws Failure.
 Socket listen_on(const std::string& host, std::uint16_t port);
