@@ -35,7 +35,7 @@ constexpr FlagSpec kTable[] = {
     {Flag::node_rank, "--node-rank", "N", ValueKind::number, "0", kNodes,
      "which of them this is, 0 to nnodes-1"},
     {Flag::master_addr, "--master-addr", "HOST", ValueKind::text, "127.0.0.1", kNodes,
-     "where rank 0 listens: a host name or address"},
+     "where rank 0 listens: a host name or an IP address, without a port"},
     {Flag::master_port, "--master-port", "PORT", ValueKind::number, "a fresh one each attempt",
      kNodes, "the port it listens on, 1 to 65535"},
     {Flag::run_id, "--run-id", "NAME", ValueKind::text, "date, time and chance", kNodes,

@@ -79,6 +79,19 @@ bool can_contain() {
   return false;
 }
 
+// This machine, asked of the network too: what starts here has to meet there.
+ddp::Machine networked_machine() {
+  using namespace ddp;
+  Machine machine = this_machine();
+  machine.network = {
+      .look_up = [](const std::string& name) { return os::look_up(name); },
+      .is_own_address = os::is_own_address,
+      .port_is_in_use = os::port_is_in_use,
+      .users_of_port = os::users_of_port,
+  };
+  return machine;
+}
+
 int run_campaign(int argc, char** argv) {
   using namespace ddp;
   auto parsed = campaign::parse_campaign(argc, argv);
@@ -103,7 +116,7 @@ int main(int argc, char** argv) {
 
   if (campaign::is_campaign(argc, argv)) return run_campaign(argc, argv);
 
-  auto parsed = parse_options(argc, argv);
+  auto parsed = parse_options(argc, argv, networked_machine());
   if (const auto* leave = std::get_if<ExitNow>(&parsed)) {
     if (leave->code == 0) return print(leave->text);
     write_all(STDERR_FILENO, leave->text);
@@ -114,6 +127,7 @@ int main(int argc, char** argv) {
   if (!can_contain()) return core::kSystemRefused;
 
   log::start("ddp-launch", options.log_level, out::wants_colour(STDERR_FILENO));
+  for (const std::string& warning : options.warnings) log::write(log::Level::warn, warning);
   const auto run_dir = os::make_run_dir();
   if (!run_dir) {
     write_all(STDERR_FILENO, "ddp-launch: " + run_dir.error() + "\n");

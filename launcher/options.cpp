@@ -7,6 +7,7 @@
 #include "launcher/core/exit_code.hpp"
 #include "launcher/options_check.hpp"
 #include "launcher/os/devices.hpp"
+#include "launcher/rendezvous.hpp"
 
 #include <cstdlib>
 
@@ -15,8 +16,8 @@ namespace {
 
 constexpr const char* kVersionLine = "ddp-launch " DDP_VERSION "\n";
 
-Result<Options> read_options(CommandLine line, const Machine& machine) {
-  Settings merged;
+// `merged` gets what the command line, the environment and the file have said together.
+Result<Options> read_options(CommandLine line, const Machine& machine, Settings& merged) {
   if (const Setting* path = line.settings.get(Flag::config)) {
     const auto file = read_config_file(path->text);
     if (!file) return Error{file.error()};
@@ -53,8 +54,12 @@ std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv,
   if (!line) return refused(line.error());
   if (line->settings.get(Flag::help) != nullptr) return ExitNow{core::kSuccess, help_text()};
   if (line->settings.get(Flag::version) != nullptr) return ExitNow{core::kSuccess, kVersionLine};
-  auto options = read_options(std::move(*line), machine);
+  Settings merged;
+  auto options = read_options(std::move(*line), machine, merged);
   if (!options) return refused(options.error());
+  if (!options->dry_run) {
+    if (auto leave = check_rendezvous(merged, machine.network, *options)) return std::move(*leave);
+  }
   return std::move(*options);
 }
 

@@ -7,10 +7,13 @@
 #include "launcher/core/group.hpp"
 #include "launcher/core/hang_watch.hpp"
 #include "launcher/core/straggler_watch.hpp"
+#include "launcher/os/address.hpp"
+#include "launcher/os/resolve.hpp"
 #include "launcher/output/router.hpp"
 #include "launcher/stop_scope.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
@@ -54,7 +57,8 @@ struct Options {
   std::string campaign_events;    // EventLog's; empty: not the run of a campaign
   log::Level log_level = log::Level::warn;
   bool dry_run = false;
-  std::vector<std::string> command;  // program and its arguments
+  std::vector<std::string> command;   // program and its arguments
+  std::vector<std::string> warnings;  // of what was accepted all the same, for the log
 
   int world_size() const { return nproc * nnodes; }
   int first_rank() const { return node_rank * nproc; }
@@ -75,13 +79,22 @@ struct ExitNow {
   std::string text;
 };
 
+// What the network says (launcher/os/resolve.hpp, address.hpp). What is left empty is not asked.
+struct Network {
+  std::function<os::Lookup(const std::string& name)> look_up;
+  std::function<bool(const std::string& address)> is_own_address;
+  std::function<bool(const std::string& address, std::uint16_t port)> port_is_in_use;
+  std::function<std::vector<os::PortUser>(std::uint16_t port)> users_of_port;
+};
+
 // What the options depend on beside the command line.
 struct Machine {
   GetEnv get_env;
   std::string root = "/";  // where /dev, /proc and /sys are
   int cpus = 1;
+  Network network;  // asked once everything else is good, and not for --dry-run
 };
-Machine this_machine();
+Machine this_machine();  // without a network
 
 std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv);
 std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv,

@@ -1,5 +1,6 @@
 #include "launcher/options_check.hpp"
 
+#include "launcher/master_addr.hpp"
 #include "launcher/rank_map.hpp"
 #include "launcher/run_id.hpp"
 #include "launcher/settings_reader.hpp"
@@ -65,12 +66,9 @@ class Checker : SettingsReader {
       return refusal(*given(Flag::nnodes), missing + " beside it, to say where rank 0 listens");
     }
     if (addr != nullptr) {
-      const bool plain = std::none_of(addr->text.begin(), addr->text.end(), [](unsigned char c) {
-        return c <= ' ' || c == 0x7f || c == '/';
-      });
-      if (addr->text.empty() || addr->text.size() > 253 || !plain)
-        return refusal(*addr, "a host name or an IP address");
-      options_.master_addr = addr->text;
+      const auto address = read_master_address(addr->text);
+      if (!address) return refusal(*addr, address.error());
+      options_.master_addr = address->text;
     }
     if (port != nullptr) {
       int number = 0;

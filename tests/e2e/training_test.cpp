@@ -83,6 +83,34 @@ TEST_CASE("four ranks see the losses of one on the same global batch") {
   CHECK(largest_difference(alone, losses(four.out)) < 1e-4);
 }
 
+TEST_CASE("ranks meet at an IPv6 address as well") {
+  const Scene scene;
+  Scene other;
+  other.env["MASTER_ADDR"] = "::1";
+  other.env["MASTER_PORT"] = "0";
+  auto probe = other.start({}, {});
+  probe.argv = helper({"listen-master"});
+  if (Process(std::move(probe)).wait() != Status{.code = 0}) {
+    MESSAGE("no IPv6 loopback here");
+    return;
+  }
+  for (const char* address : {"::1", "[::1]"}) {
+    CAPTURE(address);
+    const auto run =
+        scene.run({"--nproc", "2", "--master-addr", address}, worker(scene, {"--steps", "10"}));
+    CAPTURE(run.err);
+    CHECK(run.status == Status{.code = 0});
+    CHECK(run.err == "");
+    CHECK(losses(run.out).size() == 10);
+  }
+  // Where nobody listens, the address is told as it is typed.
+  const auto alone = scene.run({"--nnodes", "2", "--node-rank", "1", "--master-addr", "::1",
+                                "--master-port", std::to_string(ReservedPort().number())},
+                               worker(scene, {"--steps", "1", "--join-timeout", "100ms"}));
+  CHECK(alone.status == Status{.code = 1});
+  CHECK(contains(alone.err, "store at [::1]:"));
+}
+
 TEST_CASE("two launches make one world: ranks 0 to 3, local ranks 0 1 0 1") {
   const Scene scene;
   const ReservedPort held;  // the two launches agree on it beforehand

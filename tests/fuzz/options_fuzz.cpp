@@ -28,6 +28,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   require(options.node_rank >= 0 && options.node_rank < options.nnodes, "0 <= node rank < nodes");
   require(!options.run_id.empty() && options.run_id.find('/') == std::string::npos,
           "a run id is a file name");
+  require(!options.master_addr.empty() && options.master_addr.size() <= 253 &&
+              options.master_addr.find_first_of("[]/ \n") == std::string::npos,
+          "the master address is a host name or an address without brackets");
   require(!options.command.empty() || options.dry_run, "there is a program to run");
   for (const auto* per_rank : {&options.redirect, &options.tee})
     require(per_rank->size() == static_cast<std::size_t>(options.nproc), "an entry for each rank");

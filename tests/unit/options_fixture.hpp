@@ -47,7 +47,8 @@ class FakeMachine {
               return it == environment.end() ? nullptr : it->second.c_str();
             },
             .root = root.string(),
-            .cpus = cpus};
+            .cpus = cpus,
+            .network = network};
   }
   // The options of a command line that must be good; "-- ./worker" is added.
   Options good(std::vector<std::string> words) const {
@@ -74,6 +75,7 @@ class FakeMachine {
   std::filesystem::path root;
   std::map<std::string, std::string> environment;
   int cpus = 6;
+  Network network;  // says nothing
 };
 
 }  // namespace ddp

@@ -65,8 +65,8 @@ StoreClient::StoreClient(const wire::Hello& self, const std::string& host, std::
       break;
     }
     if (Clock::now() + pause >= deadline) {
-      throw Failure("waited " + name_duration(timeout) + " for rank 0's store at " + host + ":" +
-                    std::to_string(port) + ": " + why);
+      throw Failure("waited " + name_duration(timeout) + " for rank 0's store at " +
+                    place(host, port) + ": " + why);
     }
     ::poll(nullptr, 0, static_cast<int>(pause.count()));
   }

@@ -34,10 +34,6 @@ Addresses resolve(const std::string& host, std::uint16_t port, int flags, std::s
   return {code == 0 ? found : nullptr, &freeaddrinfo};
 }
 
-std::string place(const std::string& host, std::uint16_t port) {
-  return host + ":" + std::to_string(port);
-}
-
 Socket bind_and_listen(const addrinfo& address) {
   constexpr int kBacklog = 1024;  // every rank may connect at the same moment
   Socket socket(::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -91,6 +87,11 @@ bool wait_for(int fd, short events, Deadline deadline) {
 }
 
 }  // namespace
+
+std::string place(const std::string& host, std::uint16_t port) {
+  const bool ipv6 = host.find(':') != std::string::npos;
+  return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
 
 Socket& Socket::operator=(Socket&& other) noexcept {
   if (this != &other) {

@@ -29,6 +29,9 @@ class Socket {
   int fd_ = -1;
 };
 
+// "127.0.0.1:29500", "[::1]:29500".
+std::string place(const std::string& host, std::uint16_t port);
+
 // Listens, non-blocking, on host:port with SO_REUSEADDR, which a port that an attempt before has
 // just used needs. Binds the address `host` names where it is one of this machine's (so a loopback
 // master is not reachable from outside) and every address otherwise (a service address that is

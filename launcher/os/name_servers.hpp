@@ -1,0 +1,26 @@
+// Whether any of the name servers of this machine answers.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace ddp::os {
+
+struct NameServer {
+  sockaddr_storage address{};
+  socklen_t size = 0;
+};
+
+// The first three "nameserver" lines, as the C library counts them; 127.0.0.1 where there is none.
+std::vector<NameServer> name_servers(const std::string& resolv_conf = "/etc/resolv.conf");
+
+// Asks all of them at once for `name` (DNS over UDP, RFC 1035) and waits for the first that says
+// that there is or is no such name. False when all have refused or failed (SERVFAIL, REFUSED, a
+// port nobody listens on), or when `limit` is over.
+bool any_answers(const std::vector<NameServer>& servers, const std::string& name,
+                 std::chrono::milliseconds limit);
+
+}  // namespace ddp::os

@@ -1,0 +1,127 @@
+// Where the ranks meet, as far as ddp-launch looks at it before anything starts.
+#include "tests/e2e/launch.hpp"
+#include "tests/support/reserved_port.hpp"
+
+#include <signal.h>
+#include <sys/stat.h>
+
+using namespace ddp::test;
+
+namespace {
+
+const std::string kNotFound = "finds no such host";
+
+Words job(const std::string& node, const std::string& addr, const std::string& port) {
+  return {"--nnodes",      "2",  "--node-rank", node, "--master-addr", addr,
+          "--master-port", port, "--run-id",    "r"};
+}
+
+// A scene where getent is this script.
+Scene with_getent(const std::string& script) {
+  Scene scene;
+  std::filesystem::create_directory(scene.path("bin"));
+  write_script(scene.path("bin/getent"), "#!/bin/sh\n" + script + "\n");
+  scene.env["PATH"] = scene.path("bin") + ":" + scene.env["PATH"];
+  return scene;
+}
+
+}  // namespace
+
+TEST_CASE("an address with a port is refused, brackets are not") {
+  const Scene scene;
+  const auto refused = scene.run({"--master-addr", "[::1]:2222"}, {"true"});
+  CHECK(refused.status == Status{.code = 2});
+  CHECK(lines_of(refused.err).size() == 1);
+  CHECK(contains(refused.err, "without a port: --master-addr ::1 --master-port 2222"));
+  CHECK(scene.run({"--master-addr", "[::1]"}, helper({"print", "{MASTER_ADDR}"})).out ==
+        "[0] ::1\n");
+}
+
+TEST_CASE("a name that getent does not find: nothing starts, or the name servers are to blame") {
+  const Scene scene = with_getent("exit 2");
+  const auto run = scene.run({"--master-addr", "host0"}, helper({"touch", scene.path("started")}));
+  // Which of the two depends on whether this machine has a name server that answers.
+  if (run.status == Status{.code = 2}) {
+    CHECK(lines_of(run.err).size() == 1);
+    CHECK(contains(run.err, kNotFound));
+    CHECK_FALSE(std::filesystem::exists(scene.path("started")));
+  } else {
+    MESSAGE("no name server answers here: the refusal is not seen");
+    CHECK(run.status == Status{.code = 0});
+    CHECK(contains(run.err, "no name server answers"));
+  }
+  CHECK(scene.run({"--master-addr", "host0", "--dry-run"}, {"true"}).err == "");
+}
+
+TEST_CASE("a name that is not answered for is a warning, and the launch goes on") {
+  const Scene scene = with_getent("exec tail -f /dev/null");
+  const auto run = scene.run({"--master-addr", "host0"}, helper({"print", "{MASTER_ADDR}"}));
+  CHECK(run.status == Status{.code = 0});
+  CHECK(run.out == "[0] host0\n");
+  CHECK(lines_of(run.err).size() == 1);
+  CHECK(contains(run.err, "warning: --master-addr is 'host0'"));
+  CHECK(contains(run.err, "no answer in 3 s"));
+}
+
+TEST_CASE("a stop request while the name is looked up ends the launch without the wait") {
+  const Scene scene =
+      with_getent("echo asked >" + std::string("\"$SEEN\"") + "; exec tail -f /dev/null");
+  auto start = scene.start({"--master-addr", "host0"}, helper({"pause"}));
+  start.env["SEEN"] = scene.path("seen");
+  REQUIRE(::mkfifo(scene.path("seen").c_str(), 0600) == 0);
+  Process launch(std::move(start));
+  CHECK(read_file(scene.path("seen")) == "asked\n");
+  launch.send_signal(SIGTERM);
+  CHECK(finish(scene, launch).status == Status{.code = 128 + SIGTERM});
+}
+
+TEST_CASE("a name that is this machine's is accepted, another's is a warning at rank 0 alone") {
+  const Scene here = with_getent("echo 127.0.0.1 STREAM host0");
+  const auto accepted = here.run({"--master-addr", "host0"}, helper({"print", "up"}));
+  CHECK(accepted.out == "[0] up\n");
+  CHECK(accepted.err == "");
+  const Scene away = with_getent("echo 192.0.2.1 STREAM host0");
+  const auto warned = away.run(job("0", "host0", "29513"), helper({"print", "up"}));
+  CHECK(warned.status == Status{.code = 0});
+  CHECK(lines_of(warned.err).size() == 1);
+  CHECK(contains(warned.err, "warning: rank 0 runs on this machine"));
+  CHECK(contains(warned.err, "--master-addr host0 (192.0.2.1)"));
+  CHECK(away.run(job("1", "host0", "29513"), helper({"print", "up"})).err == "");
+}
+
+TEST_CASE("a port that somebody listens on is refused where rank 0 would listen, by name") {
+  const Scene scene;
+  const ReservedPort port;
+  const std::string number = std::to_string(port.number());
+  // Held and not listened on, it is rank 0's to take.
+  CHECK(scene.run(job("0", "127.0.0.1", number), helper({"print", "up"})).out == "[0] up\n");
+
+  Scene stranger;
+  stranger.env["MASTER_ADDR"] = "127.0.0.1";
+  stranger.env["MASTER_PORT"] = number;
+  auto start = stranger.start({}, {});
+  start.argv = helper({"listen-master", "print", "listening", "pause"});
+  Process listener(std::move(start));
+  listener.until("listening");
+  const auto refused =
+      scene.run(job("0", "127.0.0.1", number), helper({"touch", scene.path("started")}));
+  CHECK(refused.status == Status{.code = 71});
+  CHECK(lines_of(refused.err).size() == 1);
+  CHECK(contains(refused.err, "--master-port is '" + number + "', which is in use"));
+  CHECK(contains(refused.err, "by ddp-test-helper (pid " + std::to_string(listener.pid()) + ")"));
+  CHECK_FALSE(std::filesystem::exists(scene.path("started")));
+  // The other machines of the job, two of which may be one, have nothing to listen on.
+  CHECK(scene.run(job("1", "127.0.0.1", number), helper({"print", "up"})).out == "[1] up\n");
+  listener.send_signal(SIGKILL);
+  listener.wait();
+}
+
+TEST_CASE("a port is not looked at again between two attempts") {
+  const Scene scene;
+  const ReservedPort port;
+  const auto run = scene.run(
+      Words{"--master-port", std::to_string(port.number()), "--max-restarts", "2"} + kRestartAtOnce,
+      helper({"listen-master", "on-generation", "0,1", "[", "exit", "3", "]"}));
+  CHECK(run.status == Status{.code = 0});
+  CHECK_FALSE(contains(run.err, "in use"));
+}
