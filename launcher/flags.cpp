@@ -72,6 +72,10 @@ constexpr FlagSpec kTable[] = {
      "exited or half of the grace period is over; group: to its process group at once"},
     {Flag::graceful_exit_code, "--graceful-exit-code", "N", ValueKind::number, "128+n", kFailure,
      "exit code of a run that signal n stopped and whose ranks all exited 0, 0 to 255"},
+    {Flag::clean_shm, "--clean-shm", "none|generated|all", ValueKind::text, "generated", kFailure,
+     "which files a failed attempt's ranks left in /dev/shm are removed: those with names that "
+     "libraries generate (Python, PyTorch, NCCL, CUDA), or all; only what is proven to be a "
+     "rank's"},
     {Flag::timeout, "--timeout", "TIME", ValueKind::duration, "off", kHangs,
      "the longest the whole run may take, restarts included; then it is ended for good"},
     {Flag::ready_timeout, "--ready-timeout", "TIME", ValueKind::duration, "off", kHangs,

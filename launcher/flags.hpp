@@ -40,6 +40,7 @@ enum class Flag : std::size_t {
   stop_signal,
   stop_signal_to,
   graceful_exit_code,
+  clean_shm,
   timeout,
   ready_timeout,
   heartbeat_timeout,

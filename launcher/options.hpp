@@ -6,6 +6,7 @@
 #include "launcher/core/fault_plan.hpp"
 #include "launcher/core/group.hpp"
 #include "launcher/core/hang_watch.hpp"
+#include "launcher/core/shared_memory.hpp"
 #include "launcher/core/straggler_watch.hpp"
 #include "launcher/os/address.hpp"
 #include "launcher/os/resolve.hpp"
@@ -41,6 +42,7 @@ struct Options {
   bool share_devices = false;  // --oversubscribe, and not known to have a device for each rank
   core::GroupConfig group;     // nproc, shutdown_timeout, restart policy
   StopScope stop_scope = StopScope::rank;
+  core::CleanSharedMemory clean_shm = core::CleanSharedMemory::generated;
   core::HangLimits hang;
   std::string on_hang;             // as given; empty: the default
   std::optional<int> hang_signal;  // none: no signal

@@ -39,6 +39,12 @@ Failure check_shutdown(const Settings& settings, Options& options) {
           Flag::stop_signal_to, {{"rank", StopScope::rank}, {"group", StopScope::group}},
           options.stop_scope))
     return failure;
+  using Clean = core::CleanSharedMemory;
+  if (auto failure = reader.choice<Clean>(
+          Flag::clean_shm,
+          {{"none", Clean::none}, {"generated", Clean::generated}, {"all", Clean::all}},
+          options.clean_shm))
+    return failure;
   if (reader.given(Flag::graceful_exit_code) != nullptr) {
     int code = 0;
     if (auto failure = reader.integer(Flag::graceful_exit_code, 0, 255, code)) return failure;

@@ -38,6 +38,7 @@ TEST_CASE("every refusal is one line: the flag, its value, what is allowed") {
        "--node-rank is '2': expected 0 to 1, because --nnodes is 2"},
       {{"--master-addr", ""}, "--master-addr is '': expected a host name or an IP address"},
       {{"--master-addr", "a b"}, "--master-addr is 'a b': expected a host name or an IP address"},
+      {{"--clean-shm", "some"}, "--clean-shm is 'some': expected none, generated or all"},
       {{"--master-port", "0"}, "--master-port is '0': expected an integer from 1 to 65535"},
       {{"--master-port", "65536"}, "--master-port is '65536': expected an integer from 1 to 65535"},
       {{"--device-type", "tpu"}, "--device-type is 'tpu': expected cpu, cuda, ascend, hip or ze"},

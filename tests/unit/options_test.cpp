@@ -30,6 +30,7 @@ TEST_CASE("without a flag everything has its default") {
   CHECK(o.group.restart.max_backoff == 30s);
   CHECK(o.group.restart.crash_loop == 5);
   CHECK(o.group.shutdown_timeout == 30s);
+  CHECK(o.clean_shm == core::CleanSharedMemory::generated);
   CHECK_FALSE(o.hang.any());
   CHECK_FALSE(o.group.early_exit_allowed);
   CHECK(is_run_id(o.run_id));
@@ -61,6 +62,7 @@ TEST_CASE("every flag reaches its field, as two words or with '='") {
                                                                 {"--early-exit", "fail"},
                                                                 {"--log-dir", "logs"},
                                                                 {"--shutdown-timeout", "1.5"},
+                                                                {"--clean-shm", "all"},
                                                                 {"--output", "raw"},
                                                                 {"--local-ranks-filter", "1"},
                                                                 {"--redirects", "0:1"},
@@ -105,6 +107,7 @@ TEST_CASE("every flag reaches its field, as two words or with '='") {
     CHECK(o.group.early_exit_allowed == 0s);
     CHECK(o.log_dir == "logs");
     CHECK(o.group.shutdown_timeout == 1500ms);
+    CHECK(o.clean_shm == core::CleanSharedMemory::all);
     CHECK(o.output == out::Style::raw);
     CHECK(o.shown == std::vector<bool>{false, true});
     CHECK(o.redirect[0].out);

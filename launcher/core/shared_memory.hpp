@@ -1,0 +1,53 @@
+// Shared memory that the ranks of an attempt left behind: whose it is and what becomes of it.
+#pragma once
+
+#include "launcher/core/types.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace ddp::core {
+
+// --clean-shm: which segments that are proven to be a rank's are removed. Others never are.
+enum class CleanSharedMemory {
+  none,
+  generated,  // those whose name no later process can know
+  all,        // those with a name of the program's choice too, which a later attempt might look for
+};
+
+// What shows that a segment is a rank's.
+enum class Proof {
+  none,
+  seen,         // a process of the rank had it mapped or open
+  pid_in_name,  // the name carries the pid of such a process
+};
+
+struct Leftover {
+  std::string path;
+  std::uint64_t bytes = 0;        // of memory, not of length
+  std::optional<LocalRank> rank;  // with a proof
+  Proof proof = Proof::none;
+  bool generated_name = false;
+  // Which file it was when it was found.
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+};
+
+// Whether a file's name is one that a library has made up at random, so that only processes that
+// were handed it can use it:
+//   psm_<8 hex digits>                  Python, multiprocessing.shared_memory
+//   sem.mp-<8 of a-z 0-9 _>             Python, multiprocessing's locks
+//   pym-<pid>-<8 of a-z 0-9 _>          Python, multiprocessing.heap
+//   torch_<pid>_<number>[_<number>]     PyTorch, tensors that are shared between processes
+//   nccl-<6 letters and digits>         NCCL
+//   cuda.shm.<hex>.<hex>.<hex>          CUDA's driver
+bool is_generated_name(std::string_view name);
+
+// The pid of the process that made it, in the PID namespace where it ran: of torch_ and pym- names.
+std::optional<int> pid_in_name(std::string_view name);
+
+bool is_to_be_removed(const Leftover& leftover, CleanSharedMemory policy);
+
+}  // namespace ddp::core
