@@ -72,6 +72,14 @@ std::uint16_t any_port() {
 
 bool is_within(PortRange range, int port) { return port >= range.first && port <= range.last; }
 
+// Whether this machine's automatic range leaves ports to draw from; says so where not.
+bool leaves_room() {
+  const PortRange range = reservable_ports(automatic_ports());
+  if (range.last >= range.first) return true;
+  MESSAGE("net.ipv4.ip_local_port_range leaves no room here: only the fallback is tested");
+  return false;
+}
+
 std::vector<PortReservation> reserve(int count) {
   std::vector<PortReservation> held;
   for (int i = 0; i < count; ++i) {
@@ -85,6 +93,7 @@ std::vector<PortReservation> reserve(int count) {
 }  // namespace
 
 TEST_CASE("a worker can bind a reserved port with SO_REUSEADDR and without") {
+  if (!leaves_room()) return;
   for (const int family : families()) {
     for (const bool reuse : {true, false}) {
       CAPTURE(family);
@@ -100,6 +109,7 @@ TEST_CASE("a worker can bind a reserved port with SO_REUSEADDR and without") {
 }
 
 TEST_CASE("the kernel hands a reserved port to nobody who asks for any") {
+  if (!leaves_room()) return;
   const auto held = reserve(50);
   std::set<std::uint16_t> ports;
   for (const auto& one : held) {
