@@ -204,8 +204,23 @@ void Narrator::keeper_gone() {
   router_.notice("ddp-launch: ddp-launch itself was killed, so the group is stopped\n");
 }
 
+void Narrator::shared_memory_left(core::Generation generation,
+                                  const std::vector<ReportedSegment>& segments) {
+  for (const auto& one : segments) {
+    events_.write(Clock::now(), "shared_memory_left",
+                  {{"gen", std::int64_t{generation}},
+                   {"rank", rank_field(one.segment.rank)},
+                   {"path", one.segment.path},
+                   {"bytes", static_cast<std::int64_t>(one.segment.bytes)},
+                   {"proof", std::string(core::name_of(one.segment.proof))},
+                   {"removed", one.removed}});
+  }
+}
+
 void Narrator::generation_over(const core::GenerationOver& over, const std::string& injected,
-                               const std::vector<core::LocalRank>& ended_alike) {
+                               const std::vector<core::LocalRank>& ended_alike,
+                               const std::vector<ReportedSegment>& segments) {
+  shared_memory_left(over.verdict.generation, segments);
   const auto rank = over.verdict.cause ? core::blamed_rank(*over.verdict.cause) : std::nullopt;
   events_.write(Clock::now(), "generation_ended",
                 {{"gen", std::int64_t{over.verdict.generation}},
@@ -220,6 +235,8 @@ void Narrator::generation_over(const core::GenerationOver& over, const std::stri
   const auto shown = rank ? rank : raised_while_stopping(over.verdict);
   if (shown) context.tail = router_.tail(*shown, kTailLines);
   std::string text = verdict_text(over.verdict, context);
+  for (const auto& line : shared_memory_lines(segments, options_.clean_shm, options_.first_rank()))
+    text += "ddp-launch: " + line + "\n";
   if (over.decision) text += decision_text(*over.decision, over.verdict, context);
   if (!text.empty()) router_.notice(text);
 }

@@ -6,6 +6,7 @@
 #include "launcher/event_log.hpp"
 #include "launcher/options.hpp"
 #include "launcher/output/router.hpp"
+#include "launcher/shared_memory_text.hpp"
 #include "launcher/verdict_text.hpp"
 
 #include <cstdint>
@@ -60,11 +61,15 @@ class Narrator {
   void keeper_gone();
   // The verdict, for the reader in a hurry. `injected`: the fault behind the failure, as it is
   // typed (empty: none is), and whom else it ended.
+  // `segments`: what the ranks left in /dev/shm, and what became of it.
   void generation_over(const core::GenerationOver& over, const std::string& injected,
-                       const std::vector<core::LocalRank>& ended_alike);
+                       const std::vector<core::LocalRank>& ended_alike,
+                       const std::vector<ReportedSegment>& segments);
   void run_finished(int exit_code);
 
  private:
+  void shared_memory_left(core::Generation generation,
+                          const std::vector<ReportedSegment>& segments);
   std::int64_t global(core::LocalRank rank) const { return options_.first_rank() + rank; }
   VerdictContext context() const;
   std::int64_t rank_field(std::optional<core::LocalRank> rank) const;

@@ -12,18 +12,19 @@ namespace {
 
 constexpr std::size_t kMostNamed = 3;  // with one outcome
 
-std::string outcome(const ToldLeftover& told, core::CleanSharedMemory policy) {
-  if (told.removed) return "removed";
-  if (!told.failure.empty()) return "could not be removed: " + told.failure;
-  if (told.leftover.proof == core::Proof::none) return "kept, because nothing shows whose it is";
+std::string outcome(const ReportedSegment& reported, core::CleanSharedMemory policy) {
+  if (reported.removed) return "removed";
+  if (!reported.failure.empty()) return "could not be removed: " + reported.failure;
+  if (reported.segment.proof == core::SegmentProof::none)
+    return "kept, because nothing shows whose it is";
   if (policy == core::CleanSharedMemory::none) return "kept, as --clean-shm none says";
   return "kept, because the program chose its name (--clean-shm all removes it)";
 }
 
-std::string line(const ToldLeftover& told, const std::string& end, int first_rank) {
-  const core::Leftover& left = told.leftover;
+std::string line(const ReportedSegment& reported, const std::string& end, int first_rank) {
+  const core::Segment& left = reported.segment;
   const std::string path = without_controls(left.path);
-  if (left.proof == core::Proof::none || !left.rank)
+  if (left.proof == core::SegmentProof::none || !left.rank)
     return fmt::format(
         "{} of shared memory in {} appeared during this attempt and no process uses it; {}",
         memory_size(left.bytes), path, end);
@@ -45,22 +46,22 @@ std::string memory_size(std::uint64_t bytes) {
   return number + " " + kUnits[unit];
 }
 
-std::vector<std::string> shared_memory_lines(const std::vector<ToldLeftover>& leftovers,
+std::vector<std::string> shared_memory_lines(const std::vector<ReportedSegment>& segments,
                                              core::CleanSharedMemory policy, int first_rank) {
   // By outcome, in the order in which these come up; the largest first, as what matters most.
-  std::vector<std::pair<std::string, std::vector<const ToldLeftover*>>> groups;
-  for (const ToldLeftover& told : leftovers) {
-    const std::string end = outcome(told, policy);
+  std::vector<std::pair<std::string, std::vector<const ReportedSegment*>>> groups;
+  for (const ReportedSegment& reported : segments) {
+    const std::string end = outcome(reported, policy);
     auto group = std::find_if(groups.begin(), groups.end(),
                               [&](const auto& one) { return one.first == end; });
     if (group == groups.end()) group = groups.insert(groups.end(), {end, {}});
-    group->second.push_back(&told);
+    group->second.push_back(&reported);
   }
   std::vector<std::string> lines;
   for (auto& [end, members] : groups) {
     std::stable_sort(members.begin(), members.end(),
-                     [](const ToldLeftover* a, const ToldLeftover* b) {
-                       return a->leftover.bytes > b->leftover.bytes;
+                     [](const ReportedSegment* a, const ReportedSegment* b) {
+                       return a->segment.bytes > b->segment.bytes;
                      });
     // "and 1 more" would be no shorter than its name.
     const std::size_t named = members.size() == kMostNamed + 1 ? members.size() : kMostNamed;
@@ -69,7 +70,7 @@ std::vector<std::string> shared_memory_lines(const std::vector<ToldLeftover>& le
       if (i < named)
         lines.push_back(line(*members[i], end, first_rank));
       else
-        rest += members[i]->leftover.bytes;
+        rest += members[i]->segment.bytes;
     }
     if (members.size() > named)
       lines.push_back(

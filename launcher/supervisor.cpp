@@ -5,6 +5,7 @@
 #include "launcher/fault_session.hpp"
 #include "launcher/hang_session.hpp"
 #include "launcher/judgement.hpp"
+#include "launcher/memory_session.hpp"
 #include "launcher/narrator.hpp"
 #include "launcher/os/descendants.hpp"
 #include "launcher/os/mechanism.hpp"
@@ -82,11 +83,13 @@ class Supervisor {
         router_(io_, router_config(options, log_dir_), STDOUT_FILENO, STDERR_FILENO,
                 [this](const std::string& loss) { narrator_.lost(loss); }),
         narrator_(options, router_),
+        memory_(options),
         workers_(io_,
                  {.nproc = options.nproc,
                   .cgroup = place.cgroup ? &*place.cgroup : nullptr,
                   .notify_prefix = notify_prefix(place.run_dir),
-                  .stop_scope = options.stop_scope},
+                  .stop_scope = options.stop_scope,
+                  .before_kill = [this](const auto& processes) { memory_.look(processes); }},
                  [this](core::LocalRank rank, core::ExitStatus status) { exited(rank, status); }),
         faults_(io_, options, narrator_.events(), router_, workers_),
         hangs_({.io = io_,
@@ -186,6 +189,7 @@ class Supervisor {
       for (const auto& socket : notify_) socket->discard_queued();
     }
     oom_before_ = os::oom_kills();
+    memory_.generation_began();
     starter_.generation_began();
     faults_.generation_began(begin.generation, starter_.port());
   }
@@ -213,6 +217,7 @@ class Supervisor {
   }
 
   void carry_out(const core::SignalWorker& signal) {
+    if (signal.signal == SIGKILL) look_at_memory(signal.local_rank);
     if (signal.signal == SIGKILL || signal.signal == SIGCONT) {
       workers_.signal(signal.local_rank, signal.signal);
     } else {
@@ -248,6 +253,8 @@ class Supervisor {
         [this, end](std::vector<core::Survivor> survivors, std::vector<core::Leftover> killed) {
           waiting_timer_.cancel();
           narrator_.processes_gone(end.generation, survivors.size(), killed);
+          if (survivors.empty())
+            shared_memory_ = memory_.generation_ended(group_.verdict(), !killed.empty());
           core::GenerationEnded ended{std::move(survivors), std::move(killed)};
           router_.end_generation(Clock::now() + drain_wait(), [this, ended = std::move(ended)] {
             starter_.generation_ended();
@@ -289,7 +296,8 @@ class Supervisor {
 
   void carry_out(const core::GenerationOver& over) {
     faults_.generation_over(over.verdict);
-    narrator_.generation_over(over, faults_.behind_last_failure(), faults_.record().ended_alike());
+    narrator_.generation_over(over, faults_.behind_last_failure(), faults_.record().ended_alike(),
+                              std::exchange(shared_memory_, {}));
   }
 
   void carry_out(const core::Finish& finish) {
@@ -322,6 +330,8 @@ class Supervisor {
 
   void notified(core::LocalRank rank, const NotifyMessage& message) {
     hangs_.notified(rank, message);
+    if (message.ready || message.step)
+      memory_.notified(rank, workers_.living_pid(rank), message.ready, Clock::now());
     if (message.ready) feed(core::WorkerReady{rank});
     if (message.step) feed(core::WorkerStep{rank, *message.step});
     faults_.notified(rank, message);
@@ -338,6 +348,10 @@ class Supervisor {
     const auto duration = Clock::now() - began;
     hangs_.suspended(duration);
     feed(core::Suspended{duration});
+  }
+
+  void look_at_memory(core::LocalRank rank) {
+    if (const int pid = workers_.living_pid(rank); pid > 0) memory_.look(rank, pid);
   }
 
   // --- names and words
@@ -359,6 +373,8 @@ class Supervisor {
   boost::asio::steady_timer waiting_timer_;
   out::Router router_;
   Narrator narrator_;
+  MemorySession memory_;
+  std::vector<ReportedSegment> shared_memory_;  // of the generation that has just ended
   WorkerSet workers_;
   FaultSession faults_;
   HangSession hangs_;

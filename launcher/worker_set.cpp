@@ -29,6 +29,7 @@ class WorkerSet::Impl {
         readers_timer_(io),
         home_(config.cgroup),
         notify_prefix_(std::move(config.notify_prefix)),
+        before_kill_(std::move(config.before_kill)),
         tree_(config.stop_scope, [this] { return keys(); }),
         exited_(std::move(exited)),
         workers_(static_cast<std::size_t>(config.nproc)) {}
@@ -153,6 +154,7 @@ class WorkerSet::Impl {
   void look_before_the_kill() {
     const auto table = tree_.look();
     killed_ = os::left_running(table);
+    if (before_kill_) before_kill_(table);
     if (!readers_first_) return;
     for (const auto& process : table) {
       if (!process.first && core::ends_with_pipe(table, process, SIGKILL))
@@ -269,6 +271,7 @@ class WorkerSet::Impl {
   int successors_ = 0;
   bool killed_cgroup_ = false;  // the current one
   std::string notify_prefix_;
+  std::function<void(const core::ProcessTable&)> before_kill_;
   RankTree tree_;
   bool look_posted_ = false;
   Exited exited_;

@@ -30,6 +30,8 @@ class WorkerSet {
     const os::Cgroup* cgroup = nullptr;  // where the workers live, if there is one
     std::string notify_prefix;           // NOTIFY_SOCKET of local rank r is "<notify_prefix>r"
     StopScope stop_scope = StopScope::rank;
+    // Called with what is left of a generation before it is killed.
+    std::function<void(const core::ProcessTable&)> before_kill = nullptr;
   };
   WorkerSet(boost::asio::io_context& io, Config config, Exited exited);
   ~WorkerSet();

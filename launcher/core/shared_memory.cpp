@@ -41,6 +41,18 @@ int count_parts(std::string_view text, char separator, Predicate predicate) {
 
 }  // namespace
 
+const char* name_of(SegmentProof proof) {
+  switch (proof) {
+    case SegmentProof::none:
+      return "none";
+    case SegmentProof::seen:
+      return "seen";
+    case SegmentProof::pid_in_name:
+      return "pid_in_name";
+  }
+  return "?";
+}
+
 bool is_generated_name(std::string_view name) {
   if (take(name, "psm_")) return all_of(name, 8, is_hex);
   if (take(name, "sem.mp-")) return all_of(name, 8, is_python_random);
@@ -66,10 +78,10 @@ std::optional<int> pid_in_name(std::string_view name) {
   return error == std::errc{} && pid > 0 ? std::optional(pid) : std::nullopt;
 }
 
-bool is_to_be_removed(const Leftover& leftover, CleanSharedMemory policy) {
-  if (leftover.proof == Proof::none || !leftover.rank) return false;
+bool is_to_be_removed(const Segment& segment, CleanSharedMemory policy) {
+  if (segment.proof == SegmentProof::none || !segment.rank) return false;
   return policy == CleanSharedMemory::all ||
-         (policy == CleanSharedMemory::generated && leftover.generated_name);
+         (policy == CleanSharedMemory::generated && segment.generated_name);
 }
 
 }  // namespace ddp::core

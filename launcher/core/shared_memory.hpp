@@ -18,17 +18,19 @@ enum class CleanSharedMemory {
 };
 
 // What shows that a segment is a rank's.
-enum class Proof {
+enum class SegmentProof {
   none,
   seen,         // a process of the rank had it mapped or open
   pid_in_name,  // the name carries the pid of such a process
 };
 
-struct Leftover {
+const char* name_of(SegmentProof proof);
+
+struct Segment {
   std::string path;
   std::uint64_t bytes = 0;        // of memory, not of length
   std::optional<LocalRank> rank;  // with a proof
-  Proof proof = Proof::none;
+  SegmentProof proof = SegmentProof::none;
   bool generated_name = false;
   // Which file it was when it was found.
   std::uint64_t device = 0;
@@ -48,6 +50,6 @@ bool is_generated_name(std::string_view name);
 // The pid of the process that made it, in the PID namespace where it ran: of torch_ and pym- names.
 std::optional<int> pid_in_name(std::string_view name);
 
-bool is_to_be_removed(const Leftover& leftover, CleanSharedMemory policy);
+bool is_to_be_removed(const Segment& segment, CleanSharedMemory policy);
 
 }  // namespace ddp::core

@@ -201,7 +201,7 @@ std::vector<SharedMemoryWatch::Entry> SharedMemoryWatch::appeared() const {
 
 void SharedMemoryWatch::look(int pid, core::LocalRank rank) {
   if (pid <= 0) return;
-  looked_at_.push_back({pid, rank});
+  looked_at_.push_back({rank, pid});
   const auto entries = appeared();
   if (entries.empty()) return;
   std::set<std::string, std::less<>> names;
@@ -220,8 +220,8 @@ void SharedMemoryWatch::look(int pid, core::LocalRank rank) {
       });
 }
 
-std::vector<core::Leftover> SharedMemoryWatch::left(const std::vector<RankProcess>& workers) const {
-  std::vector<core::Leftover> found;
+std::vector<core::Segment> SharedMemoryWatch::left(const std::vector<RankProcess>& workers) const {
+  std::vector<core::Segment> found;
   std::vector<bool> closed_to_others;
   std::set<std::string, std::less<>> names;
   const ScopedFd directory(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -234,32 +234,32 @@ std::vector<core::Leftover> SharedMemoryWatch::left(const std::vector<RankProces
     const bool ours = S_ISREG(info.stx_mode) && info.stx_uid == ::geteuid() &&
                       info.stx_ino == entry.inode && made_at(info) >= began_;
     if (!ours) continue;
-    core::Leftover leftover;
-    leftover.path = directory_ + "/" + entry.name;
-    leftover.bytes = info.stx_blocks * 512;
-    leftover.generated_name = core::is_generated_name(entry.name);
-    leftover.device = device_;
-    leftover.inode = info.stx_ino;
+    core::Segment segment;
+    segment.path = directory_ + "/" + entry.name;
+    segment.bytes = info.stx_blocks * 512;
+    segment.generated_name = core::is_generated_name(entry.name);
+    segment.device = device_;
+    segment.inode = info.stx_ino;
     if (const auto seen = seen_.find(info.stx_ino); seen != seen_.end()) {
-      leftover.proof = core::Proof::seen;
-      leftover.rank = seen->second;
+      segment.proof = core::SegmentProof::seen;
+      segment.rank = seen->second;
     } else if (const auto pid = core::pid_in_name(entry.name); pid && pids_are_unique_) {
       for (const auto* list : {&workers, &looked_at_}) {
         for (const RankProcess& process : *list) {
           if (process.pid != *pid) continue;
-          leftover.proof = core::Proof::pid_in_name;
-          leftover.rank = process.rank;
+          segment.proof = core::SegmentProof::pid_in_name;
+          segment.rank = process.local_rank;
         }
       }
     }
     names.insert(entry.name);
-    found.push_back(std::move(leftover));
+    found.push_back(std::move(segment));
     closed_to_others.push_back((info.stx_mode & (S_IRWXG | S_IRWXO)) == 0);
   }
   if (found.empty()) return found;
   const Usage usage = usage_of(names, device_, began_ticks_);
   if (usage.same_user_unknown) return {};
-  std::vector<core::Leftover> unused;
+  std::vector<core::Segment> unused;
   for (std::size_t i = 0; i < found.size(); ++i) {
     if (usage.inodes.count(found[i].inode) == 0 && (closed_to_others[i] || !usage.others_unknown))
       unused.push_back(std::move(found[i]));
@@ -267,13 +267,13 @@ std::vector<core::Leftover> SharedMemoryWatch::left(const std::vector<RankProces
   return unused;
 }
 
-std::string remove_shared_memory(const core::Leftover& leftover) {
+std::string remove_shared_memory(const core::Segment& segment) {
   struct stat info {};
-  if (::lstat(leftover.path.c_str(), &info) != 0)
+  if (::lstat(segment.path.c_str(), &info) != 0)
     return errno == ENOENT ? std::string() : std::strerror(errno);
-  if (info.st_dev != leftover.device || info.st_ino != leftover.inode)
+  if (info.st_dev != segment.device || info.st_ino != segment.inode)
     return "it is another file by now";
-  if (::unlink(leftover.path.c_str()) != 0 && errno != ENOENT) return std::strerror(errno);
+  if (::unlink(segment.path.c_str()) != 0 && errno != ENOENT) return std::strerror(errno);
   return {};
 }
 

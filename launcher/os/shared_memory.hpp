@@ -4,7 +4,7 @@
 //   look(pid, rank)      before a process is killed: what it has mapped or open is its rank's
 //   left(workers)        once no process of the generation is left: what appeared since, is a
 //                        regular file of this user's, and is used by no living process
-//   remove(leftover)     if it is still the same file
+//   remove(segment)     if it is still the same file
 //
 // Nothing is claimed that cannot be known. A file counts as unused when no process that /proc shows
 // has it mapped or open. Processes that may not be inspected are held against it like this:
@@ -17,6 +17,7 @@
 #pragma once
 
 #include "launcher/core/shared_memory.hpp"
+#include "launcher/os/process_table.hpp"
 
 #include <chrono>
 #include <map>
@@ -28,11 +29,6 @@ namespace ddp::os {
 
 // Whether pids here are those of the whole machine.
 bool in_initial_pid_namespace();
-
-struct RankProcess {
-  int pid = 0;
-  core::LocalRank rank = 0;
-};
 
 class SharedMemoryWatch {
  public:
@@ -49,7 +45,7 @@ class SharedMemoryWatch {
 
   // Reads /proc of every process, but only where something has appeared. `workers`: the first
   // process of each rank; those that were looked at count as well.
-  std::vector<core::Leftover> left(const std::vector<RankProcess>& workers) const;
+  std::vector<core::Segment> left(const std::vector<RankProcess>& workers) const;
 
  private:
   struct Entry {
@@ -72,6 +68,6 @@ class SharedMemoryWatch {
 
 // Empty where it is removed or gone already; else why not. The name is looked at right before: one
 // that has become another file's is left alone.
-std::string remove_shared_memory(const core::Leftover& leftover);
+std::string remove_shared_memory(const core::Segment& segment);
 
 }  // namespace ddp::os

@@ -22,8 +22,8 @@
 namespace {
 
 using namespace ddp;
-using core::Leftover;
-using core::Proof;
+using core::Segment;
+using core::SegmentProof;
 using os::ScopedFd;
 using os::SharedMemoryWatch;
 
@@ -91,7 +91,7 @@ class Rank {
   bool alive_ = true;
 };
 
-std::vector<std::string> names_of(const std::vector<Leftover>& found) {
+std::vector<std::string> names_of(const std::vector<Segment>& found) {
   std::vector<std::string> names;
   for (const auto& one : found) names.push_back(std::filesystem::path(one.path).filename());
   std::sort(names.begin(), names.end());
@@ -115,7 +115,7 @@ TEST_CASE("a rank that was looked at before it was killed: what it had mapped or
     CHECK(left[0].path == directory.file("psm_1a2b3c4d"));
     CHECK(left[0].bytes == 4096);  // what it has touched
     CHECK(left[0].rank == 3);
-    CHECK(left[0].proof == Proof::seen);
+    CHECK(left[0].proof == SegmentProof::seen);
     CHECK(left[0].generated_name);
     CHECK(os::remove_shared_memory(left[0]).empty());
     CHECK_FALSE(std::filesystem::exists(left[0].path));
@@ -132,13 +132,13 @@ TEST_CASE("without that it is nobody's, unless the name carries a rank's pid") {
   Rank torch(directory, "torch_{}_77_0", Use::leaves);
   Rank stranger(directory, "torch_1_77_0", Use::leaves);
   for (Rank* rank : {&plain, &torch, &stranger}) rank->kill();
-  const std::vector<os::RankProcess> workers{{plain.pid, 0}, {torch.pid, 1}, {stranger.pid, 2}};
+  const std::vector<os::RankProcess> workers{{0, plain.pid}, {1, torch.pid}, {2, stranger.pid}};
   auto left = watch.left(workers);
   REQUIRE(left.size() == 3);
   for (const auto& one : left) {
     CAPTURE(one.path);
     const bool by_name = one.path == directory.file("torch_" + std::to_string(torch.pid) + "_77_0");
-    CHECK(one.proof == (by_name ? Proof::pid_in_name : Proof::none));
+    CHECK(one.proof == (by_name ? SegmentProof::pid_in_name : SegmentProof::none));
     CHECK(one.rank == (by_name ? std::optional(1) : std::nullopt));
     CHECK(one.generated_name == (one.path != directory.file("checkpoint")));
   }
@@ -149,7 +149,7 @@ TEST_CASE("without that it is nobody's, unless the name carries a rank's pid") {
   other.kill();
   left = inside.left({{other.pid, 0}});
   REQUIRE(left.size() == 1);
-  CHECK(left[0].proof == Proof::none);
+  CHECK(left[0].proof == SegmentProof::none);
   CHECK_FALSE(left[0].rank);
 }
 
@@ -163,10 +163,10 @@ TEST_CASE("a descendant that was looked at counts for its rank, by its pid too")
   const auto left = watch.left({{1, 0}});
   REQUIRE(left.size() == 1);
   CHECK(left[0].rank == 2);
-  CHECK(left[0].proof == Proof::pid_in_name);
+  CHECK(left[0].proof == SegmentProof::pid_in_name);
 }
 
-TEST_CASE("what a living process uses is no leftover, whoever made it") {
+TEST_CASE("what a living process uses is no segment, whoever made it") {
   const Directory directory;
   SharedMemoryWatch watch(directory.path);
   watch.generation_began();

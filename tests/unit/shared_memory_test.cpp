@@ -5,26 +5,26 @@
 
 using namespace ddp;
 using core::CleanSharedMemory;
-using core::Leftover;
-using core::Proof;
+using core::Segment;
+using core::SegmentProof;
 using Lines = std::vector<std::string>;
 
 namespace {
 
 constexpr std::uint64_t kMiB = 1 << 20;
 
-Leftover proven(const std::string& name, std::uint64_t bytes = 64 * kMiB, int rank = 1) {
+Segment proven(const std::string& name, std::uint64_t bytes = 64 * kMiB, int rank = 1) {
   return {.path = "/dev/shm/" + name,
           .bytes = bytes,
           .rank = rank,
-          .proof = Proof::seen,
+          .proof = SegmentProof::seen,
           .generated_name = core::is_generated_name(name)};
 }
-Leftover unproven(const std::string& name, std::uint64_t bytes = 64 * kMiB) {
-  auto leftover = proven(name, bytes);
-  leftover.rank.reset();
-  leftover.proof = Proof::none;
-  return leftover;
+Segment unproven(const std::string& name, std::uint64_t bytes = 64 * kMiB) {
+  auto segment = proven(name, bytes);
+  segment.rank.reset();
+  segment.proof = SegmentProof::none;
+  return segment;
 }
 
 }  // namespace
@@ -80,17 +80,17 @@ TEST_CASE("the pid in a name") {
 }
 
 TEST_CASE("only what is proven is removed, and a name of the program's choice only if asked for") {
-  const std::pair<Leftover, std::vector<bool>> cases[] = {
+  const std::pair<Segment, std::vector<bool>> cases[] = {
       {proven("psm_1a2b3c4d"), {false, true, true}},
       {proven("checkpoint"), {false, false, true}},
       {unproven("psm_1a2b3c4d"), {false, false, false}},
       {unproven("checkpoint"), {false, false, false}},
   };
-  for (const auto& [leftover, removed] : cases) {
-    CAPTURE(leftover.path);
-    CHECK(core::is_to_be_removed(leftover, CleanSharedMemory::none) == removed[0]);
-    CHECK(core::is_to_be_removed(leftover, CleanSharedMemory::generated) == removed[1]);
-    CHECK(core::is_to_be_removed(leftover, CleanSharedMemory::all) == removed[2]);
+  for (const auto& [segment, removed] : cases) {
+    CAPTURE(segment.path);
+    CHECK(core::is_to_be_removed(segment, CleanSharedMemory::none) == removed[0]);
+    CHECK(core::is_to_be_removed(segment, CleanSharedMemory::generated) == removed[1]);
+    CHECK(core::is_to_be_removed(segment, CleanSharedMemory::all) == removed[2]);
   }
   auto broken = proven("psm_1a2b3c4d");
   broken.rank.reset();
@@ -100,10 +100,10 @@ TEST_CASE("only what is proven is removed, and a name of the program's choice on
 TEST_CASE("what the user is told") {
   CHECK(shared_memory_lines({}, CleanSharedMemory::generated, 0).empty());
   CHECK(
-      shared_memory_lines({{.leftover = proven("psm_1a2b3c4d"), .removed = true},
-                           {.leftover = proven("checkpoint", 4096, 0)},
-                           {.leftover = unproven("x", 0)},
-                           {.leftover = proven("nccl-aB3dE9"), .failure = "Permission denied"}},
+      shared_memory_lines({{.segment = proven("psm_1a2b3c4d"), .removed = true},
+                           {.segment = proven("checkpoint", 4096, 0)},
+                           {.segment = unproven("x", 0)},
+                           {.segment = proven("nccl-aB3dE9"), .failure = "Permission denied"}},
                           CleanSharedMemory::generated, 4) ==
       Lines{"rank 5 left 64 MiB of shared memory in /dev/shm/psm_1a2b3c4d; removed",
             "rank 4 left 4 KiB of shared memory in /dev/shm/checkpoint; kept, because the program "
@@ -112,19 +112,19 @@ TEST_CASE("what the user is told") {
             "uses it; kept, because nothing shows whose it is",
             "rank 5 left 64 MiB of shared memory in /dev/shm/nccl-aB3dE9; could not be removed: "
             "Permission denied"});
-  CHECK(shared_memory_lines({{.leftover = proven("psm_1a2b3c4d")}}, CleanSharedMemory::none, 0) ==
+  CHECK(shared_memory_lines({{.segment = proven("psm_1a2b3c4d")}}, CleanSharedMemory::none, 0) ==
         Lines{"rank 1 left 64 MiB of shared memory in /dev/shm/psm_1a2b3c4d; kept, as --clean-shm "
               "none says"});
-  CHECK(shared_memory_lines({{.leftover = unproven("a\nb")}}, CleanSharedMemory::none, 0)[0].find(
+  CHECK(shared_memory_lines({{.segment = unproven("a\nb")}}, CleanSharedMemory::none, 0)[0].find(
             '\n') == std::string::npos);
 }
 
 TEST_CASE("of many the largest are named and the rest is summed up, each outcome for itself") {
-  std::vector<ToldLeftover> many;
+  std::vector<ReportedSegment> many;
   for (std::uint64_t i = 1; i <= 15; ++i)
     many.push_back(
-        {.leftover = proven("psm_0000000" + std::to_string(i % 10), i * kMiB), .removed = true});
-  many.push_back({.leftover = unproven("x")});
+        {.segment = proven("psm_0000000" + std::to_string(i % 10), i * kMiB), .removed = true});
+  many.push_back({.segment = unproven("x")});
   const auto lines = shared_memory_lines(many, CleanSharedMemory::generated, 0);
   REQUIRE(lines.size() == 5);
   CHECK(lines[0] == "rank 1 left 15 MiB of shared memory in /dev/shm/psm_00000005; removed");

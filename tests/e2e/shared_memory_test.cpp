@@ -1,0 +1,107 @@
+// What ranks leave in /dev/shm when they are killed: named, and removed where it is provably theirs
+// and nobody can look for it.
+#include "tests/e2e/launch.hpp"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+
+using namespace ddp::test;
+
+namespace {
+
+// Rank 0 maps a segment, ignores SIGTERM and so has to be killed, once rank 1 has failed.
+constexpr const char* kLeaks = R"(
+import mmap, os, signal, sys, time
+if os.environ["RANK"] == "1":
+    while not os.path.exists(f"up-{os.environ['TORCHELASTIC_RESTART_COUNT']}"):
+        time.sleep(0.01)
+    sys.exit(3)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+name = sys.argv[1].replace("G", os.environ["TORCHELASTIC_RESTART_COUNT"])
+with open("/dev/shm/" + name, "x+b") as file:
+    file.truncate(1 << 20)
+    memory = mmap.mmap(file.fileno(), 1 << 20)
+memory[:] = b"x" * (1 << 20)
+open(f"up-{os.environ['TORCHELASTIC_RESTART_COUNT']}", "w").close()
+time.sleep(9999)
+)";
+
+struct Leaks : Scene {
+  Leaks() { write_file(path("leaks.py"), kLeaks); }
+  ~Leaks() {
+    for (const auto& file : files()) std::filesystem::remove(file);
+  }
+  // In a name that no other test has; G is the generation.
+  static std::string generated() {
+    char name[16];
+    std::snprintf(name, sizeof name, "psm_%07xG", static_cast<unsigned>(getpid()) & 0xfffffffU);
+    return name;
+  }
+  static std::string chosen() { return "ddp_test_" + std::to_string(getpid()) + "_G"; }
+  static std::vector<std::filesystem::path> files() {
+    std::vector<std::filesystem::path> found;
+    for (const std::string& name : {generated(), chosen()}) {
+      const std::string head = name.substr(0, name.size() - 1);
+      for (const auto& entry : std::filesystem::directory_iterator("/dev/shm")) {
+        if (entry.path().filename().string().starts_with(head)) found.push_back(entry.path());
+      }
+    }
+    return found;
+  }
+  Finished run_with(const std::string& name, const Words& flags) const {
+    return run(Words{"--nproc", "2", "--shutdown-timeout", "100ms"} + flags,
+               {"python3", "leaks.py", name});
+  }
+};
+
+}  // namespace
+
+TEST_CASE("restarts do not fill /dev/shm: what has a generated name is removed") {
+  const Leaks scene;
+  const auto run = scene.run_with(
+      Leaks::generated(),
+      Words{"--max-restarts", "3", "--log-dir", "logs", "--run-id", "r"} + kRestartAtOnce);
+  CHECK(run.status == Status{.code = 3});
+  CHECK(Leaks::files().empty());
+  std::size_t removed = 0;
+  for (const auto& line : lines_of(run.err))
+    removed +=
+        line.starts_with("ddp-launch: rank 0 left 1 MiB of shared memory in /dev/shm/psm_") &&
+        line.ends_with("; removed");
+  CHECK(removed == 4);
+  const auto events = read_file(scene.path("logs/r/events.jsonl"));
+  CHECK(contains(events, R"("event":"shared_memory_left","gen":3,"rank":0,"path":"/dev/shm/psm_)"));
+  CHECK(contains(events, R"("proof":"seen","removed":true)"));
+}
+
+TEST_CASE("what the program has named is kept and named, unless it is asked for") {
+  const Leaks scene;
+  const auto kept = scene.run_with(Leaks::chosen(), {});
+  CHECK(contains(kept.err,
+                 "; kept, because the program chose its name (--clean-shm all removes it)\n"));
+  CHECK(Leaks::files().size() == 1);
+  for (const auto& file : Leaks::files()) std::filesystem::remove(file);
+  std::filesystem::remove(scene.path("up-0"));
+  const auto removed = scene.run_with(Leaks::chosen(), {"--clean-shm", "all"});
+  CHECK(contains(removed.err, "; removed\n"));
+  CHECK(Leaks::files().empty());
+}
+
+TEST_CASE("the control: --clean-shm none leaves what is there") {
+  const Leaks scene;
+  const auto run = scene.run_with(Leaks::generated(), {"--clean-shm", "none"});
+  CHECK(contains(run.err, "; kept, as --clean-shm none says\n"));
+  CHECK(Leaks::files().size() == 1);
+}
+
+TEST_CASE("what a run that succeeds leaves is left alone") {
+  const Leaks scene;
+  const auto run = scene.run(
+      {"--nproc", "1"},
+      {"python3", "-c", "open('/dev/shm/" + Leaks::generated() + "', 'w').write('a result')"});
+  CHECK(run.status == Status{.code = 0});
+  CHECK(run.err == "");
+  CHECK(Leaks::files().size() == 1);
+}
