@@ -22,6 +22,7 @@ inline constexpr const char* kUseAgentStore = "TORCHELASTIC_USE_AGENT_STORE";
 inline constexpr const char* kErrorFile = "TORCHELASTIC_ERROR_FILE";
 inline constexpr const char* kNcclAsyncErrorHandling = "TORCH_NCCL_ASYNC_ERROR_HANDLING";
 inline constexpr const char* kOmpNumThreads = "OMP_NUM_THREADS";
+inline constexpr const char* kPythonUnbuffered = "PYTHONUNBUFFERED";
 
 // ddp-launch's own.
 inline constexpr const char* kDdpRunDir = "DDP_RUN_DIR";

@@ -67,6 +67,10 @@ Variables launcher_variables(const Options& options, const WorkerSlot& slot,
   // One thread each, or N workers would each start a thread per core.
   if (options.nproc > 1 && look_up(parent, env::kOmpNumThreads) == nullptr)
     set.emplace_back(env::kOmpNumThreads, "1");
+  // Python buffers whole blocks when its output is no terminal: the last lines of a rank that is
+  // killed would be lost, and one that prints would seem silent to --output-timeout.
+  if (look_up(parent, env::kPythonUnbuffered) == nullptr)
+    set.emplace_back(env::kPythonUnbuffered, "1");
   set.emplace_back(env::kDdpRunDir, slot.run_dir);
   set.emplace_back(env::kDdpRunId, options.run_id);
   if (!slot.notify_socket.empty()) set.emplace_back(env::kNotifySocket, slot.notify_socket);

@@ -57,6 +57,7 @@ TEST_CASE("each rank gets every variable of the contract") {
                              {"TORCHELASTIC_USE_AGENT_STORE", "False"},
                              {"TORCH_NCCL_ASYNC_ERROR_HANDLING", "1"},
                              {"OMP_NUM_THREADS", "1"},
+                             {"PYTHONUNBUFFERED", "1"},
                              {"DDP_RUN_ID", "run.1"},
                              {"HELLO", scene.env["HELLO"]},
                              {"HOME", scene.env["HOME"]}};

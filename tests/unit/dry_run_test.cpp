@@ -45,6 +45,7 @@ every rank also gets
   TORCHELASTIC_USE_AGENT_STORE     False
   TORCH_NCCL_ASYNC_ERROR_HANDLING  1
   OMP_NUM_THREADS                  1
+  PYTHONUNBUFFERED                 1
   DDP_RUN_DIR                      <run directory>
   DDP_RUN_ID                       r1
 

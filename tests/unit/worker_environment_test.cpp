@@ -60,6 +60,7 @@ TEST_CASE("a worker is given torchrun's variables and ours, exactly these") {
       {"TORCHELASTIC_ERROR_FILE", "/run/x/attempt_1/2/error.json"},
       {"TORCH_NCCL_ASYNC_ERROR_HANDLING", "1"},
       {"OMP_NUM_THREADS", "1"},
+      {"PYTHONUNBUFFERED", "1"},
       {"DDP_RUN_DIR", "/run/x"},
       {"DDP_RUN_ID", "r1"},
       {"NOTIFY_SOCKET", "/run/x/notify.2"},
@@ -109,6 +110,12 @@ TEST_CASE("what a user has set himself stays: threads and NCCL's error handling"
   WorkerSlot slot = kSlot;
   slot.local_rank = 0;
   CHECK(table(alone, slot).count("OMP_NUM_THREADS") == 0);
+}
+
+TEST_CASE("PYTHONUNBUFFERED is set where it is unset, and an empty value is a value") {
+  CHECK(table(four_workers(), kSlot).at("PYTHONUNBUFFERED") == "1");
+  CHECK(table(four_workers(), kSlot, {"PYTHONUNBUFFERED=0"}).at("PYTHONUNBUFFERED") == "0");
+  CHECK(table(four_workers(), kSlot, {"PYTHONUNBUFFERED="}).at("PYTHONUNBUFFERED").empty());
 }
 
 TEST_CASE("what a service manager told the launcher is not the worker's") {
