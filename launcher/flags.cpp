@@ -109,6 +109,10 @@ constexpr FlagSpec kTable[] = {
      "for all, or by local rank (0:3,1:2)"},
     {Flag::tee, "--tee,-t", "MAP", ValueKind::list, "0", kOutput,
      "to files and the console; the same values"},
+    {Flag::pty, "--pty", "", ValueKind::toggle, "off", kOutput,
+     "make each rank's stdout and stderr a terminal of its own: C programs write line by line, "
+     "bars "
+     "and colours appear"},
     {Flag::inject, "--inject", "SPEC", ValueKind::several, "none", kFaults,
      "strike the group with this fault, such as kill@step=50,rank=2 or stop@rank=any,ready=10s; "
      "may "

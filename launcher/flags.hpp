@@ -56,6 +56,7 @@ enum class Flag : std::size_t {
   log_dir,
   redirects,
   tee,
+  pty,
   inject,
   faults,
   fault_seed,

@@ -53,6 +53,7 @@ struct Options {
   std::vector<out::StreamSet> redirect;  // by local rank, nproc entries
   std::vector<out::StreamSet> tee;       // a stream is never in both
   std::vector<bool> shown;
+  bool pty = false;
   std::optional<int> stdin_rank;  // local rank that gets the launcher's stdin
   core::FaultPlan plan;           // of --inject, --faults or --replay; without faults: none
   std::string junit;              // where the verdict goes as JUnit XML; empty: nowhere

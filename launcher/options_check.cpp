@@ -135,6 +135,7 @@ class Checker : SettingsReader {
     }
     if (auto failure = stream_map(Flag::redirects, options_.redirect)) return failure;
     if (auto failure = stream_map(Flag::tee, options_.tee)) return failure;
+    options_.pty = toggle(Flag::pty);
     for (std::size_t i = 0; i < options_.tee.size(); ++i) {  // tee wins, as with torchrun
       options_.redirect[i].out = options_.redirect[i].out && !options_.tee[i].out;
       options_.redirect[i].err = options_.redirect[i].err && !options_.tee[i].err;

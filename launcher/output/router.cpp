@@ -1,5 +1,6 @@
 #include "launcher/output/router.hpp"
 
+#include "launcher/os/pty.hpp"
 #include "launcher/output/console.hpp"
 #include "launcher/output/source.hpp"
 #include "launcher/output/tagger.hpp"
@@ -40,6 +41,22 @@ bool is_set(const std::vector<StreamSet>& sets, int local_rank, Stream stream) {
   return stream == Stream::out ? sets[index].out : sets[index].err;
 }
 
+// What a stream is written to and read from.
+struct Ends {
+  os::ScopedFd ours;
+  os::ScopedFd workers;
+};
+
+Result<Ends> open_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return Error{std::strerror(errno)};
+  Ends pipe{os::ScopedFd(ends[0]), os::ScopedFd(ends[1])};
+  // Only our end: the worker's is another description, and stays blocking.
+  if (::fcntl(pipe.ours.get(), F_SETFL, O_NONBLOCK) != 0)
+    return Error{std::string("fcntl O_NONBLOCK: ") + std::strerror(errno)};
+  return pipe;
+}
+
 }  // namespace
 
 class Router::Impl {
@@ -58,6 +75,8 @@ class Router::Impl {
     context_.has_live_line = [this] { watch_live(); };
     out_ = make_console(stdout_fd, "stdout");
     err_ = same_sink(stdout_fd, stderr_fd) ? out_ : make_console(stderr_fd, "stderr");
+    terminal_ = os::window_size(stdout_fd);
+    if (!terminal_) terminal_ = os::window_size(stderr_fd);
   }
 
   ~Impl() {
@@ -198,16 +217,11 @@ class Router::Impl {
         file_failed(file.error());
       }
     }
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) {
-      return Error{"a pipe for rank " + std::to_string(config_.first_rank + local_rank) + "'s " +
-                   name_of(stream) + ": " + std::strerror(errno)};
-    }
-    os::ScopedFd read_end(ends[0]);
-    os::ScopedFd write_end(ends[1]);
-    // Only our end: the worker's is another description, and stays blocking.
-    if (::fcntl(read_end.get(), F_SETFL, O_NONBLOCK) != 0) {
-      return Error{std::string("fcntl O_NONBLOCK: ") + std::strerror(errno)};
+    auto ends = config_.pty ? open_terminal() : open_pipe();
+    if (!ends) {
+      return Error{std::string(config_.pty ? "a pseudo terminal" : "a pipe") + " for rank " +
+                   std::to_string(config_.first_rank + local_rank) + "'s " + name_of(stream) +
+                   ": " + ends.error()};
     }
     where.local_rank = local_rank;
     where.rank = config_.first_rank + local_rank;
@@ -218,9 +232,19 @@ class Router::Impl {
       const bool colour = stream == Stream::out ? config_.colour_out : config_.colour_err;
       where.prefix = rank_prefix(where.rank, config_.world_size, colour);
     }
-    sources_.push_back(std::make_shared<Source>(context_, std::move(read_end), std::move(where)));
+    sources_.push_back(std::make_shared<Source>(context_, std::move(ends->ours), std::move(where)));
     sources_.back()->start();
-    return write_end;
+    return std::move(ends->workers);
+  }
+
+  // As wide as what the launcher's own terminal leaves behind the prefix.
+  Result<Ends> open_terminal() const {
+    auto size = terminal_.value_or(os::WindowSize{});
+    if (terminal_ && config_.style == Style::prefix)
+      size.columns -= static_cast<int>(rank_prefix(0, config_.world_size, false).size());
+    auto pty = os::open_pty(size);
+    if (!pty) return Error{pty.error()};
+    return Ends{std::move(pty->master), std::move(pty->slave)};
   }
 
   void file_failed(std::string why) {
@@ -295,7 +319,8 @@ class Router::Impl {
   SourceContext context_;
   std::vector<Worker> workers_;
   std::shared_ptr<Console> out_;
-  std::shared_ptr<Console> err_;  // the same object where both lead to the same place
+  std::shared_ptr<Console> err_;            // the same object where both lead to the same place
+  std::optional<os::WindowSize> terminal_;  // the launcher's own
   std::vector<std::shared_ptr<Source>> sources_;
   asio::steady_timer live_timer_;
   bool live_armed_ = false;

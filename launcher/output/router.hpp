@@ -1,5 +1,5 @@
-// Workers' output on its way to the user: from two pipes per worker to the launcher's own stdout
-// and stderr, to files in torchrun's layout, or both.
+// Workers' output on its way to the user: from two pipes, or two pseudo terminals, per worker to
+// the launcher's own stdout and stderr, to files in torchrun's layout, or both.
 //
 // Promises
 // - Console lines are whole: never torn, lost, doubled or out of order within one rank and stream;
@@ -58,6 +58,7 @@ struct RouterConfig {
   std::vector<StreamSet> redirect;  // by local rank: to its file instead of the console
   std::vector<StreamSet> tee;       // by local rank: to its file and the console
   std::vector<bool> shown;          // by local rank: false hides it on the console
+  bool pty = false;                 // each stream that is read is a pseudo terminal, not a pipe
   std::string
       log_dir;  // D/<run_id>; empty: no files. Holds attempt_<k>/<local_rank>/{stdout,stderr}.log
 };

@@ -57,7 +57,8 @@ void Source::hold(bool held) {
   if (!held_ && !waiting_ && !ended_) watch();
 }
 
-// As read(2), with -1 only for "nothing now": a pipe that cannot be read is at its end.
+// As read(2), with -1 only for "nothing now": a pipe that cannot be read is at its end, and so is a
+// pseudo terminal (EIO) that nobody has open any more.
 ssize_t Source::read_chunk() {
   while (true) {
     if (!context_.read_buffer) {

@@ -12,6 +12,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <functional>
 #include <map>
 
@@ -92,6 +93,8 @@ const std::map<std::string_view, Step>& steps() {
       // Says
       {"print", [](Words& w, auto s) { write_all(1, expand(w.next(s)) + "\n"); }},
       {"eprint", [](Words& w, auto s) { write_all(2, expand(w.next(s)) + "\n"); }},
+      {"stdio", [](Words& w, auto s) { std::printf("%s\n", expand(w.next(s)).c_str()); }},
+      {"tty", [](Words&, auto) { print_terminals(); }},
       {"raw", [](Words& w, auto s) { write_all(1, unescape(expand(w.next(s)))); }},
       {"write-lines", [](Words& w, auto s) { write_lines(1, w.number(s)); }},
       {"ewrite-lines", [](Words& w, auto s) { write_lines(2, w.number(s)); }},

@@ -10,7 +10,9 @@
 //
 // Says:       print TEXT | eprint TEXT | raw TEXT (\n \r \t \0 \\ understood, no newline added) |
 //             write-lines N | ewrite-lines N ("<rank> <number> <padding>", whole lines, one write
-//             each) big-line BYTES | env NAME | env-all | fds | signals | cwd | stdin (copied to
+//             each) big-line BYTES | stdio TEXT (a line through C's own buffer, which flushes when
+//             it likes) | tty (the terminals of 0-2, "tty 1 80x24 opost=0 echo=0", and the
+//             controlling one) | env NAME | env-all | fds | signals | cwd | stdin (copied to
 //             stdout)
 // Ends:       exit N | signal SIG (at itself, default action) | abort | segv
 // Waits:      pause (for ever; runs on-signal lists) | spin (for ever, burning a core) |
@@ -75,6 +77,7 @@ bool holds(const std::string& numbers, const std::string& number);  // "0,2" hol
 void print_environment();
 void print_descriptors();
 void print_signals();
+void print_terminals();
 void write_lines(int fd, long count);
 void wait_for_files(const std::vector<std::string>& paths);
 void barrier(const std::string& directory);

@@ -2,7 +2,10 @@
 #include "tests/os/helper.hpp"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -120,6 +123,27 @@ void print_descriptors() {
     text += "fd " + std::to_string(fd) + " " +
             std::string(target.data(), size > 0 ? static_cast<std::size_t>(size) : 0) + "\n";
   }
+  write_all(1, text);
+}
+
+void print_terminals() {
+  std::string text;
+  for (int fd = 0; fd <= 2; ++fd) {
+    text += "tty " + std::to_string(fd);
+    termios mode{};
+    winsize size{};
+    if (tcgetattr(fd, &mode) != 0) {
+      text += " none\n";
+      continue;
+    }
+    if (ioctl(fd, TIOCGWINSZ, &size) != 0) die_errno("TIOCGWINSZ");
+    text += " " + std::to_string(size.ws_col) + "x" + std::to_string(size.ws_row) +
+            " opost=" + std::to_string((mode.c_oflag & OPOST) != 0) +
+            " echo=" + std::to_string((mode.c_lflag & ECHO) != 0) + "\n";
+  }
+  const int controlling = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+  text += std::string("tty controlling ") + (controlling >= 0 ? "one" : "none") + "\n";
+  if (controlling >= 0) close(controlling);
   write_all(1, text);
 }
 

@@ -40,6 +40,7 @@ TEST_CASE("without a flag everything has its default") {
   CHECK(o.tee.size() == 1);
   CHECK(o.shown == std::vector<bool>{true});
   CHECK_FALSE(o.stdin_rank);
+  CHECK_FALSE(o.pty);
   CHECK(o.log_level == log::Level::warn);
   CHECK_FALSE(o.dry_run);
   CHECK(o.command == Words{"./worker"});
