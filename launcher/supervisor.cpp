@@ -58,6 +58,7 @@ out::RouterConfig router_config(const Options& options, const std::string& log_d
   config.redirect = options.redirect;
   config.tee = options.tee;
   config.shown = options.shown;
+  config.stdin_rank = options.stdin_rank;
   config.pty = options.pty;
   config.log_dir = log_dir;
   return config;

@@ -228,6 +228,7 @@ class Router::Impl {
     where.stream = stream;
     where.tail = &worker.tail;
     where.last_output = &worker.last_output;
+    where.prompts = config_.stdin_rank == local_rank;
     if (config_.style == Style::prefix) {
       const bool colour = stream == Stream::out ? config_.colour_out : config_.colour_err;
       where.prefix = rank_prefix(where.rank, config_.world_size, colour);

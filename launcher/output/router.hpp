@@ -12,6 +12,8 @@
 //   with '\r' that does not end within a second is shown so far as its last '\r', completed with a
 //   newline: nothing is lost, each rank's bar is at most one line a second. On a terminal a bar is
 //   live on one status line, the lowest rank's first; states already overwritten are not shown.
+// - Prompts: an unfinished line of the rank that has standard input is shown after 100 ms, and
+//   continued by what follows. It has the console like a line over 64 KiB.
 // - The launcher's stdout and stderr are never waited for while the loop runs: when their reader
 //   stops, the router stops reading the workers' pipes (which slows the workers) and supervision
 //   goes on. The destructor alone waits: 5 s at most, 1 s for a reader that takes nothing.
@@ -58,7 +60,9 @@ struct RouterConfig {
   std::vector<StreamSet> redirect;  // by local rank: to its file instead of the console
   std::vector<StreamSet> tee;       // by local rank: to its file and the console
   std::vector<bool> shown;          // by local rank: false hides it on the console
-  bool pty = false;                 // each stream that is read is a pseudo terminal, not a pipe
+  std::optional<int>
+      stdin_rank;    // local; whose unfinished lines are shown, for they may be prompts
+  bool pty = false;  // each stream that is read is a pseudo terminal, not a pipe
   std::string
       log_dir;  // D/<run_id>; empty: no files. Holds attempt_<k>/<local_rank>/{stdout,stderr}.log
 };

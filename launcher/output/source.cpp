@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -14,6 +15,8 @@ namespace {
 
 // A pipe's default capacity: one read empties it.
 constexpr std::size_t kReadSize = std::size_t{64} * 1024;
+// Of an unfinished line; a program that writes a line in pieces is quicker as a rule.
+constexpr std::chrono::milliseconds kPromptDelay{100};
 
 }  // namespace
 
@@ -81,16 +84,16 @@ void Source::take(std::string_view chunk) {
   if (!pieces.long_more.empty() && where_.console != nullptr) {
     where_.console->long_line_more(pieces.long_more, pieces.long_ends);
   }
-  deliver(pieces.held_line);
+  if (shown_ > 0 && !pieces.held_line.empty()) {
+    deliver_begun(pieces.held_line);
+  } else {
+    deliver(pieces.held_line);
+  }
   deliver(pieces.lines);
-  if (!pieces.long_start.empty()) {
-    const std::string_view start = pieces.long_start.substr(0, LineSplitter::kHeldLimit);
-    where_.tail->add_line(start);
-    if (context_.observer) context_.observer(where_.local_rank, where_.stream, start);
-    if (where_.console != nullptr) {
-      where_.console->long_line(id(), where_.prefix, pieces.long_start);
-    }
-    last_segment_.clear();
+  if (!pieces.long_start.empty()) take_long_start(pieces.long_start);
+  if (where_.prompts) {
+    watch_prompt(pieces.long_ends || !pieces.held_line.empty() || !pieces.lines.empty());
+    if (prompting_) return;
   }
   if (splitter_.held().find('\r') == std::string_view::npos) {
     if (last_segment_.empty() || splitter_.held().empty()) return;
@@ -100,19 +103,49 @@ void Source::take(std::string_view chunk) {
   context_.has_live_line();
 }
 
+void Source::take_long_start(std::string_view bytes) {
+  const std::string_view start = bytes.substr(0, LineSplitter::kHeldLimit);
+  where_.tail->add_line(start);
+  if (context_.observer) context_.observer(where_.local_rank, where_.stream, start);
+  const std::string_view unseen = bytes.substr(std::exchange(shown_, 0));
+  if (where_.console != nullptr) {
+    if (prompting_) {
+      where_.console->long_line_more(unseen, false);
+    } else {
+      where_.console->long_line(id(), where_.prefix, unseen);
+    }
+  }
+  prompting_ = false;
+  last_segment_.clear();
+}
+
+void Source::record(std::string_view lines) {
+  last_segment_.clear();
+  where_.tail->add_lines(lines);
+  if (!context_.observer) return;
+  while (!lines.empty()) {
+    const std::size_t newline = lines.find('\n');
+    context_.observer(where_.local_rank, where_.stream, lines.substr(0, newline));
+    lines.remove_prefix(newline + 1);
+  }
+}
+
 // Whole lines, each with its newline.
 void Source::deliver(std::string_view lines) {
   if (lines.empty()) return;
-  last_segment_.clear();
-  where_.tail->add_lines(lines);
-  if (context_.observer) {
-    for (std::string_view left = lines; !left.empty();) {
-      const std::size_t newline = left.find('\n');
-      context_.observer(where_.local_rank, where_.stream, left.substr(0, newline));
-      left.remove_prefix(newline + 1);
-    }
-  }
+  record(lines);
   if (where_.console != nullptr) where_.console->lines(where_.prefix, lines);
+}
+
+// A whole line whose beginning is on the console.
+void Source::deliver_begun(std::string_view line) {
+  record(line);
+  const std::string_view unseen = line.substr(std::exchange(shown_, 0));
+  if (std::exchange(prompting_, false)) {
+    where_.console->long_line_more(unseen, true);
+  } else if (unseen != "\n") {  // which it got when it was broken
+    where_.console->lines(where_.prefix, unseen);
+  }
 }
 
 // A line that never got its newline.
@@ -122,8 +155,16 @@ void Source::deliver_line(std::string_view line) {
   deliver(completed);
 }
 
+// As the splitter's, without what is on the console already.
+std::string Source::take_segments(bool also_last) {
+  std::string segments = splitter_.take_segments(also_last);
+  const std::size_t seen = std::min(shown_, segments.size());
+  shown_ -= seen;
+  return segments.substr(seen);
+}
+
 void Source::live_on_terminal(bool also_last) {
-  const std::string segments = splitter_.take_segments(also_last);
+  const std::string segments = take_segments(also_last);
   const std::string_view shown = visible_segment(segments);
   if (shown.empty()) return;
   last_segment_.assign(shown.substr(0, shown.find('\r')));
@@ -131,21 +172,72 @@ void Source::live_on_terminal(bool also_last) {
 }
 
 bool Source::show_live() {
-  if (ended_ || where_.console == nullptr) return true;
+  if (ended_ || prompting_ || where_.console == nullptr) return true;
   if (where_.console->is_terminal()) {
     live_on_terminal(true);
     // What came after the last '\r' stays held: it is shown now, and as a line when that is whole.
     if (!last_segment_.empty()) {
-      where_.console->status(id(), where_.rank, where_.prefix, splitter_.held());
+      where_.console->status(id(), where_.rank, where_.prefix, splitter_.held().substr(shown_));
     }
     where_.console->flush();
     return true;
   }
   if (splitter_.held().find('\r') == std::string_view::npos) return true;
   if (!where_.console->admits(id())) return false;
-  deliver_line(splitter_.take_segments(true));
+  const std::string segments = take_segments(true);
+  if (!segments.empty()) deliver_line(segments);
   where_.console->flush();
   return true;
+}
+
+void Source::long_line_broken() {
+  // A prompt's line is still held, for the tail; what follows will be a line of its own.
+  if (!std::exchange(prompting_, false)) splitter_.break_long_line();
+}
+
+// After each read: passes on what continues the prompt that is shown, or sees to it that what is
+// held will be shown in time.
+void Source::watch_prompt(bool line_began) {
+  const std::string_view held = splitter_.held();
+  if (line_began) rewound_ = unseen_ = false;
+  rewound_ = rewound_ || held.find('\r') != std::string_view::npos;
+  if (prompting_) {
+    where_.console->long_line_more(held.substr(shown_), false);
+    shown_ = held.size();
+  } else if (held.size() > shown_ && !rewound_ && where_.console != nullptr) {
+    if (!std::exchange(unseen_, true)) unseen_since_ = where_.last_output->value();
+    if (!prompt_armed_) wait_prompt();
+  } else if (prompt_armed_ && held.empty()) {
+    prompt_timer_->cancel();
+  }
+}
+
+void Source::wait_prompt() {
+  prompt_armed_ = true;
+  if (!prompt_timer_) prompt_timer_ = std::make_unique<asio::steady_timer>(context_.io);
+  prompt_timer_->expires_at(unseen_since_ + kPromptDelay);
+  prompt_timer_->async_wait([weak = weak_from_this()](const boost::system::error_code&) {
+    // Cancelled or not: another line may have begun since.
+    if (const auto self = weak.lock()) self->show_prompt();
+  });
+}
+
+void Source::show_prompt() {
+  prompt_armed_ = false;
+  if (ended_ || prompting_ || !unseen_) return;
+  if (std::chrono::steady_clock::now() < unseen_since_ + kPromptDelay) return wait_prompt();
+  if (!where_.console->admits(id())) {
+    prompt_armed_ = true;
+    where_.console->park([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->show_prompt();
+    });
+    return;
+  }
+  where_.console->long_line(id(), where_.prefix, splitter_.held().substr(shown_));
+  shown_ = splitter_.held().size();
+  prompting_ = true;
+  unseen_ = false;
+  where_.console->flush();
 }
 
 bool Source::finish_now() {
@@ -164,13 +256,16 @@ bool Source::finish_now() {
 
 void Source::abandon() {
   ended_ = true;
+  if (prompt_timer_) prompt_timer_->cancel();
   boost::system::error_code ignored;
   pipe_.close(ignored);
 }
 
 void Source::end() {
   if (ended_) return;
-  if (!splitter_.held().empty()) {
+  if (shown_ > 0) {
+    deliver_begun(splitter_.take_held() + '\n');
+  } else if (!splitter_.held().empty()) {
     deliver_line(splitter_.take_held());
   } else if (!last_segment_.empty()) {
     where_.tail->add_line(last_segment_);

@@ -1,5 +1,10 @@
 // One stream of one worker: from its pipe through the line splitter to the console, its file, the
 // tail and the observer.
+//
+// Where somebody may be asked for input (Where::prompts) a line that is not finished 100 ms after
+// it began is shown so far, as a long line is: it has the console until its newline, what follows
+// passes as it comes, and it is broken where others wait. Tail and observer get it once, whole. A
+// line with '\r' is a progress bar, and shown as such.
 #pragma once
 
 #include "launcher/output/console.hpp"
@@ -9,6 +14,7 @@
 #include "launcher/output/tail_buffer.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 #include <functional>
@@ -40,7 +46,8 @@ class Source : public std::enable_shared_from_this<Source> {
     Console* console = nullptr;  // null: not shown
     TailBuffer* tail = nullptr;
     std::optional<std::chrono::steady_clock::time_point>* last_output = nullptr;
-    LogFile file;  // may be closed: no file
+    LogFile file;          // may be closed: no file
+    bool prompts = false;  // an unfinished line is shown too, kPromptDelay after it began
   };
   Source(SourceContext& context, os::ScopedFd pipe, Where where);
 
@@ -59,8 +66,8 @@ class Source : public std::enable_shared_from_this<Source> {
   bool finish_now();
   // Ends without reading: the router is going away.
   void abandon();
-  // The console completed this stream's long line.
-  void long_line_broken() { splitter_.break_long_line(); }
+  // The console completed this stream's long line, or its prompt.
+  void long_line_broken();
   // Shows a progress bar's state that has waited for its end. False if it has to wait on.
   bool show_live();
 
@@ -69,9 +76,16 @@ class Source : public std::enable_shared_from_this<Source> {
   void turn();
   ssize_t read_chunk();
   void take(std::string_view chunk);
+  void record(std::string_view lines);
   void deliver(std::string_view lines);
   void deliver_line(std::string_view line);
+  void deliver_begun(std::string_view line);
+  void take_long_start(std::string_view start);
+  std::string take_segments(bool also_last);
   void live_on_terminal(bool also_last);
+  void watch_prompt(bool line_began);
+  void wait_prompt();
+  void show_prompt();
   void end();
 
   SourceContext& context_;
@@ -82,6 +96,16 @@ class Source : public std::enable_shared_from_this<Source> {
   bool ended_ = false;
   bool held_ = false;
   bool waiting_ = false;  // for the pipe, or parked at the console
+
+  // Of the line that is held: how much of it is on the console, and whether more of it goes behind
+  // that (the console is ours until the line ends or is broken).
+  std::size_t shown_ = 0;
+  bool prompting_ = false;
+  bool rewound_ = false;  // it holds a '\r', or did
+  bool unseen_ = false;   // some of it waits to be shown, since:
+  std::chrono::steady_clock::time_point unseen_since_;
+  std::unique_ptr<boost::asio::steady_timer> prompt_timer_;  // made for the first prompt
+  bool prompt_armed_ = false;                                // or parked at the console
 };
 
 }  // namespace ddp::out

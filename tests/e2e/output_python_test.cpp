@@ -32,3 +32,38 @@ TEST_CASE("the last lines of a Python rank that is killed are shown, and are the
   CHECK(buffered.out == "");
   CHECK_FALSE(contains(buffered.err, "line 20"));
 }
+
+TEST_CASE("what input() asks is shown before it is answered, on a pipe and on a terminal") {
+  Scene scene;
+  scene.env["NO_COLOR"] = "1";
+  const Words asks = python(
+      "import os, sys\n"
+      "if os.environ['RANK'] == '1': print('other'); sys.exit()\n"
+      "print('hello', input('name? '))\n");
+  for (const auto stdio : {Stdio::pipes, Stdio::terminal}) {
+    auto start = scene.start({"--nproc", "2", "--stdin", "0"}, asks);
+    start.stdio = stdio;
+    Process launch(std::move(start));
+    launch.until_shown("[0] name? ");
+    launch.send("Ada\n");
+    CHECK(launch.wait() == Status{.code = 0});
+    CHECK(contains(launch.out(), "hello Ada"));
+    CHECK(contains(launch.out(), "[1] other"));
+    scene.check_nothing_left(launch);
+  }
+}
+
+TEST_CASE("the debugger of the rank with standard input is driven through the launcher") {
+  const Scene scene;
+  auto start = scene.start({"--nproc", "1", "--stdin", "0"},
+                           python("x = 41\nbreakpoint()\nprint('end', x)\n"));
+  start.stdio = Stdio::pipes;
+  Process launch(std::move(start));
+  launch.until_shown("(Pdb) ");
+  launch.send("p x + 1\n");
+  launch.until("42");
+  launch.until_shown("(Pdb) ");
+  launch.send("c\n");
+  launch.until("end 41");
+  CHECK(launch.wait() == Status{.code = 0});
+}

@@ -216,6 +216,17 @@ std::string Process::until_err(std::string_view text, const Deadline& deadline) 
   return line_with(err_source_, err_seen_, text, deadline);
 }
 
+void Process::until_shown(std::string_view text, const Deadline& deadline) {
+  std::size_t found = 0;
+  while ((found = out_.find(text, out_seen_)) == std::string::npos) {
+    if (out_source_.fd < 0)
+      throw std::runtime_error(name_ + ": its output ended before '" + std::string(text) +
+                               "'; stdout:\n" + ending(out_));
+    if (!turn(deadline, false)) timed_out("'" + std::string(text) + "'");
+  }
+  out_seen_ = found + text.size();
+}
+
 Status Process::wait_exit(const Deadline& deadline) {
   while (!status_) {
     if (!turn(deadline, true)) timed_out("its end");

@@ -86,6 +86,9 @@ class Process {
   std::string until(std::string_view text, const Deadline& deadline = Deadline());
   std::string until_err(std::string_view text, const Deadline& deadline = Deadline());
 
+  // Reads until stdout holds `text` behind what was matched so far, in the midst of a line too.
+  void until_shown(std::string_view text, const Deadline& deadline = Deadline());
+
   // Waits for its end and reaps it; reads its output meanwhile, and afterwards until the pipes' end
   // (so a process left behind that holds one is a Timeout). May be called again.
   Status wait(const Deadline& deadline = Deadline());
