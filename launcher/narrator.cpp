@@ -6,6 +6,7 @@
 #include "launcher/hang_text.hpp"
 #include "launcher/os/signals.hpp"
 #include "launcher/output/colour.hpp"
+#include "launcher/stdin_hint.hpp"
 
 #include <fmt/core.h>
 
@@ -234,6 +235,8 @@ void Narrator::generation_over(const core::GenerationOver& over, const std::stri
   context.evidence = std::exchange(evidence_, {});
   const auto shown = rank ? rank : raised_while_stopping(over.verdict);
   if (shown) context.tail = router_.tail(*shown, kTailLines);
+  if (rank && rank != options_.stdin_rank)
+    context.hint = stdin_hint(context.tail, options_.first_rank() + *rank);
   std::string text = verdict_text(over.verdict, context);
   for (const auto& line : shared_memory_lines(segments, options_.clean_shm, options_.first_rank()))
     text += "ddp-launch: " + line + "\n";

@@ -292,6 +292,7 @@ std::string verdict_text(const core::Verdict& verdict, const VerdictContext& con
         context.colour && failure ? "ddp-launch: \x1b[1;31m" + cause + "\x1b[0m\n" : line(cause);
     if (failure) {
       text += tail_text(context.tail);
+      if (!context.hint.empty()) text += line(context.hint);
       const auto before = exited_before_text(verdict, context.first_rank);
       if (!before.empty()) text += line(before);
     } else if (const auto ends = stopped_text(verdict, context.first_rank); !ends.empty()) {

@@ -18,6 +18,7 @@ struct VerdictContext {
   std::string program;            // as the user gave it
   std::string local_time;         // when the cause was seen, by the reader's clock
   std::vector<std::string> tail;  // the blamed rank's last lines
+  std::string hint;               // what they point to; empty: nothing
   std::string injected;           // the fault behind the failure, as it is typed; empty: none
   std::vector<core::LocalRank> ended_alike;  // other ranks that faults ended
   // Of a hang: the blamed rank's stack, and what became of the rest of the evidence.

@@ -67,3 +67,17 @@ TEST_CASE("the debugger of the rank with standard input is driven through the la
   launch.until("end 41");
   CHECK(launch.wait() == Status{.code = 0});
 }
+
+TEST_CASE("a breakpoint() of a rank without input is told what --stdin does") {
+  const Scene scene;
+  const std::string hint =
+      "ddp-launch: rank 0 reads /dev/null: --stdin 0 gives it ddp-launch's input\n";
+  const Words flags{"--nproc", "1"};
+  CHECK(contains(scene.run(flags, python("breakpoint()\nx = 1\n")).err, hint));
+  CHECK(contains(scene.run(flags, python("input('name? ')")).err, hint));
+  // The rank with standard input read all of it: the hint would be wrong.
+  const auto ended = scene.run(flags + Words{"--stdin", "0"}, python("input('name? ')"));
+  CHECK(ended.status == Status{.code = 1});
+  CHECK(contains(ended.err, "EOFError: EOF when reading a line"));
+  CHECK_FALSE(contains(ended.err, "/dev/null"));
+}
