@@ -100,6 +100,12 @@ constexpr FlagSpec kTable[] = {
      "steps that it is measured over, 5 to 10000"},
     {Flag::output, "--output", "prefix|raw|none", ValueKind::text, "prefix", kOutput,
      "workers' lines on the console: behind '[rank] ', as they are, or not at all"},
+    {Flag::prefix, "--prefix", "TEMPLATE", ValueKind::text, "'[{rank}] '", kOutput,
+     "what a line begins with, in log files too: text with {rank}, {local_rank}, {world_size}, "
+     "{role}, {time}, {attempt}, {stream} and {run_id}; {{ and }} are braces"},
+    {Flag::timestamps, "--timestamps", "iso|elapsed", ValueKind::text, "none", kOutput,
+     "when each line was read, before its prefix and in log files: in UTC, or in seconds since the "
+     "start"},
     {Flag::local_ranks_filter, "--local-ranks-filter", "LIST", ValueKind::list, "all", kOutput,
      "show only these local ranks on the console (0,2 or 0-3)"},
     {Flag::log_dir, "--log-dir", "DIR", ValueKind::text, "none", kOutput,

@@ -52,6 +52,8 @@ enum class Flag : std::size_t {
   straggler_factor,
   straggler_window,
   output,
+  prefix,
+  timestamps,
   local_ranks_filter,
   log_dir,
   redirects,

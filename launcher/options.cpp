@@ -40,7 +40,10 @@ StreamCount streams_of(const fault::Spec& spec, const Options& options) {
   for (int rank = 0; rank < options.nproc; ++rank) {
     if (!spec.addresses(options.first_rank() + rank)) continue;
     const auto& direct = options.redirect.at(static_cast<std::size_t>(rank));
-    for (const bool unread : {direct.out, direct.err}) ++(unread ? count.unread : count.read);
+    // A file whose lines begin with something is written by the launcher.
+    const bool given_away = options.line_start.file.empty();
+    for (const bool redirected : {direct.out, direct.err})
+      ++(redirected && given_away ? count.unread : count.read);
   }
   return count;
 }

@@ -50,6 +50,7 @@ struct Options {
   std::string run_id;   // never empty after parsing
   std::string log_dir;  // as given; empty: none
   out::Style output = out::Style::prefix;
+  out::LineStart line_start;
   std::vector<out::StreamSet> redirect;  // by local rank, nproc entries
   std::vector<out::StreamSet> tee;       // a stream is never in both
   std::vector<bool> shown;

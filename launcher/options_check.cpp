@@ -22,7 +22,8 @@ class Checker : SettingsReader {
     if (auto failure = program()) return *failure;
     if (auto failure = check_workers(settings(), machine, options_)) return *failure;
     for (const auto step : {&Checker::nodes, &Checker::stdin_rank, &Checker::run_id,
-                            &Checker::output, &Checker::files, &Checker::log_level}) {
+                            &Checker::output, &Checker::line_start, &Checker::files,
+                            &Checker::log_level}) {
       if (auto failure = (this->*step)()) return *failure;
     }
     if (auto failure = check_restarts(settings(), options_)) return *failure;
@@ -111,6 +112,26 @@ class Checker : SettingsReader {
       if (!shown) return Error{shown.error()};
       options_.shown = std::move(*shown);
     }
+    return std::nullopt;
+  }
+
+  Failure line_start() {
+    std::optional<out::PrefixTemplate> prefix;
+    const bool raw = options_.output == out::Style::raw;
+    if (const Setting* const setting = given(Flag::prefix)) {
+      auto parsed = out::PrefixTemplate::parse(setting->text);
+      if (!parsed) return refusal(*setting, parsed.error());
+      if (raw) return refusal(*setting, "no --output raw beside it, which shows lines without one");
+      prefix = std::move(*parsed);
+    }
+    out::TimeFormat format = out::TimeFormat::iso;
+    if (auto failure = choice<out::TimeFormat>(
+            Flag::timestamps,
+            {{"iso", out::TimeFormat::iso}, {"elapsed", out::TimeFormat::elapsed}}, format))
+      return failure;
+    const bool timestamps = given(Flag::timestamps) != nullptr;
+    options_.line_start =
+        out::line_start(raw, std::move(prefix), timestamps ? std::optional(format) : std::nullopt);
     return std::nullopt;
   }
 

@@ -50,6 +50,8 @@ constexpr auto kTellWaitingAfter = std::chrono::seconds(1);
 out::RouterConfig router_config(const Options& options, const std::string& log_dir) {
   out::RouterConfig config;
   config.style = options.output;
+  config.line_start = options.line_start;
+  config.run_id = options.run_id;
   config.colour_out = out::wants_colour(STDOUT_FILENO);
   config.colour_err = out::wants_colour(STDERR_FILENO);
   config.nproc = options.nproc;

@@ -3,7 +3,6 @@
 #include "launcher/os/pty.hpp"
 #include "launcher/output/console.hpp"
 #include "launcher/output/source.hpp"
-#include "launcher/output/tagger.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -66,7 +65,7 @@ class Router::Impl {
       : io_(io),
         config_(std::move(config)),
         report_(std::move(report)),
-        context_{io, nullptr, {}, {}, {}, {}},
+        context_{io, nullptr, {}, {}, {}, {}, {}},
         workers_(static_cast<std::size_t>(std::max(config_.nproc, 0))),
         live_timer_(io),
         drain_timer_(io) {
@@ -206,7 +205,7 @@ class Router::Impl {
     if ((tee || direct) && !config_.log_dir.empty()) {
       const std::string name = std::string(name_of(stream)) + ".log";
       auto file = LogFile::open(log_path(config_.log_dir, generation, local_rank, name.c_str()));
-      if (file && direct) {
+      if (file && direct && config_.line_start.file.empty()) {
         worker.direct_files.push_back(file->path());
         return file->release();
       }
@@ -217,7 +216,7 @@ class Router::Impl {
         file_failed(file.error());
       }
     }
-    auto ends = config_.pty ? open_terminal() : open_pipe();
+    auto ends = config_.pty ? open_terminal(generation, local_rank, stream) : open_pipe();
     if (!ends) {
       return Error{std::string(config_.pty ? "a pseudo terminal" : "a pipe") + " for rank " +
                    std::to_string(config_.first_rank + local_rank) + "'s " + name_of(stream) +
@@ -229,20 +228,30 @@ class Router::Impl {
     where.tail = &worker.tail;
     where.last_output = &worker.last_output;
     where.prompts = config_.stdin_rank == local_rank;
-    if (config_.style == Style::prefix) {
-      const bool colour = stream == Stream::out ? config_.colour_out : config_.colour_err;
-      where.prefix = rank_prefix(where.rank, config_.world_size, colour);
-    }
+    const bool colour = stream == Stream::out ? config_.colour_out : config_.colour_err;
+    where.start = prefix(config_.line_start.console, generation, local_rank, stream, colour);
+    where.file_start = prefix(config_.line_start.file, generation, local_rank, stream, false);
     sources_.push_back(std::make_shared<Source>(context_, std::move(ends->ours), std::move(where)));
     sources_.back()->start();
     return std::move(ends->workers);
   }
 
+  Prefix prefix(const PrefixTemplate& source, int generation, int local_rank, Stream stream,
+                bool colour) const {
+    const PrefixFields fields{.rank = config_.first_rank + local_rank,
+                              .local_rank = local_rank,
+                              .world_size = config_.world_size,
+                              .attempt = generation,
+                              .stream = name_of(stream),
+                              .run_id = config_.run_id};
+    return {source, fields, config_.line_start.time, config_.began, colour};
+  }
+
   // As wide as what the launcher's own terminal leaves behind the prefix.
-  Result<Ends> open_terminal() const {
+  Result<Ends> open_terminal(int generation, int local_rank, Stream stream) const {
     auto size = terminal_.value_or(os::WindowSize{});
-    if (terminal_ && config_.style == Style::prefix)
-      size.columns -= static_cast<int>(rank_prefix(0, config_.world_size, false).size());
+    const auto shown = prefix(config_.line_start.console, generation, local_rank, stream, false);
+    if (terminal_) size.columns -= shown.columns();
     auto pty = os::open_pty(size);
     if (!pty) return Error{pty.error()};
     return Ends{std::move(pty->master), std::move(pty->slave)};

@@ -22,6 +22,7 @@
 
 #include "common/result.hpp"
 #include "launcher/os/fd.hpp"
+#include "launcher/output/prefix.hpp"
 
 #include <chrono>
 #include <functional>
@@ -40,7 +41,7 @@ namespace ddp::out {
 enum class Stream { out, err };
 enum class Style {
   prefix,  // "[rank] line"
-  raw,     // the line alone
+  raw,     // the line alone, or behind its time
   none,    // nothing on the console
 };
 
@@ -52,6 +53,10 @@ struct StreamSet {
 
 struct RouterConfig {
   Style style = Style::prefix;
+  LineStart
+      line_start;  // what a line begins with; a file that gets no bytes of ours is the worker's
+  std::string run_id;
+  std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
   bool colour_out = false;  // the prefix on stdout in the rank's colour
   bool colour_err = false;
   int nproc = 1;

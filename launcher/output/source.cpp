@@ -75,10 +75,15 @@ ssize_t Source::read_chunk() {
 }
 
 void Source::take(std::string_view chunk) {
-  *where_.last_output = std::chrono::steady_clock::now();
+  const auto now = std::chrono::steady_clock::now();
+  *where_.last_output = now;
   if (where_.file.is_open()) {
-    std::string failure = where_.file.write(chunk);
-    if (!failure.empty()) context_.file_failed(std::move(failure));
+    where_.file_start.refresh(now);
+    keep(chunk);
+  }
+  if (where_.start.timed()) {
+    where_.start.refresh(now);
+    if (splitter_.held().size() == shown_) held_start_ = where_.start.text();  // a line begins
   }
   const LineSplitter::Pieces pieces = splitter_.feed(chunk);
   if (!pieces.long_more.empty() && where_.console != nullptr) {
@@ -87,12 +92,14 @@ void Source::take(std::string_view chunk) {
   if (shown_ > 0 && !pieces.held_line.empty()) {
     deliver_begun(pieces.held_line);
   } else {
-    deliver(pieces.held_line);
+    deliver(pieces.held_line, held_start());
   }
-  deliver(pieces.lines);
+  deliver(pieces.lines, where_.start.text());
+  const bool line_began = pieces.long_ends || !pieces.held_line.empty() || !pieces.lines.empty();
+  if (line_began && where_.start.timed()) held_start_ = where_.start.text();
   if (!pieces.long_start.empty()) take_long_start(pieces.long_start);
   if (where_.prompts) {
-    watch_prompt(pieces.long_ends || !pieces.held_line.empty() || !pieces.lines.empty());
+    watch_prompt(line_began);
     if (prompting_) return;
   }
   if (splitter_.held().find('\r') == std::string_view::npos) {
@@ -101,6 +108,35 @@ void Source::take(std::string_view chunk) {
   if (where_.console == nullptr) return;
   if (where_.console->is_terminal()) live_on_terminal(false);
   context_.has_live_line();
+}
+
+// The chunk to the file: as it is, or each line behind its prefix.
+void Source::keep(std::string_view chunk) {
+  const std::string& start = where_.file_start.text();
+  std::string failure;
+  if (start.empty()) {
+    failure = where_.file.write(chunk);
+  } else {
+    std::string& text = context_.file_text;
+    while (!chunk.empty() && failure.empty()) {
+      text.clear();
+      while (!chunk.empty() && text.size() < kReadSize) {
+        const std::size_t newline = chunk.find('\n');
+        const std::size_t length = newline == std::string_view::npos ? chunk.size() : newline + 1;
+        if (!file_midline_) text += start;
+        text += chunk.substr(0, length);
+        file_midline_ = newline == std::string_view::npos;
+        chunk.remove_prefix(length);
+      }
+      failure = where_.file.write(text);
+    }
+  }
+  if (!failure.empty()) context_.file_failed(std::move(failure));
+}
+
+// What the line that is held, or ends it now, begins with: the time is that of its first byte.
+const std::string& Source::held_start() const {
+  return where_.start.timed() ? held_start_ : where_.start.text();
 }
 
 void Source::take_long_start(std::string_view bytes) {
@@ -112,7 +148,7 @@ void Source::take_long_start(std::string_view bytes) {
     if (prompting_) {
       where_.console->long_line_more(unseen, false);
     } else {
-      where_.console->long_line(id(), where_.prefix, unseen);
+      where_.console->long_line(id(), held_start(), unseen);
     }
   }
   prompting_ = false;
@@ -131,10 +167,10 @@ void Source::record(std::string_view lines) {
 }
 
 // Whole lines, each with its newline.
-void Source::deliver(std::string_view lines) {
+void Source::deliver(std::string_view lines, const std::string& start) {
   if (lines.empty()) return;
   record(lines);
-  if (where_.console != nullptr) where_.console->lines(where_.prefix, lines);
+  if (where_.console != nullptr) where_.console->lines(start, lines);
 }
 
 // A whole line whose beginning is on the console.
@@ -144,7 +180,7 @@ void Source::deliver_begun(std::string_view line) {
   if (std::exchange(prompting_, false)) {
     where_.console->long_line_more(unseen, true);
   } else if (unseen != "\n") {  // which it got when it was broken
-    where_.console->lines(where_.prefix, unseen);
+    where_.console->lines(held_start(), unseen);
   }
 }
 
@@ -152,7 +188,7 @@ void Source::deliver_begun(std::string_view line) {
 void Source::deliver_line(std::string_view line) {
   std::string completed(line);
   completed += '\n';
-  deliver(completed);
+  deliver(completed, held_start());
 }
 
 // As the splitter's, without what is on the console already.
@@ -168,7 +204,7 @@ void Source::live_on_terminal(bool also_last) {
   const std::string_view shown = visible_segment(segments);
   if (shown.empty()) return;
   last_segment_.assign(shown.substr(0, shown.find('\r')));
-  where_.console->status(id(), where_.rank, where_.prefix, last_segment_);
+  where_.console->status(id(), where_.rank, where_.start.text(), last_segment_);
 }
 
 bool Source::show_live() {
@@ -177,7 +213,8 @@ bool Source::show_live() {
     live_on_terminal(true);
     // What came after the last '\r' stays held: it is shown now, and as a line when that is whole.
     if (!last_segment_.empty()) {
-      where_.console->status(id(), where_.rank, where_.prefix, splitter_.held().substr(shown_));
+      where_.console->status(id(), where_.rank, where_.start.text(),
+                             splitter_.held().substr(shown_));
     }
     where_.console->flush();
     return true;
@@ -233,7 +270,7 @@ void Source::show_prompt() {
     });
     return;
   }
-  where_.console->long_line(id(), where_.prefix, splitter_.held().substr(shown_));
+  where_.console->long_line(id(), held_start(), splitter_.held().substr(shown_));
   shown_ = splitter_.held().size();
   prompting_ = true;
   unseen_ = false;

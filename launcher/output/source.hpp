@@ -30,6 +30,7 @@ struct SourceContext {
   boost::asio::io_context& io;
   // Of every read, by whichever source has its turn: memory does not grow with the ranks.
   std::unique_ptr<char[]> read_buffer;
+  std::string file_text;  // a part of a read behind its prefixes, on its way to a file
   std::function<void(int, Stream, std::string_view)> observer;
   std::function<void(std::string)> file_failed;
   std::function<void()> source_ended;
@@ -42,7 +43,8 @@ class Source : public std::enable_shared_from_this<Source> {
     int local_rank = 0;
     int rank = 0;
     Stream stream = Stream::out;
-    std::string prefix;
+    Prefix start;                // of a line on the console
+    Prefix file_start;           // and in the file
     Console* console = nullptr;  // null: not shown
     TailBuffer* tail = nullptr;
     std::optional<std::chrono::steady_clock::time_point>* last_output = nullptr;
@@ -76,8 +78,10 @@ class Source : public std::enable_shared_from_this<Source> {
   void turn();
   ssize_t read_chunk();
   void take(std::string_view chunk);
+  void keep(std::string_view chunk);
+  const std::string& held_start() const;
   void record(std::string_view lines);
-  void deliver(std::string_view lines);
+  void deliver(std::string_view lines, const std::string& start);
   void deliver_line(std::string_view line);
   void deliver_begun(std::string_view line);
   void take_long_start(std::string_view start);
@@ -95,7 +99,9 @@ class Source : public std::enable_shared_from_this<Source> {
   std::string last_segment_;  // the newest state of a progress bar shown on a terminal
   bool ended_ = false;
   bool held_ = false;
-  bool waiting_ = false;  // for the pipe, or parked at the console
+  bool waiting_ = false;       // for the pipe, or parked at the console
+  std::string held_start_;     // as the held line was begun, where that tells the time
+  bool file_midline_ = false;  // the file's last byte was no newline
 
   // Of the line that is held: how much of it is on the console, and whether more of it goes behind
   // that (the console is ours until the line ends or is broken).

@@ -3,22 +3,9 @@
 #include "launcher/output/line_splitter.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 namespace ddp::out {
-
-std::string rank_prefix(int rank, int world_size, bool colour) {
-  static constexpr std::array<const char*, 6> kColours = {"36", "33", "32", "35", "34", "31"};
-  const std::string number = std::to_string(rank);
-  const std::size_t width = std::to_string(std::max(world_size - 1, 0)).size();
-  std::string tag = "[";
-  tag.append(width > number.size() ? width - number.size() : 0, ' ');
-  tag += number + "]";
-  if (!colour) return tag + " ";
-  const char* code = kColours[static_cast<std::size_t>(std::max(rank, 0)) % kColours.size()];
-  return std::string("\x1b[") + code + "m" + tag + "\x1b[0m ";
-}
 
 void append_lines(OutBuffer& to, std::string_view prefix, std::string_view lines) {
   if (prefix.empty()) return to.append(lines);

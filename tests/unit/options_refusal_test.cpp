@@ -112,6 +112,13 @@ TEST_CASE("every refusal is one line: the flag, its value, what is allowed") {
       {{"--shutdown-timeout", "soon"},
        "--shutdown-timeout is 'soon': expected a duration such as 30, 1.5s, 250ms, 10m or 2h"},
       {{"--output", "json"}, "--output is 'json': expected prefix, raw or none"},
+      {{"--prefix", "{rank", "--output", "raw"},
+       "--prefix is '{rank': expected text of at most 256 bytes without control characters, with "
+       "{{ and }} for braces and the fields {rank}, {local_rank}, {world_size}, {role}, {time}, "
+       "{attempt}, {stream}, {run_id}; a '{' in it stands alone"},
+      {{"--prefix", "{rank} ", "--output", "raw"},
+       "--prefix is '{rank} ': expected no --output raw beside it, which shows lines without one"},
+      {{"--timestamps", "utc"}, "--timestamps is 'utc': expected iso or elapsed"},
       {{"--local-ranks-filter", "2", "--nproc", "2"},
        "--local-ranks-filter is '2': expected local ranks 0 to 1 (--nproc is 2), such as 0 or 0,2 "
        "or 0-3, not '2'"},
@@ -144,6 +151,18 @@ TEST_CASE("a fault in a generation that cannot come is refused") {
         "--max-restarts is 2");
   machine.good({"--max-restarts", "1", "--inject", "kill@gen=1-3"});
   machine.good({"--max-restarts", "1 in 1m", "--inject", "kill@gen=9"});
+}
+
+TEST_CASE(
+    "a redirected file whose lines begin with something is read, so a fault may wait for it") {
+  const FakeMachine machine;
+  const std::vector<std::string> words{"--log-dir", "d", "-r", "3", "--inject", "kill@line=x"};
+  CHECK(machine.refused(words) != "accepted");
+  for (const char* const flag : {"--timestamps=iso", "--prefix=[{rank}] "}) {
+    auto more = words;
+    more.emplace_back(flag);
+    machine.good(more);
+  }
 }
 
 TEST_CASE("a fault that waits for a line of ranks whose output nobody reads is refused") {

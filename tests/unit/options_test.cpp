@@ -36,6 +36,7 @@ TEST_CASE("without a flag everything has its default") {
   CHECK(is_run_id(o.run_id));
   CHECK(o.log_dir.empty());
   CHECK(o.output == out::Style::prefix);
+  CHECK(o.line_start.file.empty());
   CHECK(o.redirect.size() == 1);
   CHECK(o.tee.size() == 1);
   CHECK(o.shown == std::vector<bool>{true});
@@ -65,6 +66,7 @@ TEST_CASE("every flag reaches its field, as two words or with '='") {
                                                                 {"--shutdown-timeout", "1.5"},
                                                                 {"--clean-shm", "all"},
                                                                 {"--output", "raw"},
+                                                                {"--timestamps", "elapsed"},
                                                                 {"--local-ranks-filter", "1"},
                                                                 {"--redirects", "0:1"},
                                                                 {"--tee", "1:2"},
@@ -110,6 +112,8 @@ TEST_CASE("every flag reaches its field, as two words or with '='") {
     CHECK(o.group.shutdown_timeout == 1500ms);
     CHECK(o.clean_shm == core::CleanSharedMemory::all);
     CHECK(o.output == out::Style::raw);
+    CHECK(o.line_start.time == out::TimeFormat::elapsed);
+    CHECK(o.line_start.console.has_time());
     CHECK(o.shown == std::vector<bool>{false, true});
     CHECK(o.redirect[0].out);
     CHECK_FALSE(o.redirect[0].err);

@@ -105,16 +105,6 @@ TEST_CASE("of a line that overwrites itself the last segment that is not empty i
   CHECK(visible_segment("").empty());
 }
 
-TEST_CASE("prefixes are padded to the world's width, and only colour colours them") {
-  CHECK(rank_prefix(3, 4, false) == "[3] ");
-  CHECK(rank_prefix(3, 11, false) == "[ 3] ");
-  CHECK(rank_prefix(10, 11, false) == "[10] ");
-  CHECK(rank_prefix(0, 10, false) == "[0] ");
-  const std::string coloured = rank_prefix(3, 4, true);
-  CHECK(coloured.find("[3]") != std::string::npos);
-  CHECK(coloured.find("\x1b[0m ") == coloured.size() - 5);
-}
-
 TEST_CASE("every line gets the prefix and keeps its bytes") {
   OutBuffer buffer;
   append_lines(buffer, "[1] ", "a\n\nb\0c\n"sv);
