@@ -109,7 +109,7 @@ constexpr FlagSpec kTable[] = {
     {Flag::local_ranks_filter, "--local-ranks-filter", "LIST", ValueKind::list, "all", kOutput,
      "show only these local ranks on the console (0,2 or 0-3)"},
     {Flag::log_dir, "--log-dir", "DIR", ValueKind::text, "none", kOutput,
-     "keep this run's files in DIR/<run id>"},
+     "keep this run's files in DIR/<run id>, or DIR/<run id>.2 and so on where that exists"},
     {Flag::redirects, "--redirects,-r", "MAP", ValueKind::list, "0", kOutput,
      "to files in the log directory instead of the console: 0 nothing, 1 stdout, 2 stderr, 3 both; "
      "for all, or by local rank (0:3,1:2)"},

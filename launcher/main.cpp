@@ -48,9 +48,9 @@ bool write_all(int fd, const std::string& text) {
 }
 
 // What is left to say of a run whose supervisor died: its record went with it, the end is known.
-int judge_without_supervisor(const ddp::Options& options, const std::string& run_dir, int code,
+int judge_without_supervisor(const ddp::Options& options, const std::string& run_dir,
+                             const std::string& log_dir, int code,
                              std::chrono::steady_clock::time_point began) {
-  const std::string log_dir = options.log_dir.empty() ? "" : options.log_dir + "/" + options.run_id;
   ddp::EventLog events(ddp::events_path(log_dir), nullptr, options.campaign_events);
   ddp::core::RunRecord record(options.first_rank());
   std::vector<ddp::core::FaultTally> planned;
@@ -134,13 +134,16 @@ int main(int argc, char** argv) {
     return core::kSystemRefused;
   }
   const os::Place place{*run_dir, os::Cgroup::make_leaf()};
+  // Before the fork: both processes write there. A campaign makes the directories of its runs.
+  const os::LogDir log_dir =
+      os::make_log_dir(options.log_dir, options.run_id, !options.campaign_events.empty());
   const auto began = std::chrono::steady_clock::now();
   const os::Kept kept = os::keep(place, [&](os::ScopedFd from_keeper, os::ScopedFd signals) {
-    return supervise(options, place, std::move(from_keeper), std::move(signals));
+    return supervise(options, place, log_dir, std::move(from_keeper), std::move(signals));
   });
   // A supervisor that ran to its end has judged the run itself.
   const bool asked = options.plan.expect || !options.junit.empty();
   return kept.supervisor_died && asked
-             ? judge_without_supervisor(options, place.run_dir, kept.exit_code, began)
+             ? judge_without_supervisor(options, place.run_dir, log_dir.path, kept.exit_code, began)
              : kept.exit_code;
 }

@@ -29,9 +29,7 @@
 #include <csignal>
 #include <cstring>
 #include <deque>
-#include <filesystem>
 #include <optional>
-#include <system_error>
 
 namespace ddp {
 namespace {
@@ -66,25 +64,17 @@ out::RouterConfig router_config(const Options& options, const std::string& log_d
   return config;
 }
 
-// D/<run_id>, made; empty where none is asked for or it cannot be made.
-std::string make_log_dir(const Options& options, std::error_code& failed) {
-  if (options.log_dir.empty()) return {};
-  std::string path = options.log_dir + "/" + options.run_id;
-  std::filesystem::create_directories(path, failed);
-  return failed ? std::string() : path;
-}
-
 class Supervisor {
  public:
-  Supervisor(const Options& options, const os::Place& place, os::ScopedFd from_keeper,
-             os::ScopedFd signals)
+  Supervisor(const Options& options, const os::Place& place, const os::LogDir& log_dir,
+             os::ScopedFd from_keeper, os::ScopedFd signals)
       : options_(options),
         place_(place),
-        log_dir_(make_log_dir(options, log_dir_failed_)),
+        log_dir_(log_dir),
         group_(options.group),
         deadline_timer_(io_),
         waiting_timer_(io_),
-        router_(io_, router_config(options, log_dir_), STDOUT_FILENO, STDERR_FILENO,
+        router_(io_, router_config(options, log_dir_.path), STDOUT_FILENO, STDERR_FILENO,
                 [this](const std::string& loss) { narrator_.lost(loss); }),
         narrator_(options, router_),
         memory_(options),
@@ -139,9 +129,13 @@ class Supervisor {
  private:
   // Everything a launch needs once; an exit code if the system refuses.
   int set_up() {
-    narrator_.record_in(log_dir_);
-    if (log_dir_failed_)
-      narrator_.lost(options_.log_dir + ": " + log_dir_failed_.message() + "; no logs are kept");
+    narrator_.record_in(log_dir_.path);
+    if (!log_dir_.failure.empty()) {
+      narrator_.lost(log_dir_.failure + "; no logs are kept");
+    } else if (!log_dir_.taken.empty()) {
+      router_.notice("ddp-launch: " + log_dir_.taken + " exists: this run's files are in " +
+                     log_dir_.path);
+    }
     for (int rank = 0; rank < options_.nproc; ++rank) {
       auto socket = os::NotifySocket::open(
           io_, starter_.notify_path(rank),
@@ -360,13 +354,14 @@ class Supervisor {
 
   // --- names and words
 
-  const std::string& run_dir() const { return log_dir_.empty() ? place_.run_dir : log_dir_; }
+  const std::string& run_dir() const {
+    return log_dir_.path.empty() ? place_.run_dir : log_dir_.path;
+  }
   void error(const std::string& text) { log::write(log::Level::error, text); }
 
   const Options& options_;
   const os::Place& place_;
-  std::error_code log_dir_failed_;
-  const std::string log_dir_;  // D/<run_id>, or empty
+  const os::LogDir& log_dir_;
   const Clock::time_point began_ = Clock::now();
   boost::asio::io_context io_{1};
   core::Group group_;
@@ -391,9 +386,9 @@ class Supervisor {
 
 }  // namespace
 
-int supervise(const Options& options, const os::Place& place, os::ScopedFd from_keeper,
-              os::ScopedFd signals) {
-  return Supervisor(options, place, std::move(from_keeper), std::move(signals)).run();
+int supervise(const Options& options, const os::Place& place, const os::LogDir& log_dir,
+              os::ScopedFd from_keeper, os::ScopedFd signals) {
+  return Supervisor(options, place, log_dir, std::move(from_keeper), std::move(signals)).run();
 }
 
 }  // namespace ddp

@@ -5,14 +5,15 @@
 #include "launcher/options.hpp"
 #include "launcher/os/fd.hpp"
 #include "launcher/os/keeper.hpp"
+#include "launcher/os/run_dir.hpp"
 
 #include <string>
 
 namespace ddp {
 
-// Runs the launch to its end and returns its exit code. `from_keeper` and `signals` are what
-// os::keep() gives.
-int supervise(const Options& options, const os::Place& place, os::ScopedFd from_keeper,
-              os::ScopedFd signals);
+// Runs the launch to its end and returns its exit code. Its files are kept in `log_dir`, if
+// anywhere. `from_keeper` and `signals` are what os::keep() gives.
+int supervise(const Options& options, const os::Place& place, const os::LogDir& log_dir,
+              os::ScopedFd from_keeper, os::ScopedFd signals);
 
 }  // namespace ddp

@@ -3,6 +3,7 @@
 #include "common/env_names.hpp"
 
 #include <limits.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <initializer_list>
+#include <utility>
 #include <vector>
 
 namespace ddp::os {
@@ -49,6 +51,31 @@ Result<std::string> make_run_dir() {
 }
 
 Result<std::string> make_scratch_dir() { return make_private_dir({env::kTmpDir}, PATH_MAX); }
+
+LogDir make_log_dir(const std::string& parent, const std::string& name, bool prepared) {
+  constexpr int kMost = 10'000;  // runs of one name
+  LogDir made;
+  if (parent.empty()) return made;
+  std::error_code failed;
+  std::filesystem::create_directories(parent, failed);
+  if (failed) {
+    made.failure = parent + ": " + failed.message();
+    return made;
+  }
+  const std::string first = parent + "/" + name;
+  std::string path = first;
+  for (int number = 2; ::mkdir(path.c_str(), 0777) != 0; ++number) {
+    if (prepared && errno == EEXIST) break;
+    if (errno != EEXIST || number > kMost) {
+      made.failure = path + ": " + std::strerror(errno);
+      return made;
+    }
+    made.taken = first;
+    path = first + "." + std::to_string(number);
+  }
+  made.path = std::move(path);
+  return made;
+}
 
 void remove_run_dir(const std::string& path) {
   if (path.empty()) return;

@@ -233,18 +233,18 @@ TEST_CASE("events that a worker removed are told once, at the end of the generat
 }
 
 TEST_CASE("a FIFO in the place of a log file is not waited for") {
-  const Scene scene;
-  std::filesystem::create_directories(scene.path("logs/x/attempt_0/0"));
-  for (const char* name : {"logs/x/events.jsonl", "logs/x/attempt_0/0/stdout.log"}) {
-    REQUIRE(mkfifo(scene.path(name).c_str(), 0600) == 0);
-  }
   for (const char* flag : {"--tee", "--redirects"}) {
     CAPTURE(flag);
-    const auto run = scene.run(Words{"--nproc", "2", flag, "1"} + kRecorded,
-                               helper({"print", "shown", "on-rank", "1", "[", "exit", "5", "]"}));
+    const Scene scene;
+    // The first generation puts it where the second one's file goes.
+    const auto run = scene.run(
+        Words{"--nproc", "1", flag, "1", "--max-restarts", "1"} + kRestartAtOnce + kRecorded,
+        {"sh", "-c",
+         "if [ $TORCHELASTIC_RESTART_COUNT = 0 ]; then mkdir -p logs/x/attempt_1/0; "
+         "mkfifo logs/x/attempt_1/0/stdout.log; fi; echo shown; exit 5"});
     CHECK(run.status == Status{.code = 5});
-    CHECK(contains(run.err, "events.jsonl"));
-    CHECK(count(run.err, "attempt_0/0/stdout.log") == 1);
+    CHECK(count(run.err, "attempt_1/0/stdout.log") == 1);
+    CHECK(contains(run.err, "  | shown\n"));
   }
 }
 

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <string>
 #include <vector>
@@ -52,6 +53,17 @@ TEST_CASE("a file that was removed is told once, and nothing more is written to 
   REQUIRE(log.told.size() == 1);
   CHECK(log.told[0] == log.path + ": it was removed; events are no longer recorded");
   CHECK_FALSE(log.events.enabled());
+}
+
+TEST_CASE("a FIFO in the place of the file is not waited for, and told once") {
+  const std::string path = (make_temp_dir() / "events.jsonl").string();
+  REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  std::vector<std::string> told;
+  EventLog events(path, [&](const std::string& text) { told.push_back(text); });
+  events.write(kNow, "x", {});
+  CHECK_FALSE(events.enabled());
+  REQUIRE(told.size() == 1);
+  CHECK(contains(told[0], "events.jsonl"));
 }
 
 TEST_CASE("what a campaign judges by reaches it whatever becomes of the file") {

@@ -1,0 +1,91 @@
+// The files of two runs of one name: each in a directory of its own.
+#include "tests/e2e/launch.hpp"
+
+#include <signal.h>
+
+using namespace ddp::test;
+
+namespace {
+
+const Words kFlags{"--nproc", "1", "--log-dir", "logs", "--run-id", "run1", "--tee", "1"};
+
+// What each file below `directory` holds.
+std::map<std::string, std::string> contents(const std::string& directory) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+    if (entry.is_regular_file()) files[entry.path().string()] = read_file(entry.path());
+  }
+  return files;
+}
+
+int count(const std::string& text, const std::string& part) {
+  int found = 0;
+  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a second run of the same name leaves the first one's files alone, and says where its own "
+    "are") {
+  const Scene scene;
+  const auto steps = [](const char* text) {
+    return helper({"print", text, "print", "{DDP_RUN_DIR} {DDP_RUN_ID}"});
+  };
+  const auto first = scene.run(kFlags, steps("first"));
+  CHECK(first.out == "[0] first\n[0] logs/run1 run1\n");
+  CHECK(first.err == "");
+  const auto before = contents(scene.path("logs"));
+  CHECK(before.size() == 2);  // events.jsonl and stdout.log
+
+  const auto second = scene.run(kFlags, steps("second"));
+  CHECK(second.status == Status{.code = 0});
+  CHECK(second.out == "[0] second\n[0] logs/run1.2 run1\n");
+  CHECK(second.err == "ddp-launch: logs/run1 exists: this run's files are in logs/run1.2\n");
+  CHECK(contents(scene.path("logs/run1")) == before);
+  CHECK(read_file(scene.path("logs/run1.2/attempt_0/0/stdout.log")) ==
+        "second\nlogs/run1.2 run1\n");
+  const std::string events = read_file(scene.path("logs/run1.2/events.jsonl"));
+  CHECK(count(events, "\"run_started\"") == 1);
+  CHECK(contains(events, "\"run_id\":\"run1\""));
+
+  CHECK(contains(scene.run(kFlags, steps("third")).err, "are in logs/run1.3\n"));
+}
+
+TEST_CASE("two at once share nothing") {
+  const Scene scene;
+  const auto steps = [&](const char* name) {
+    return helper({"print", name, "wait-file", scene.path("go"), "print", "after"});
+  };
+  Process one = scene.launch(kFlags, steps("one"));
+  Process two = scene.launch(kFlags, steps("two"));
+  one.until("one");
+  two.until("two");  // both run: neither has ended when the other began
+  write_file(scene.path("go"), "");
+  CHECK(one.wait() == Status{.code = 0});
+  CHECK(two.wait() == Status{.code = 0});
+  const bool one_first = one.err().empty();
+  CHECK((one_first ? two : one).err() ==
+        "ddp-launch: logs/run1 exists: this run's files are in logs/run1.2\n");
+  const auto kept = [&](const std::string& name) {
+    CHECK(count(read_file(scene.path("logs/" + name + "/events.jsonl")), "\"run_started\"") == 1);
+    return read_file(scene.path("logs/" + name + "/attempt_0/0/stdout.log"));
+  };
+  CHECK(kept("run1") == std::string(one_first ? "one" : "two") + "\nafter\n");
+  CHECK(kept("run1.2") == std::string(one_first ? "two" : "one") + "\nafter\n");
+}
+
+TEST_CASE("the judgement of a run whose supervisor was killed is in the run's own directory") {
+  const Scene scene;
+  write_file(scene.path("plan.toml"),
+             "fault = ['kill@rank=0,after=1h']\n[expect]\nexit = 0\n");
+  const Words flags = kFlags + Words{"--faults", scene.path("plan.toml")};
+  std::filesystem::create_directories(scene.path("logs/run1"));
+  Process launch = scene.launch(flags, helper({"print", "up", "pause"}));
+  launch.until("up");
+  kill(supervisor_pid(launch), SIGKILL);
+  CHECK(finish(scene, launch).status.code == 73);
+  CHECK(contents(scene.path("logs/run1")).empty());
+  CHECK(contains(read_file(scene.path("logs/run1.2/events.jsonl")), "\"expectation\""));
+}
