@@ -3,19 +3,15 @@
 #include "launcher/os/pty.hpp"
 #include "launcher/output/console.hpp"
 #include "launcher/output/source.hpp"
+#include "launcher/output/stream_ends.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include <fcntl.h>
-#include <poll.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 namespace asio = boost::asio;
@@ -38,22 +34,6 @@ bool is_set(const std::vector<StreamSet>& sets, int local_rank, Stream stream) {
   const auto index = static_cast<std::size_t>(local_rank);
   if (index >= sets.size()) return false;
   return stream == Stream::out ? sets[index].out : sets[index].err;
-}
-
-// What a stream is written to and read from.
-struct Ends {
-  os::ScopedFd ours;
-  os::ScopedFd workers;
-};
-
-Result<Ends> open_pipe() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return Error{std::strerror(errno)};
-  Ends pipe{os::ScopedFd(ends[0]), os::ScopedFd(ends[1])};
-  // Only our end: the worker's is another description, and stays blocking.
-  if (::fcntl(pipe.ours.get(), F_SETFL, O_NONBLOCK) != 0)
-    return Error{std::string("fcntl O_NONBLOCK: ") + std::strerror(errno)};
-  return pipe;
 }
 
 }  // namespace
@@ -216,11 +196,14 @@ class Router::Impl {
         file_failed(file.error());
       }
     }
-    auto ends = config_.pty ? open_terminal(generation, local_rank, stream) : open_pipe();
+    const bool colour = stream == Stream::out ? config_.colour_out : config_.colour_err;
+    where.start = prefix(config_.line_start.console, generation, local_rank, stream, colour);
+    where.file_start = prefix(config_.line_start.file, generation, local_rank, stream, false);
+    const int taken = where.console != nullptr ? where.start.columns() : 0;
+    auto ends = config_.pty ? open_terminal(window_behind(taken)) : open_pipe();
     if (!ends) {
-      return Error{std::string(config_.pty ? "a pseudo terminal" : "a pipe") + " for rank " +
-                   std::to_string(config_.first_rank + local_rank) + "'s " + name_of(stream) +
-                   ": " + ends.error()};
+      return Error{"rank " + std::to_string(config_.first_rank + local_rank) + "'s " +
+                   name_of(stream) + ": " + ends.error()};
     }
     where.local_rank = local_rank;
     where.rank = config_.first_rank + local_rank;
@@ -228,9 +211,6 @@ class Router::Impl {
     where.tail = &worker.tail;
     where.last_output = &worker.last_output;
     where.prompts = config_.stdin_rank == local_rank;
-    const bool colour = stream == Stream::out ? config_.colour_out : config_.colour_err;
-    where.start = prefix(config_.line_start.console, generation, local_rank, stream, colour);
-    where.file_start = prefix(config_.line_start.file, generation, local_rank, stream, false);
     sources_.push_back(std::make_shared<Source>(context_, std::move(ends->ours), std::move(where)));
     sources_.back()->start();
     return std::move(ends->workers);
@@ -247,14 +227,10 @@ class Router::Impl {
     return {source, fields, config_.line_start.time, config_.began, colour};
   }
 
-  // As wide as what the launcher's own terminal leaves behind the prefix.
-  Result<Ends> open_terminal(int generation, int local_rank, Stream stream) const {
-    auto size = terminal_.value_or(os::WindowSize{});
-    const auto shown = prefix(config_.line_start.console, generation, local_rank, stream, false);
-    if (terminal_) size.columns -= shown.columns();
-    auto pty = os::open_pty(size);
-    if (!pty) return Error{pty.error()};
-    return Ends{std::move(pty->master), std::move(pty->slave)};
+  // What the launcher's own terminal leaves behind a prefix.
+  os::WindowSize window_behind(int columns) const {
+    if (!terminal_) return {};
+    return {terminal_->columns - columns, terminal_->rows};
   }
 
   void file_failed(std::string why) {

@@ -78,8 +78,7 @@ TEST_CASE("two at once share nothing") {
 
 TEST_CASE("the judgement of a run whose supervisor was killed is in the run's own directory") {
   const Scene scene;
-  write_file(scene.path("plan.toml"),
-             "fault = ['kill@rank=0,after=1h']\n[expect]\nexit = 0\n");
+  write_file(scene.path("plan.toml"), "fault = ['kill@rank=0,after=1h']\n[expect]\nexit = 0\n");
   const Words flags = kFlags + Words{"--faults", scene.path("plan.toml")};
   std::filesystem::create_directories(scene.path("logs/run1"));
   Process launch = scene.launch(flags, helper({"print", "up", "pause"}));

@@ -210,7 +210,7 @@ TEST_CASE_FIXTURE(Fixture, "without a descriptor left the error names rank, stre
   const auto streams = router.open(0, 0);
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
   REQUIRE_FALSE(streams);
-  CHECK(streams.error() == "a pseudo terminal for rank 0's stdout: /dev/ptmx: Too many open files");
+  CHECK(streams.error() == "rank 0's stdout: a pseudo terminal: /dev/ptmx: Too many open files");
 }
 
 }  // namespace ddp::out
