@@ -21,9 +21,9 @@ class Checker : SettingsReader {
   Result<Options> run(const Machine& machine) {
     if (auto failure = program()) return *failure;
     if (auto failure = check_workers(settings(), machine, options_)) return *failure;
-    for (const auto step : {&Checker::nodes, &Checker::stdin_rank, &Checker::run_id,
-                            &Checker::output, &Checker::line_start, &Checker::files,
-                            &Checker::log_level}) {
+    for (const auto step :
+         {&Checker::nodes, &Checker::stdin_rank, &Checker::run_id, &Checker::output,
+          &Checker::line_start, &Checker::files, &Checker::log_level}) {
       if (auto failure = (this->*step)()) return *failure;
     }
     if (auto failure = check_restarts(settings(), options_)) return *failure;
