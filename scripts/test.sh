@@ -27,6 +27,9 @@ while [[ $# -gt 0 ]]; do
 done
 [[ $setup == no ]] || scripts/setup.sh
 
+# What a user's shell does not have, and what hides lines that a rank loses in its buffer.
+unset PYTHONUNBUFFERED
+
 configure=()
 [[ -z ${CI:-} ]] || configure+=(-DCMAKE_COMPILE_WARNING_AS_ERROR=ON)
 jobs=$(nproc)

@@ -180,7 +180,9 @@ ParsedOptions parse_options(int argc, const char* const* argv, std::ostream& out
       "  ddp-launch --nproc 4 -- ./worker --data README.md --steps 500 --generate 300\n"
       "  ddp-launch --nproc 4 --max-restarts 3 -- ./worker --data README.md --checkpoint-dir ckpt\n"
       "\n"
-      "SIGTERM: the step is finished, a checkpoint written (with --checkpoint-dir), exit code 0.\n"
+      "SIGTERM, SIGINT: the step is finished, a checkpoint written (with --checkpoint-dir), exit "
+      "code "
+      "0.\n"
       "Exit codes: 0 trained or stopped on request, 1 failed (the line on stderr says why), 2 "
       "usage.");
   describe(app, parsed.options);

@@ -24,8 +24,10 @@ void watch_for_stop() {
   struct sigaction action {};
   action.sa_handler = note_stop;
   action.sa_flags = SA_RESTART;  // no system call of Gloo or NCCL should see EINTR for it
-  if (::sigaction(SIGTERM, &action, nullptr) != 0)
-    throw Failure(std::string("sigaction: ") + std::strerror(errno));
+  for (const int signal : {SIGTERM, SIGINT}) {
+    if (::sigaction(signal, &action, nullptr) != 0)
+      throw Failure(std::string("sigaction: ") + std::strerror(errno));
+  }
 }
 
 void await_stop(std::chrono::milliseconds at_most) {

@@ -1,11 +1,11 @@
-// SIGTERM asks a training run to finish its step, write a checkpoint and leave with 0.
+// SIGTERM or SIGINT asks a training run to finish its step, write a checkpoint and exit with 0.
 #pragma once
 
 #include <chrono>
 
 namespace ddp::worker {
 
-// From now on SIGTERM is noted instead of killing. Before, it kills: there is nothing to save.
+// From now on both are noted instead of killing. Before, they kill: there is nothing to save.
 void watch_for_stop();
 bool stop_requested();
 

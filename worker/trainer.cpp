@@ -80,7 +80,7 @@ void Trainer::run() {
     validate(summary.steps);
   } else {
     report_.note("stopped after step " + std::to_string(summary.steps) + " of " +
-                 std::to_string(options_.steps) + " on request (SIGTERM)");
+                 std::to_string(options_.steps) + " on request");
   }
   summary.digest = verified_digest();
   report_.summary(summary);

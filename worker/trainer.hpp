@@ -34,7 +34,8 @@ class Trainer {
   explicit Trainer(const Parts& parts);
 
   // Resumes where a checkpoint is, trains, validates, prints the summary and, if asked for, text.
-  // After SIGTERM the run ends behind the step in hand, with a checkpoint. Throws Failure.
+  // After a stop request (worker/stop.hpp) the run ends behind the step in hand, with a checkpoint.
+  // Throws Failure.
   void run();
 
  private:

@@ -44,7 +44,10 @@ std::string digest(const Ended& rank0) {
 
 }  // namespace
 
-TEST_CASE("SIGTERM ends the run behind a step, with a checkpoint and 0, and it can go on") {
+TEST_CASE("SIGTERM or SIGINT ends the run behind a step, with a checkpoint, and it can go on") {
+  int signal = 0;
+  SUBCASE("SIGTERM") { signal = SIGTERM; }
+  SUBCASE("SIGINT, as after Ctrl-C") { signal = SIGINT; }
   const Run run;
   const ReservedPort port;
   std::vector<Process> ranks;
@@ -52,7 +55,7 @@ TEST_CASE("SIGTERM ends the run behind a step, with a checkpoint and 0, and it c
     ranks.emplace_back(run.arguments("1000000", true), rank_environment(rank, 3, port));
   ranks[0].wait_for_output("\"step\":10,");
   // One rank alone is told: all must agree on the step.
-  ranks[2].signal(SIGTERM);
+  ranks[2].signal(signal);
   std::vector<Ended> ended;
   for (Process& rank : ranks) ended.push_back(rank.wait());
   for (const Ended& rank : ended) {
