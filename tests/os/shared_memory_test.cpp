@@ -206,12 +206,17 @@ TEST_CASE("a file that is older than the generation but new in the directory is 
   const Directory directory;
   std::filesystem::create_directory(directory.file("sub"));
   { Rank earlier(directory, "sub/old", Use::leaves); }
-  // The clock that stamps files goes on in ticks of some milliseconds.
+  // The clock that stamps files goes on in ticks of some milliseconds, and a stamp may be ahead of it
+  // by one (multigrain timestamps).
   struct stat before {};
   REQUIRE(::stat(directory.file("sub/old").c_str(), &before) == 0);
   timespec now{};
+  const auto is_later = [&] {
+    return std::pair(now.tv_sec, now.tv_nsec) >
+           std::pair(before.st_ctim.tv_sec, before.st_ctim.tv_nsec);
+  };
   do ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
-  while (now.tv_sec == before.st_ctim.tv_sec && now.tv_nsec == before.st_ctim.tv_nsec);
+  while (!is_later());
   SharedMemoryWatch watch(directory.path);
   watch.generation_began();
   std::filesystem::rename(directory.file("sub/old"), directory.file("psm_0000000a"));
