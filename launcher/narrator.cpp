@@ -3,6 +3,7 @@
 #include "common/log.hpp"
 #include "common/notify.hpp"
 #include "launcher/core/exit_code.hpp"
+#include "launcher/ends_text.hpp"
 #include "launcher/hang_text.hpp"
 #include "launcher/os/signals.hpp"
 #include "launcher/output/colour.hpp"
@@ -171,7 +172,8 @@ void Narrator::teardown_escalated(core::Generation generation,
 }
 
 void Narrator::still_lingering(const std::vector<core::Leftover>& running, core::Nanoseconds left) {
-  if (!running.empty()) router_.notice(lingering_text(running, options_.first_rank(), left));
+  if (!running.empty())
+    router_.notice("ddp-launch: " + lingering_text(running, options_.first_rank(), left) + "\n");
 }
 
 void Narrator::processes_gone(core::Generation generation, std::size_t survivors,

@@ -6,7 +6,6 @@
 #include "launcher/core/restart_policy.hpp"
 #include "launcher/core/verdict.hpp"
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,13 +26,6 @@ struct VerdictContext {
   bool colour = false;
 };
 
-// After a stop request: the first rank that exited with an error of its own, whose last lines tell
-// why.
-std::optional<core::LocalRank> raised_while_stopping(const core::Verdict& verdict);
-
-// The line that names what the ranks left running and how long it may go on.
-std::string lingering_text(const std::vector<core::Leftover>& running, int first_rank,
-                           core::Nanoseconds left);
 // Lines, each ending in a newline; empty for a run that succeeded.
 std::string dying_text(const std::vector<core::Survivor>& remaining, int first_rank,
                        core::Nanoseconds left);
@@ -51,6 +43,9 @@ std::string ranks_text(const std::vector<core::LocalRank>& local_ranks, int firs
 
 // "exited with code 3", "was killed by SIGSEGV (core dumped)".
 std::string status_text(const core::ExitStatus& status);
+
+// "29 s"; what is late is waited for no longer.
+std::string left_text(core::Nanoseconds left);
 
 // "1.204 s", "35 ms", "2 min 5 s".
 std::string duration_text(core::Nanoseconds duration);

@@ -206,8 +206,8 @@ TEST_CASE("a file that is older than the generation but new in the directory is 
   const Directory directory;
   std::filesystem::create_directory(directory.file("sub"));
   { Rank earlier(directory, "sub/old", Use::leaves); }
-  // The clock that stamps files goes on in ticks of some milliseconds, and a stamp may be ahead of it
-  // by one (multigrain timestamps).
+  // The clock that stamps files goes on in ticks of some milliseconds, and a stamp may be ahead of
+  // it by one (multigrain timestamps).
   struct stat before {};
   REQUIRE(::stat(directory.file("sub/old").c_str(), &before) == 0);
   timespec now{};

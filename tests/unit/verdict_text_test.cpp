@@ -1,5 +1,7 @@
 #include "launcher/verdict_text.hpp"
 
+#include "launcher/ends_text.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cerrno>
@@ -184,8 +186,8 @@ TEST_CASE("what was left running and killed is named with its rank, where that i
   verdict.killed.assign(20, {7, 1, Proof::session, "x"});
   CHECK(has(verdict_text(verdict, context()), "pid 7 (x) of rank 5 and 12 more\n"));
   CHECK(lingering_text({{100, 0, Proof::session, "sleep 1000"}}, 4, seconds(4)) ==
-        "ddp-launch: every rank has exited; waiting up to 4 s for what they left running: pid 100 "
-        "(sleep 1000) of rank 4\n");
+        "every rank has exited; waiting up to 4 s for what they left running: pid 100 (sleep 1000) "
+        "of rank 4");
 }
 
 TEST_CASE("success has nothing to say") { CHECK(verdict_text(Verdict{}, context()).empty()); }
