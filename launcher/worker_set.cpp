@@ -3,6 +3,7 @@
 #include "launcher/os/descendants.hpp"
 #include "launcher/os/proc.hpp"
 #include "launcher/os/signals.hpp"
+#include "launcher/worker_cgroup.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -27,7 +28,7 @@ class WorkerSet::Impl {
       : io_(io),
         timer_(io),
         readers_timer_(io),
-        home_(config.cgroup),
+        cgroup_(config.cgroup),
         notify_prefix_(std::move(config.notify_prefix)),
         before_kill_(std::move(config.before_kill)),
         tree_(config.stop_scope, [this] { return keys(); }),
@@ -35,7 +36,7 @@ class WorkerSet::Impl {
         workers_(static_cast<std::size_t>(config.nproc)) {}
 
   std::variant<int, core::SpawnError> spawn(core::LocalRank rank, os::SpawnRequest request) {
-    if (const auto* cgroup = current_cgroup()) request.cgroup_fd = cgroup->fd();
+    request.cgroup_fd = cgroup_.fd();
     auto spawned = spawner_.spawn(request);
     if (const auto* error = std::get_if<core::SpawnError>(&spawned)) return *error;
     auto& child = std::get<os::Child>(spawned);
@@ -49,7 +50,7 @@ class WorkerSet::Impl {
 
   std::optional<core::SpawnError> spawn_helper(os::SpawnRequest request,
                                                std::function<void(core::ExitStatus)> helper_ended) {
-    if (const auto* cgroup = current_cgroup()) request.cgroup_fd = cgroup->fd();
+    request.cgroup_fd = cgroup_.fd();
     auto spawned = spawner_.spawn(request);
     if (const auto* error = std::get_if<core::SpawnError>(&spawned)) return *error;
     auto& child = std::get<os::Child>(spawned);
@@ -144,10 +145,7 @@ class WorkerSet::Impl {
     }
     if (!std::exchange(looked_, true)) look_before_the_kill();
     if (!readers_.empty() && spare_readers()) return;
-    if (const auto* cgroup = current_cgroup()) {
-      cgroup->kill();
-      killed_cgroup_ = true;
-    }
+    cgroup_.kill();
     os::kill_children();
   }
 
@@ -201,7 +199,7 @@ class WorkerSet::Impl {
       });
       readers_.clear();
     }
-    if (killed_cgroup_) replace_cgroup();
+    cgroup_.generation_ended();
     auto ended = std::exchange(ended_, nullptr);
     ended(std::move(survivors), std::exchange(killed_, {}));
   }
@@ -233,16 +231,6 @@ class WorkerSet::Impl {
                        [](const auto& watcher) { return watcher == nullptr || watcher->reaped(); });
   }
 
-  const os::Cgroup* current_cgroup() const { return successor_ ? &*successor_ : home_; }
-
-  // A cgroup that was killed kills what is started within it (os::Cgroup::make_successor).
-  void replace_cgroup() {
-    killed_cgroup_ = false;
-    if (successor_) successor_->remove();
-    successor_ = home_->make_successor(++successors_);
-    if (!successor_) home_ = nullptr;  // a second net only: the subreaper finds everything
-  }
-
   core::LocalRank rank_of(int pid) const {
     for (std::size_t rank = 0; rank < workers_.size(); ++rank) {
       const auto& watcher = workers_[rank];
@@ -266,10 +254,7 @@ class WorkerSet::Impl {
   boost::asio::steady_timer timer_;
   boost::asio::steady_timer readers_timer_;
   os::Spawner spawner_;
-  const os::Cgroup* home_;               // of the launch; nullptr: none
-  std::optional<os::Cgroup> successor_;  // where the workers live once home_ was killed
-  int successors_ = 0;
-  bool killed_cgroup_ = false;  // the current one
+  WorkerCgroup cgroup_;
   std::string notify_prefix_;
   std::function<void(const core::ProcessTable&)> before_kill_;
   RankTree tree_;
