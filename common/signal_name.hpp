@@ -7,10 +7,10 @@
 
 namespace ddp {
 
-// "SIGKILL"; "signal 40" for those without a name.
+// "SIGKILL", "SIGRTMIN+1"; "signal 99" for what is none.
 std::string signal_name(int signal);
 
-// "KILL", "SIGKILL" or "9"; none for what is no signal.
+// "KILL", "SIGKILL", "9" or "SIGRTMIN+1"; none for what is no signal.
 std::optional<int> parse_signal(std::string_view text);
 
 }  // namespace ddp

@@ -1,6 +1,6 @@
 #include "launcher/ends_text.hpp"
 
-#include "launcher/os/signals.hpp"
+#include "common/signal_name.hpp"
 #include "launcher/verdict_text.hpp"
 
 #include <fmt/core.h>
@@ -19,7 +19,7 @@ std::string stopped_text(const core::Verdict& verdict, int first_rank) {
     if (const auto* signaled = std::get_if<core::Signaled>(&*worker.status)) {
       if (signaled->signal == worker.last_signal_sent) {
         how = signaled->signal == SIGKILL ? "needed SIGKILL"
-                                          : "ended by " + os::signal_name(signaled->signal);
+                                          : "ended by " + signal_name(signaled->signal);
       }
     }
     const auto known = std::find_if(groups.begin(), groups.end(),

@@ -2,10 +2,10 @@
 
 #include "common/log.hpp"
 #include "common/notify.hpp"
+#include "common/signal_name.hpp"
 #include "launcher/core/exit_code.hpp"
 #include "launcher/ends_text.hpp"
 #include "launcher/hang_text.hpp"
-#include "launcher/os/signals.hpp"
 #include "launcher/output/colour.hpp"
 #include "launcher/stdin_hint.hpp"
 
@@ -167,7 +167,7 @@ void Narrator::teardown_escalated(core::Generation generation,
                  {"by_request", escalated.by_request.has_value()}});
   if (escalated.by_request && !escalated.waiting_for.empty())
     router_.notice(fmt::format("ddp-launch: {}: killing {} at once\n",
-                               os::signal_name(*escalated.by_request),
+                               signal_name(*escalated.by_request),
                                ranks_text(escalated.waiting_for, options_.first_rank())));
 }
 
@@ -197,9 +197,8 @@ void Narrator::restart_given_up(const core::RestartGivenUp& given_up) {
     events_.write(Clock::now(), "time_up", {});
   }
   router_.notice(fmt::format("ddp-launch: {} while it waited to restart\n",
-                             given_up.by_request
-                                 ? "stopped by " + os::signal_name(*given_up.by_request)
-                                 : "the time of the run (--timeout) was up"));
+                             given_up.by_request ? "stopped by " + signal_name(*given_up.by_request)
+                                                 : "the time of the run (--timeout) was up"));
 }
 
 void Narrator::keeper_gone() {

@@ -1,9 +1,9 @@
 #include "launcher/verdict_text.hpp"
 
 #include "common/overloaded.hpp"
+#include "common/signal_name.hpp"
 #include "launcher/ends_text.hpp"
 #include "launcher/hang_text.hpp"
-#include "launcher/os/signals.hpp"
 
 #include <fmt/core.h>
 
@@ -55,7 +55,7 @@ std::string cause_text(const core::Cause& cause, int first_rank, const std::stri
             return rank_of(failed.local_rank) + " " + spawn_error_text(failed.error, program);
           },
           [&](const core::StoppedBySignal& stopped) {
-            return "stopped by " + os::signal_name(stopped.signal);
+            return "stopped by " + signal_name(stopped.signal);
           },
           [&](const core::ExitedEarly& early) {
             std::string text =
@@ -113,7 +113,7 @@ std::string ends_text(const core::Verdict& verdict, int first_rank, Chosen chose
     if (const auto* exited = std::get_if<core::Exited>(&*worker.status)) {
       how = fmt::format("exit code {}", exited->code);
     } else {
-      how = os::signal_name(std::get<core::Signaled>(*worker.status).signal);
+      how = signal_name(std::get<core::Signaled>(*worker.status).signal);
     }
     groups[how].push_back(worker.local_rank);
   }
@@ -173,7 +173,7 @@ std::string status_text(const core::ExitStatus& status) {
   if (const auto* exited = std::get_if<core::Exited>(&status))
     return fmt::format("exited with code {}", exited->code);
   const auto& signaled = std::get<core::Signaled>(status);
-  return "was killed by " + os::signal_name(signaled.signal) +
+  return "was killed by " + signal_name(signaled.signal) +
          (signaled.core_dumped ? " (core dumped)" : "");
 }
 

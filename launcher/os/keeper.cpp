@@ -1,5 +1,6 @@
 #include "launcher/os/keeper.hpp"
 
+#include "common/signal_name.hpp"
 #include "launcher/core/exit_code.hpp"
 #include "launcher/core/hearing.hpp"
 #include "launcher/os/descendants.hpp"

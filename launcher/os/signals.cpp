@@ -59,14 +59,6 @@ ScopedFd open_signal_fd() {
   return ScopedFd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
-std::string signal_name(int signal) {
-  const char* const name = ::sigabbrev_np(signal);
-  if (name != nullptr) return std::string("SIG") + name;
-  if (signal >= SIGRTMIN && signal <= SIGRTMAX)
-    return "SIGRTMIN+" + std::to_string(signal - SIGRTMIN);
-  return "signal " + std::to_string(signal);
-}
-
 bool signal_group(int pid, int signal) {
   if (pid <= 1) {
     errno = EINVAL;

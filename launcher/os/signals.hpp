@@ -4,7 +4,6 @@
 #include "launcher/os/fd.hpp"
 
 #include <csignal>
-#include <string>
 #include <vector>
 
 namespace ddp::os {
@@ -20,9 +19,6 @@ const std::vector<int>& signals_ignored_at_start();
 
 // A non-blocking signalfd for the signals that take_over_signals() blocked.
 ScopedFd open_signal_fd();
-
-// SIGTERM, SIGSEGV …; "signal 99" for what has no name.
-std::string signal_name(int signal);
 
 // Sends to a process group. Refuses pid <= 1, which would mean everyone. False with errno set on
 // failure.

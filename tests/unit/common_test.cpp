@@ -1,8 +1,10 @@
 #include "common/parse.hpp"
+#include "common/signal_name.hpp"
 #include "common/utf8.hpp"
 
 #include <doctest/doctest.h>
 
+#include <csignal>
 #include <random>
 
 using namespace ddp;
@@ -86,4 +88,17 @@ TEST_CASE("a prefix cuts no character in two") {
     CHECK(prefix.size() <= limit);
     CHECK((prefix.size() + 4 > limit || prefix.size() == text.size()));
   }
+}
+
+TEST_CASE("every signal's name is read back as that signal") {
+  for (int signal = 1; signal <= SIGRTMAX; ++signal) {
+    CAPTURE(signal);
+    if (signal > SIGSYS && signal < SIGRTMIN) continue;  // glibc's own
+    CHECK(parse_signal(signal_name(signal)) == signal);
+    CHECK(parse_signal(std::to_string(signal)) == signal);
+  }
+  CHECK(signal_name(SIGRTMIN + 1) == "SIGRTMIN+1");
+  CHECK(parse_signal("RTMIN+1") == SIGRTMIN + 1);
+  for (const char* bad : {"", "SIG", "SIGRTMIN", "SIGRTMIN+", "SIGRTMIN+99", "RTMIN+-1", "0", "65"})
+    CHECK_FALSE(parse_signal(bad));
 }
