@@ -17,9 +17,9 @@ void MemorySession::generation_began() {
   std::fill(last_look_.begin(), last_look_.end(), std::nullopt);
 }
 
-void MemorySession::notified(core::LocalRank local_rank, int pid, bool ready, core::TimePoint now) {
+void MemorySession::notified(core::LocalRank local_rank, int pid, core::TimePoint now) {
   auto& last = last_look_.at(static_cast<std::size_t>(local_rank));
-  if (pid <= 0 || (!ready && last && now - *last < kLookEvery)) return;
+  if (pid <= 0 || (last && now - *last < kLookEvery)) return;
   last = now;
   watch_.look(pid, local_rank);
 }

@@ -22,8 +22,8 @@ class MemorySession {
       : options_(options), last_look_(static_cast<std::size_t>(options.nproc)) {}
 
   void generation_began();
-  // A message of the rank, whose first process is `pid`.
-  void notified(core::LocalRank local_rank, int pid, bool ready, core::TimePoint now);
+  // READY=1 or a step of the rank, whose first process is `pid`.
+  void notified(core::LocalRank local_rank, int pid, core::TimePoint now);
   // Before these are killed.
   void look(core::LocalRank local_rank, int pid) { watch_.look(pid, local_rank); }
   void look(const core::ProcessTable& processes);

@@ -6,13 +6,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 
 namespace ddp {
 
 void RankTree::generation_began() {
-  stop_signal_ = 0;
-  sent_.clear();
+  request_ = {};
   waited_.clear();
   looked_at_.clear();
   ranks_living_ = 0;
@@ -27,6 +27,13 @@ void RankTree::stop(int pid, int signal) {
   } else if (pid > 1) {
     ::kill(pid, signal);
   }
+}
+
+void RankTree::stop_began(int signal) {
+  request_.signal = signal;
+  request_.supervisor = ::getpid();
+  request_.asked_at = os::ticks_since_boot();
+  request_.began = std::chrono::steady_clock::now();
 }
 
 // A look costs a read of every process of the machine. There is something to find where a first
@@ -46,31 +53,33 @@ bool RankTree::worth_a_look(const os::RankKeys& keys) {
     living += first;
     orphans |= !first;
     if (!looked_at_.insert(pid).second) continue;
-    worth_it |= !first || waited_.contains(pid) || os::waits_for_children(pid);
+    worth_it |= !first || waited_.contains(pid) || os::is_shell(pid) || os::waits_for_children(pid);
   }
   worth_it |= orphans && living != ranks_living_;
   ranks_living_ = living;
   return worth_it;
 }
 
-void RankTree::go_on() {
-  if (stop_signal_ == 0) return;
+bool RankTree::go_on(bool due) {
+  if (request_.signal == 0) return false;
   const auto keys = keys_();
   const bool worth_it = worth_a_look(keys);
-  if (!worth_it && (scope_ == StopScope::rank || !sent_.empty())) return;
+  if (!worth_it && !due && (scope_ == StopScope::rank || !request_.sent.empty())) return true;
   auto table = os::process_table(keys);
-  for (auto& process : table) process.waits |= waited_.contains(process.pid);
   mark_sent(keys, table);
-  deliver(core::next_to_stop(table, sent_, stop_signal_, ::getpid()));
-  for (auto& [process, sent] : sent_) sent.passed_on = true;
+  request_.now = std::chrono::steady_clock::now();
+  const auto deliveries = core::next_to_stop(table, request_);
+  deliver(deliveries);
+  return !due || !deliveries.empty() || !request_.filters.empty();
 }
 
 void RankTree::stop_rest(int signal) {
   const auto keys = keys_();
-  const auto table = os::process_table(keys);
-  if (stop_signal_ != 0) mark_sent(keys, table);
-  stop_signal_ = signal;
-  deliver(core::rest_to_stop(table, sent_, signal));
+  auto table = os::process_table(keys);
+  if (request_.signal != 0) mark_sent(keys, table);
+  deliver(core::rest_to_stop(table, signal, request_));
+  if (request_.signal == 0) stop_began(signal);
+  request_.signal = signal;
 }
 
 void RankTree::forward(int signal) {
@@ -86,19 +95,20 @@ void RankTree::forward(int signal) {
 }
 
 // Who got the stop signal from stop(), without a look.
-void RankTree::mark_sent(const os::RankKeys& keys, const core::ProcessTable& table) {
-  for (const auto& process : table) {
+void RankTree::mark_sent(const os::RankKeys& keys, core::ProcessTable& table) {
+  for (auto& process : table) {
+    process.waits |=
+        waited_.contains(process.pid) && !request_.sent.contains({process.pid, process.start_time});
     const bool in_group = scope_ == StopScope::group &&
                           std::any_of(keys.ranks.begin(), keys.ranks.end(),
                                       [&](const auto& rank) { return rank.pid == process.group; });
     if (process.first || in_group)
-      sent_[{process.pid, process.start_time}].signals.insert(stop_signal_);
+      request_.sent[{process.pid, process.start_time}].signals.insert(request_.signal);
   }
 }
 
 void RankTree::deliver(const std::vector<core::Delivery>& deliveries) {
   for (const auto& one : deliveries) {
-    sent_[{one.pid, one.start_time}].signals.insert(one.signal);
     os::signal_process(one.pid, one.start_time, one.signal);
     // A stopped process gets its signal only when it is continued.
     os::signal_process(one.pid, one.start_time, SIGCONT);

@@ -30,9 +30,10 @@ class RankTree {
   // The stop signal to a rank whose first process is `pid`, which is not reaped.
   void stop(int pid, int signal);
   // Every rank that lives got it.
-  void stop_began(int signal) { stop_signal_ = signal; }
-  // Finds who has to get it next. Cheap where nobody can have to.
-  void go_on();
+  void stop_began(int signal);
+  // Finds who has to get it next; cheap where nobody can have to, unless it is `due`. True: another
+  // look is due after core::kLookAgainAfter.
+  bool go_on(bool due = false);
   // Everyone who had none, but what ends with its pipe.
   void stop_rest(int signal);
   // SIGUSR1 or SIGUSR2 of the launcher's.
@@ -42,13 +43,12 @@ class RankTree {
 
  private:
   bool worth_a_look(const os::RankKeys& keys);
-  void mark_sent(const os::RankKeys& keys, const core::ProcessTable& table);
+  void mark_sent(const os::RankKeys& keys, core::ProcessTable& table);
   void deliver(const std::vector<core::Delivery>& deliveries);
 
   StopScope scope_;
   std::function<os::RankKeys()> keys_;
-  int stop_signal_ = 0;  // 0: nobody was asked to stop
-  core::SignalsSent sent_;
+  core::StopRequest request_;  // signal 0: nobody was asked to stop
   std::set<int> waited_;     // first processes that waited for a child when SIGINT was sent to them
   std::set<int> looked_at_;  // children of this process that a look can find nothing new about
   std::ptrdiff_t ranks_living_ = 0;  // at the last look

@@ -53,15 +53,17 @@ std::optional<ExitNow> check_rendezvous(const Settings& settings, const Network&
   } else if (network.look_up) {
     const os::Lookup found = network.look_up(host);
     addresses = found.addresses;
-    if (found.answer == Answer::not_found)
+    // Rank 0's machine knows its own name; others may be up before it is published (a Kubernetes
+    // headless service answers when the pod is ready).
+    if (found.answer == Answer::not_found && options.node_rank == 0)
       return refused(core::kUsage, named(addr, "--master-addr", host) +
                                        ": expected a name that resolves on this machine; 'getent "
                                        "ahosts " +
                                        host + "' finds no such host");
-    if (found.answer == Answer::no_answer)
+    if (found.answer == Answer::no_answer || found.answer == Answer::not_found)
       options.warnings.push_back(named(addr, "--master-addr", host) +
                                  ", which could not be resolved on this machine ('getent ahosts " +
-                                 host + "': " + found.why +
+                                 host + "': " + (found.why.empty() ? "no such host" : found.why) +
                                  "); continuing, because the workers may be able to");
   }
 

@@ -215,11 +215,15 @@ class Supervisor {
   }
 
   void carry_out(const core::SignalWorker& signal) {
-    if (signal.signal == SIGKILL) look_at_memory(signal.local_rank);
-    if (signal.signal == SIGKILL || signal.signal == SIGCONT) {
-      workers_.signal(signal.local_rank, signal.signal);
+    const auto [rank, number] = signal;
+    if (number == SIGKILL) {
+      // Its first process alone: EndGeneration follows, looks at the rest, and kills and names it.
+      look_at_memory(rank);
+      workers_.signal_process(rank, number);
+    } else if (number == SIGCONT) {
+      workers_.signal(rank, number);
     } else {
-      workers_.stop(signal.local_rank, signal.signal);
+      workers_.stop(rank, number);
     }
   }
 
@@ -329,7 +333,7 @@ class Supervisor {
   void notified(core::LocalRank rank, const NotifyMessage& message) {
     hangs_.notified(rank, message);
     if (message.ready || message.step)
-      memory_.notified(rank, workers_.living_pid(rank), message.ready, Clock::now());
+      memory_.notified(rank, workers_.living_pid(rank), Clock::now());
     if (message.ready) feed(core::WorkerReady{rank});
     if (message.step) feed(core::WorkerStep{rank, *message.step});
     faults_.notified(rank, message);

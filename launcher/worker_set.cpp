@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdint>
 #include <optional>
 #include <utility>
 
@@ -28,6 +29,7 @@ class WorkerSet::Impl {
       : io_(io),
         timer_(io),
         readers_timer_(io),
+        look_timer_(io),
         cgroup_(config.cgroup),
         notify_prefix_(std::move(config.notify_prefix)),
         before_kill_(std::move(config.before_kill)),
@@ -119,6 +121,7 @@ class WorkerSet::Impl {
 
   void end(std::chrono::steady_clock::time_point deadline, bool at_once, Ended ended) {
     gone_ = nullptr;
+    look_timer_.cancel();
     looked_ = false;
     readers_first_ = !at_once;
     ended_ = std::move(ended);
@@ -132,6 +135,8 @@ class WorkerSet::Impl {
 
   std::vector<core::Survivor> remaining() const {
     auto remaining = os::living_children();
+    // Not what has not been sent SIGKILL yet.
+    std::erase_if(remaining, [this](const core::Survivor& one) { return is_reader(one.pid); });
     for (auto& one : remaining) one.local_rank = rank_of(one.pid);
     return remaining;
   }
@@ -155,8 +160,8 @@ class WorkerSet::Impl {
     if (before_kill_) before_kill_(table);
     if (!readers_first_) return;
     for (const auto& process : table) {
-      if (!process.first && core::ends_with_pipe(table, process, SIGKILL))
-        readers_.push_back(process.pid);
+      if (!process.first && process.reads_pipe != 0)
+        readers_.emplace_back(process.pid, process.start_time);
     }
     if (readers_.empty()) return;
     readers_timer_.expires_after(kReadersTime);
@@ -170,21 +175,27 @@ class WorkerSet::Impl {
   // Kills everything else. False when no reader is left.
   bool spare_readers() {
     bool any = false;
-    const auto table = tree_.look();
-    for (const auto& process : table) {
-      if (std::find(readers_.begin(), readers_.end(), process.pid) != readers_.end()) {
+    for (const auto& process : tree_.look()) {
+      if (std::find(readers_.begin(), readers_.end(), std::pair(process.pid, process.start_time)) !=
+          readers_.end()) {
         any = true;
       } else {
         os::signal_process(process.pid, process.start_time, SIGKILL);
       }
     }
-    if (any) return true;
-    // They have read to the end: nobody killed them.
-    std::erase_if(killed_, [this](const core::Leftover& one) {
-      return std::find(readers_.begin(), readers_.end(), one.pid) != readers_.end();
-    });
+    if (!any) forget_readers();
+    return any;
+  }
+
+  bool is_reader(int pid) const {
+    return std::any_of(readers_.begin(), readers_.end(),
+                       [pid](const auto& reader) { return reader.first == pid; });
+  }
+
+  // They have read to the end: nobody killed them.
+  void forget_readers() {
+    std::erase_if(killed_, [this](const core::Leftover& one) { return is_reader(one.pid); });
     readers_.clear();
-    return false;
   }
 
   void finish(std::vector<core::Survivor> survivors) {
@@ -193,11 +204,9 @@ class WorkerSet::Impl {
     for (auto& watcher : workers_) watcher.reset();
     helpers_.clear();
     tree_.generation_began();
-    if (!readers_.empty()) {
-      std::erase_if(killed_, [this](const core::Leftover& one) {
-        return std::find(readers_.begin(), readers_.end(), one.pid) != readers_.end();
-      });
-      readers_.clear();
+    forget_readers();
+    for (const auto& survivor : survivors) {
+      std::erase_if(killed_, [&](const core::Leftover& one) { return one.pid == survivor.pid; });
     }
     cgroup_.generation_ended();
     auto ended = std::exchange(ended_, nullptr);
@@ -209,7 +218,16 @@ class WorkerSet::Impl {
     if (std::exchange(look_posted_, true)) return;
     boost::asio::post(io_, [this] {
       look_posted_ = false;
-      if (!ended_) tree_.go_on();
+      if (!ended_ && tree_.go_on()) look_again();
+    });
+  }
+
+  void look_again() {
+    if (std::exchange(look_due_, true)) return;
+    look_timer_.expires_after(core::kLookAgainAfter);
+    look_timer_.async_wait([this](boost::system::error_code ec) {
+      look_due_ = false;
+      if (!ec && !ended_ && tree_.go_on(/*due=*/true)) look_again();
     });
   }
 
@@ -253,18 +271,20 @@ class WorkerSet::Impl {
   boost::asio::io_context& io_;
   boost::asio::steady_timer timer_;
   boost::asio::steady_timer readers_timer_;
+  boost::asio::steady_timer look_timer_;
   os::Spawner spawner_;
   WorkerCgroup cgroup_;
   std::string notify_prefix_;
   std::function<void(const core::ProcessTable&)> before_kill_;
   RankTree tree_;
   bool look_posted_ = false;
+  bool look_due_ = false;
   Exited exited_;
   std::function<void()> gone_;
   Ended ended_;
-  bool looked_ = false;                 // at what is to be killed
-  bool readers_first_ = false;          // what reads a pipe may read it to its end
-  std::vector<int> readers_;            // those that may still
+  bool looked_ = false;                                 // at what is to be killed
+  bool readers_first_ = false;                          // what reads a pipe may read it to its end
+  std::vector<std::pair<int, std::uint64_t>> readers_;  // those that may still, by start time
   std::vector<core::Leftover> killed_;  // of the ranks', beside their first processes
   std::vector<std::unique_ptr<os::ExitWatcher>> workers_;
   std::vector<std::unique_ptr<os::ExitWatcher>> helpers_;

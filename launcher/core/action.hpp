@@ -25,7 +25,8 @@ struct SpawnWorker {
 };
 
 // A stop signal goes to the processes of the rank that --stop-signal-to selects
-// (launcher/core/stop_scope.hpp), SIGCONT and SIGKILL to its whole process group.
+// (launcher/core/stop_scope.hpp), SIGCONT to its process group, SIGKILL to its first process:
+// EndGeneration kills the rest.
 struct SignalWorker {
   LocalRank local_rank = 0;
   int signal = 0;

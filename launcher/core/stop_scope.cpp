@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 namespace ddp::core {
 namespace {
@@ -10,14 +11,9 @@ bool has(std::uint64_t set, int signal) {
   return signal > 0 && signal <= 64 && (set >> (signal - 1) & 1) != 0;
 }
 
-bool had(const SignalsSent& sent, const ProcessFacts& process, int signal) {
-  const auto one = sent.find({process.pid, process.start_time});
-  return one != sent.end() && one->second.signals.contains(signal);
-}
+using Key = std::pair<int, std::uint64_t>;
 
-bool had_any(const SignalsSent& sent, const ProcessFacts& process) {
-  return sent.contains({process.pid, process.start_time});
-}
+Key key_of(const ProcessFacts& process) { return {process.pid, process.start_time}; }
 
 Delivery delivery(const ProcessFacts& process, int signal) {
   return {process.pid, process.start_time, signal};
@@ -49,7 +45,7 @@ void topmost_handlers(const ProcessTable& table, const ProcessFacts& process, in
 void stand_ins(const ProcessTable& table, const ProcessFacts& process, int signal,
                std::vector<Delivery>& found) {
   const auto before = found.size();
-  if (process.waits) {
+  if (process.shell || process.waits) {
     for_each_child(table, process.pid, [&](const ProcessFacts& child) {
       if (child.reads_pipe == 0) stand_ins(table, child, signal, found);
     });
@@ -73,50 +69,97 @@ const char* name_of(Proof proof) {
   return "?";
 }
 
-bool ends_with_pipe(const ProcessTable& table, const ProcessFacts& process, int signal) {
+bool is_filter(const ProcessTable& table, const ProcessFacts& process, int signal) {
   if (process.reads_pipe == 0) return false;
-  if (!has(process.caught, signal)) return true;
-  // It has a handler: the trainer itself may stand behind a pipe (cat data | train). Then nothing
-  // that feeds it has one, and is still there.
-  bool fed = false;
+  bool is_fed = false;
   for (const auto& writer : table) {
     const auto& pipes = writer.writes_pipes;
-    if (std::find(pipes.begin(), pipes.end(), process.reads_pipe) == pipes.end()) continue;
-    if (has(writer.caught, signal)) return true;
-    fed = true;
+    if (writer.pid == process.pid ||
+        std::find(pipes.begin(), pipes.end(), process.reads_pipe) == pipes.end())
+      continue;
+    // The one with a handler is the program.
+    if (has(writer.caught, signal) || !has(process.caught, signal)) return true;
+    is_fed = true;
   }
-  return !fed;
+  // Its writer has exited, or holds the pipe elsewhere: a program with a handler is asked.
+  return !is_fed && !has(process.caught, signal) && process.pipe_is_open;
 }
 
-std::vector<Delivery> next_to_stop(const ProcessTable& table, const SignalsSent& sent, int signal,
-                                   int supervisor) {
+namespace {
+
+// Whether its children get the signal that it had.
+bool passes_on(const ProcessFacts& process, const Sent& sent, const StopRequest& request) {
+  if (sent.passed_on) return false;
+  if (process.shell) return true;
+  if (!process.waits) return false;
+  if (sent.looked_at)  // its handler has led it here
+    return !sent.waited && request.now - request.began >= kLookAgainAfter;
+  // A program with a handler acts on it, maybe when what it waits for (an upload) is done. Python
+  // has one for SIGINT, which does not.
+  return !has(process.caught, request.signal) || request.signal == SIGINT;
+}
+
+// Whether an orphan or a child is to be left alone for now, as a reader of a pipe.
+bool is_spared(const ProcessTable& table, const ProcessFacts& process, StopRequest& request) {
+  if (process.reads_pipe == 0) return false;
+  const Key key = key_of(process);
+  if (is_filter(table, process, request.signal)) {
+    request.filters[key] = std::nullopt;
+    return true;
+  }
+  if (has(process.caught, request.signal) && !request.filters.contains(key)) return false;
+  // At its pipe's end, with the last of it in hand.
+  auto& since = request.filters[key];
+  if (!since) since = request.now;
+  return request.now - *since < kLookAgainAfter;
+}
+
+}  // namespace
+
+std::vector<Delivery> next_to_stop(const ProcessTable& table, StopRequest& request) {
   std::vector<Delivery> found;
-  std::vector<const ProcessFacts*> stopped;  // those whose children may be next
+  const auto send = [&](const ProcessFacts& process, int signal) {
+    found.push_back(delivery(process, signal));
+    request.sent[key_of(process)].signals.insert(signal);
+  };
+  std::vector<const ProcessFacts*> had_it;
   for (const auto& process : table) {
-    if (had_any(sent, process)) {
-      if (!sent.at({process.pid, process.start_time}).passed_on) stopped.push_back(&process);
-    } else if (process.parent == supervisor && !process.first &&
+    if (request.sent.contains(key_of(process))) {
+      had_it.push_back(&process);
+    } else if (process.parent == request.supervisor && !process.first &&
                !first_process_lives(table, process.local_rank) &&
-               !ends_with_pipe(table, process, signal)) {
-      found.push_back(delivery(process, has(process.ignored, signal) ? SIGTERM : signal));
-      stopped.push_back(&process);
+               !is_spared(table, process, request)) {
+      send(process, has(process.ignored, request.signal) ? SIGTERM : request.signal);
+      had_it.push_back(&process);
     }
   }
-  for (std::size_t i = 0; i < stopped.size(); ++i) {
-    if (!stopped[i]->waits) continue;
-    for_each_child(table, stopped[i]->pid, [&](const ProcessFacts& child) {
-      if (had_any(sent, child) || ends_with_pipe(table, child, signal)) return;
-      found.push_back(delivery(child, signal));
-      stopped.push_back(&child);
+  for (std::size_t i = 0; i < had_it.size(); ++i) {
+    const ProcessFacts& process = *had_it[i];
+    Sent& sent = request.sent[key_of(process)];
+    const bool passing = passes_on(process, sent, request);
+    if (!std::exchange(sent.looked_at, true)) sent.waited = process.waits;
+    if (!passing) continue;
+    sent.passed_on = true;
+    for_each_child(table, process.pid, [&](const ProcessFacts& child) {
+      if (request.sent.contains(key_of(child)) || is_spared(table, child, request)) return;
+      if (request.asked_at != 0 && child.start_time > request.asked_at) return;
+      send(child, request.signal);
+      had_it.push_back(&child);
     });
   }
   return found;
 }
 
-std::vector<Delivery> rest_to_stop(const ProcessTable& table, const SignalsSent& sent, int signal) {
+std::vector<Delivery> rest_to_stop(const ProcessTable& table, int signal, StopRequest& request) {
   std::vector<Delivery> found;
   for (const auto& process : table) {
-    if (!had(sent, process, signal) && !ends_with_pipe(table, process, signal))
+    const bool fed = std::any_of(table.begin(), table.end(), [&](const ProcessFacts& writer) {
+      const auto& pipes = writer.writes_pipes;
+      return writer.pid != process.pid &&
+             std::find(pipes.begin(), pipes.end(), process.reads_pipe) != pipes.end();
+    });
+    const bool filter = fed && is_filter(table, process, signal);
+    if (!filter && request.sent[key_of(process)].signals.insert(signal).second)
       found.push_back(delivery(process, signal));
   }
   return found;

@@ -1,9 +1,12 @@
 #include "launcher/os/process_table.hpp"
 
 #include "common/env_names.hpp"
+#include "common/utf8.hpp"
 #include "launcher/os/fd.hpp"
 #include "launcher/os/proc.hpp"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -11,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <ctime>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
@@ -44,12 +48,26 @@ std::uint64_t mask_of(std::string_view status, std::string_view field) {
   return mask;
 }
 
-// The pipe behind a descriptor of a process, by inode; 0 for anything else.
+// Which pipe it is, never 0: a named one's inode may be another file system's as well.
+std::uint64_t identity(const struct stat& info) {
+  return (info.st_ino + info.st_dev * 0x9e3779b97f4a7c15U) | 1U;
+}
+
+// The pipe behind a descriptor of a process; 0 for anything else.
 std::uint64_t pipe_of(int pid, int fd) {
   struct stat info {};
   const std::string path = file_of(pid, "fd/") + std::to_string(fd);
   if (::stat(path.c_str(), &info) != 0 || !S_ISFIFO(info.st_mode)) return 0;
-  return info.st_ino;
+  return identity(info);
+}
+
+// Whether the pipe at its standard input has a writer or unread data. Where it may not be asked it
+// is taken to be open.
+bool stdin_is_open(int pid) {
+  const ScopedFd pipe(::open(file_of(pid, "fd/0").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  if (!pipe.valid()) return true;
+  pollfd end{pipe.get(), POLLIN, 0};
+  return ::poll(&end, 1, 0) != 1 || (end.revents & POLLHUP) == 0 || (end.revents & POLLIN) != 0;
 }
 
 std::optional<core::LocalRank> rank_by_session(const RankKeys& keys, int session) {
@@ -93,6 +111,7 @@ void attribute(const RankKeys& keys, const ProcessInfo& info, const core::Proces
 }
 
 void add_details(core::ProcessFacts& process) {
+  process.shell = is_shell(process.pid);
   process.waits = waits_for_children(process.pid);
   const auto status = read_file(file_of(process.pid, "status")).value_or("");
   process.caught = mask_of(status, "\nSigCgt:\t");
@@ -101,7 +120,8 @@ void add_details(core::ProcessFacts& process) {
   struct stat own {};
   const bool own_pipe = ::fstat(STDIN_FILENO, &own) == 0 && S_ISFIFO(own.st_mode);
   process.reads_pipe = pipe_of(process.pid, STDIN_FILENO);
-  if (own_pipe && process.reads_pipe == own.st_ino) process.reads_pipe = 0;
+  if (own_pipe && process.reads_pipe == identity(own)) process.reads_pipe = 0;
+  process.pipe_is_open = process.reads_pipe != 0 && stdin_is_open(process.pid);
   for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) {
     if (const auto pipe = pipe_of(process.pid, fd); pipe != 0) process.writes_pipes.push_back(pipe);
   }
@@ -111,11 +131,10 @@ void add_details(core::ProcessFacts& process) {
 std::string command_line(int pid, const std::string& name) {
   auto text = read_file(file_of(pid, "cmdline"), kCommandBytes + 1).value_or("");
   while (!text.empty() && text.back() == '\0') text.pop_back();
-  if (text.empty()) return name;
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, ' ');
-  if (text.size() > kCommandBytes) text = text.substr(0, kCommandBytes - 3) + "...";
-  return text;
+  if (text.empty()) text = name;
+  std::replace(text.begin(), text.end(), '\0', ' ');
+  if (text.size() > kCommandBytes) text = std::string(utf8_prefix(text, kCommandBytes - 3)) + "...";
+  return without_controls(as_utf8(text));
 }
 
 }  // namespace
@@ -170,12 +189,23 @@ std::vector<core::Leftover> left_running(const core::ProcessTable& table) {
   return left;
 }
 
-bool waits_for_children(int pid) {
+std::uint64_t ticks_since_boot() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  const auto hertz = static_cast<std::uint64_t>(std::max(1L, ::sysconf(_SC_CLK_TCK)));
+  return static_cast<std::uint64_t>(now.tv_sec) * hertz +
+         static_cast<std::uint64_t>(now.tv_nsec) * hertz / 1'000'000'000;
+}
+
+bool is_shell(int pid) {
   static constexpr std::string_view kShells[] = {"ash",   "bash", "busybox", "csh",  "dash",
                                                  "fish",  "ksh",  "ksh93",   "lksh", "mksh",
                                                  "rbash", "sh",   "tcsh",    "yash", "zsh"};
   const std::string name = executable_name(pid);
-  if (std::find(std::begin(kShells), std::end(kShells), name) != std::end(kShells)) return true;
+  return std::find(std::begin(kShells), std::end(kShells), name) != std::end(kShells);
+}
+
+bool waits_for_children(int pid) {
   // "61 0x… …": the number of the system call that the main thread is in, where that may be seen.
   const auto call = read_file(file_of(pid, "syscall"), 16).value_or("");
   long number = -1;

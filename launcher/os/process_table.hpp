@@ -37,9 +37,13 @@ core::ProcessTable process_table(const RankKeys& keys);
 // What of it is no rank's first process, with its command line.
 std::vector<core::Leftover> left_running(const core::ProcessTable& table);
 
-// Whether `pid` runs a shell, by the name of its executable, or is blocked until a child of its
-// ends.
+// Whether `pid` runs a shell, by the name of its executable.
+bool is_shell(int pid);
+// Whether its main thread is blocked until a child of its ends.
 bool waits_for_children(int pid);
+
+// Now, as ProcessFacts::start_time counts.
+std::uint64_t ticks_since_boot();
 
 // To this very process; false where it has ended.
 bool signal_process(int pid, std::uint64_t start_time, int signal);

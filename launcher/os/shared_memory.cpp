@@ -41,14 +41,6 @@ std::chrono::nanoseconds now_of_files() {
   return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
 }
 
-std::uint64_t ticks_since_boot() {
-  timespec now{};
-  ::clock_gettime(CLOCK_BOOTTIME, &now);
-  const auto hertz = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
-  return static_cast<std::uint64_t>(now.tv_sec) * hertz +
-         static_cast<std::uint64_t>(now.tv_nsec) * hertz / 1'000'000'000;
-}
-
 // What of one process is in use. `file` is called with device and inode of each mapped file, and
 // `link` with the number and target of each descriptor. False where it may not be inspected; a
 // process that is gone uses nothing.
@@ -201,7 +193,7 @@ std::vector<SharedMemoryWatch::Entry> SharedMemoryWatch::appeared() const {
 
 void SharedMemoryWatch::look(int pid, core::LocalRank rank) {
   if (pid <= 0) return;
-  looked_at_.push_back({rank, pid});
+  looked_at_[pid] = rank;
   const auto entries = appeared();
   if (entries.empty()) return;
   std::set<std::string, std::less<>> names;
@@ -244,13 +236,15 @@ std::vector<core::Segment> SharedMemoryWatch::left(const std::vector<RankProcess
       segment.proof = core::SegmentProof::seen;
       segment.rank = seen->second;
     } else if (const auto pid = core::pid_in_name(entry.name); pid && pids_are_unique_) {
-      for (const auto* list : {&workers, &looked_at_}) {
-        for (const RankProcess& process : *list) {
-          if (process.pid != *pid) continue;
-          segment.proof = core::SegmentProof::pid_in_name;
-          segment.rank = process.local_rank;
-        }
+      const auto set = [&](core::LocalRank rank) {
+        segment.proof = core::SegmentProof::pid_in_name;
+        segment.rank = rank;
+      };
+      for (const RankProcess& process : workers) {
+        if (process.pid == *pid) set(process.local_rank);
       }
+      if (const auto looked = looked_at_.find(*pid); looked != looked_at_.end())
+        set(looked->second);
     }
     names.insert(entry.name);
     found.push_back(std::move(segment));

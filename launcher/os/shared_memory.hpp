@@ -63,7 +63,7 @@ class SharedMemoryWatch {
   std::chrono::nanoseconds began_{0};              // of the clock that stamps files
   std::uint64_t began_ticks_ = 0;                  // since boot, as /proc/<pid>/stat counts starts
   std::map<std::uint64_t, core::LocalRank> seen_;  // by inode
-  std::vector<RankProcess> looked_at_;
+  std::map<int, core::LocalRank> looked_at_;       // by pid
 };
 
 // Empty where it is removed or gone already; else why not. The name is looked at right before: one

@@ -55,14 +55,24 @@ for name in sys.argv[1].split(","):
 sys.exit(subprocess.Popen([sys.executable, "t.py"]).wait())
 )";
 
+// As torch.multiprocessing.spawn does with join=True, or by Process.join().
 constexpr const char* kSpawns = R"(
-import multiprocessing, runpy
+import multiprocessing, multiprocessing.connection, runpy, sys
 def rank():
     runpy.run_path("t.py")
 if __name__ == "__main__":
     child = multiprocessing.get_context("spawn").Process(target=rank)
     child.start()
-    child.join()
+    if sys.argv[1] == "join":
+        child.join()
+    else:
+        multiprocessing.connection.wait([child.sentinel])
+)";
+
+// Holds the trainer's input open, as Popen(stdin=PIPE) does.
+constexpr const char* kFeeds = R"(
+import subprocess, sys
+sys.exit(subprocess.Popen([sys.executable, "t.py"], stdin=subprocess.PIPE).wait())
 )";
 
 struct Trainers : Scene {
@@ -71,6 +81,8 @@ struct Trainers : Scene {
     write_file(path("interrupted.py"), kInterrupted);
     write_file(path("wrapper.py"), kWrapper);
     write_file(path("spawns.py"), kSpawns);
+    write_file(path("feeds.py"), kFeeds);
+    write_file(path("here.sh"), "python3 t.py <<END\nyes\nEND\n:\n");
     write_file(path("run.sh"), "python3 t.py\n:\n");
     write_file(path("exec.sh"), "exec python3 t.py\n");
     write_file(path("trap.sh"), "trap 'echo clean up' TERM INT\npython3 t.py\n:\n");
@@ -105,7 +117,11 @@ const std::vector<Wrapped>& wrapped_trainers() {
       {"a shell in a shell", {"sh", "-c", "bash run.sh; :"}, "1"},
       {"a pipeline", {"sh", "-c", "python3 t.py | tee log-$RANK"}, "1"},
       {"a wrapper that dies of it, as conda run", {"python3", "wrapper.py", ""}, "1"},
-      {"mp.spawn", {"python3", "spawns.py"}, "1"},
+      {"Process.join", {"python3", "spawns.py", "join"}, "1"},
+      {"mp.spawn, which waits for sentinels", {"python3", "spawns.py", "wait"}, "1"},
+      {"a here-document", {"bash", "here.sh"}, "1"},
+      {"a pipe at its end", {"sh", "-c", "echo y | python3 t.py; :"}, "1"},
+      {"Popen(stdin=PIPE)", {"python3", "feeds.py"}, "1"},
   };
   return all;
 }
@@ -293,8 +309,11 @@ TEST_CASE("what reads a pipe of a killed rank may read it to its end, and then h
              "import os, signal, time\n"
              "signal.signal(signal.SIGTERM, lambda *_: os.write(1, b'the last line\\n'))\n"
              "print('up', flush=True)\nwhile True: time.sleep(0.02)\n");
-  Process launch = scene.launch({"--nproc", "1", "--shutdown-timeout", "1"},
-                                {"bash", "-c", "python3 deaf.py | tee log"});
+  std::string script = "python3 deaf.py | tee log";
+  SUBCASE("whose shell dies of SIGTERM") {}
+  SUBCASE("whose shell lives until SIGKILL") { script = "trap '' TERM; " + script; }
+  Process launch =
+      scene.launch({"--nproc", "1", "--shutdown-timeout", "1"}, {"bash", "-c", script});
   launch.until("up");
   launch.send_signal(SIGTERM);
   const auto run = finish(scene, launch);

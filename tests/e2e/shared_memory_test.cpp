@@ -20,9 +20,9 @@ if os.environ["RANK"] == "1":
     sys.exit(3)
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 name = sys.argv[1].replace("G", os.environ["TORCHELASTIC_RESTART_COUNT"])
-with open("/dev/shm/" + name, "x+b") as file:
-    file.truncate(1 << 20)
-    memory = mmap.mmap(file.fileno(), 1 << 20)
+file = os.open("/dev/shm/" + name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+os.ftruncate(file, 1 << 20)
+memory = mmap.mmap(file, 1 << 20)
 memory[:] = b"x" * (1 << 20)
 open(f"up-{os.environ['TORCHELASTIC_RESTART_COUNT']}", "w").close()
 time.sleep(9999)

@@ -128,10 +128,11 @@ TEST_CASE("who waits for a child, who reads a pipe, who has a handler") {
   CHECK(facts->reads_pipe != 0);
   CHECK((facts->caught >> (SIGUSR1 - 1) & 1) == 1);
   CHECK((facts->caught >> (SIGUSR2 - 1) & 1) == 0);
-  CHECK(core::ends_with_pipe(table, *facts, SIGTERM));
+  CHECK(facts->pipe_is_open);
+  CHECK(core::is_filter(table, *facts, SIGTERM));
   const auto* shell = find(table, rank.pid);
   REQUIRE(shell != nullptr);
-  CHECK(shell->waits);
+  CHECK(shell->shell);
   CHECK(shell->reads_pipe == 0);
   CHECK(os::kill_and_reap_all(std::chrono::seconds(30)).empty());
 }

@@ -30,6 +30,10 @@ ProcessFacts first(int pid) {
   return facts;
 }
 ProcessFacts shell(ProcessFacts facts) {
+  facts.shell = true;
+  return facts;
+}
+ProcessFacts waiting(ProcessFacts facts) {
   facts.waits = true;
   return facts;
 }
@@ -37,23 +41,30 @@ ProcessFacts catching(ProcessFacts facts, std::uint64_t signals) {
   facts.caught = signals;
   return facts;
 }
-ProcessFacts reading(ProcessFacts facts, std::uint64_t pipe = kPipe) {
-  facts.reads_pipe = pipe;
+ProcessFacts reading(ProcessFacts facts, bool open = true) {
+  facts.reads_pipe = kPipe;
+  facts.pipe_is_open = open;
   return facts;
 }
-ProcessFacts writing(ProcessFacts facts, std::uint64_t pipe = kPipe) {
-  facts.writes_pipes = {pipe};
+ProcessFacts at_its_end(ProcessFacts facts) { return reading(facts, false); }
+ProcessFacts writing(ProcessFacts facts) {
+  facts.writes_pipes = {kPipe};
   return facts;
 }
 
 // The first processes of the table had it.
-SignalsSent sent_to_first(const ProcessTable& table, int signal) {
-  SignalsSent sent;
+StopRequest request(const ProcessTable& table, int signal) {
+  StopRequest asked;
+  asked.signal = signal;
+  asked.supervisor = kSupervisor;
+  asked.asked_at = 2000;
   for (const auto& one : table) {
-    if (one.first) sent[{one.pid, one.start_time}].signals.insert(signal);
+    if (one.first) asked.sent[{one.pid, one.start_time}].signals.insert(signal);
   }
-  return sent;
+  return asked;
 }
+
+void later(StopRequest& asked) { asked.now += kLookAgainAfter; }
 
 std::set<int> pids(const std::vector<Delivery>& deliveries) {
   std::set<int> found;
@@ -65,11 +76,13 @@ std::set<int> pids(const std::vector<Delivery>& deliveries) {
 }
 
 std::set<int> next(const ProcessTable& table, int signal = SIGTERM) {
-  return pids(next_to_stop(table, sent_to_first(table, signal), signal, kSupervisor));
+  auto asked = request(table, signal);
+  return pids(next_to_stop(table, asked));
 }
 
 std::set<int> rest(const ProcessTable& table, int signal = SIGTERM) {
-  return pids(rest_to_stop(table, sent_to_first(table, signal), signal));
+  auto asked = request(table, signal);
+  return pids(rest_to_stop(table, signal, asked));
 }
 
 }  // namespace
@@ -110,11 +123,43 @@ TEST_CASE("shells within shells pass it on all the way down") {
 }
 
 TEST_CASE("what a shell starts after it got the signal is its clean-up, and left alone") {
-  const ProcessTable table{shell(first(10)), process(12, 10)};
-  auto sent = sent_to_first(table, SIGTERM);
-  CHECK(pids(next_to_stop(table, sent, SIGTERM, kSupervisor)) == std::set{12});
-  sent[{10, 1010}].passed_on = true;
-  CHECK(next_to_stop(table, sent, SIGTERM, kSupervisor).empty());
+  ProcessTable table{shell(first(10)), process(12, 10)};
+  auto asked = request(table, SIGTERM);
+  CHECK(pids(next_to_stop(table, asked)) == std::set{12});
+  table.push_back(process(13, 10));
+  CHECK(next_to_stop(table, asked).empty());
+  // Also one that the first look sees, but that began after the request.
+  ProcessTable late{shell(first(10)), process(12, 10)};
+  late[1].start_time = 2001;
+  auto again = request(late, SIGTERM);
+  CHECK(next_to_stop(late, again).empty());
+}
+
+TEST_CASE("a wrapper without a handler that waits for its child passes it on") {
+  CHECK(next({waiting(first(10)), process(11, 10)}) == std::set{11});
+}
+
+TEST_CASE("a program that waits for an upload and has a handler keeps it") {
+  const ProcessTable table{waiting(catching(first(10), mask(SIGTERM))), process(11, 10)};
+  auto asked = request(table, SIGTERM);
+  CHECK(next_to_stop(table, asked).empty());
+  later(asked);
+  CHECK(next_to_stop(table, asked).empty());
+  // Python has a handler for SIGINT, whatever the program does.
+  CHECK(next({waiting(catching(first(10), mask(SIGINT))), process(11, 10)}, SIGINT) ==
+        std::set{11});
+}
+
+TEST_CASE(
+    "a program that its handler has led to wait for its children passes it on a second later") {
+  const auto python = catching(first(10), mask(SIGINT));
+  auto asked = request({python}, SIGINT);
+  CHECK(next_to_stop({python, process(11, 10)}, asked).empty());
+  const ProcessTable joins{waiting(python), process(11, 10)};
+  CHECK(next_to_stop(joins, asked).empty());
+  later(asked);
+  CHECK(pids(next_to_stop(joins, asked)) == std::set{11});
+  CHECK(next_to_stop(joins, asked).empty());
 }
 
 TEST_CASE("what reads the trainer's output ends with its pipe") {
@@ -122,40 +167,65 @@ TEST_CASE("what reads the trainer's output ends with its pipe") {
   const auto filter = reading(process(12, 10));
   CHECK(next({shell(first(10)), trainer, filter}) == std::set{11});
   CHECK(rest({shell(first(10)), trainer, filter}) == std::set{11});
-  // Also a filter that has a handler, as every Python has for SIGINT …
+  // Also a filter that has a handler, as every Python has for SIGINT.
   const auto python = catching(filter, mask(SIGTERM));
   CHECK(next({shell(first(10)), trainer, python}) == std::set{11});
-  // … and one whose trainer is gone.
-  CHECK(next({reading(catching(process(12, kSupervisor), mask(SIGTERM)))}).empty());
 }
 
-TEST_CASE("a trainer that is fed through a pipe gets it all the same") {
-  const auto feeder = writing(process(11, 10));
-  const auto trainer = reading(catching(process(12, 10), mask(SIGTERM)));
-  CHECK(next({shell(first(10)), feeder, trainer}) == std::set{11, 12});
+TEST_CASE("what has read its pipe to the end has a second for what it has in hand") {
+  for (const std::uint64_t caught : {std::uint64_t{0}, mask(SIGTERM)}) {
+    CAPTURE(caught);
+    const auto trainer = writing(catching(process(11, 10), mask(SIGTERM)));
+    const ProcessTable both{shell(first(10)), trainer, catching(reading(process(12, 10)), caught)};
+    auto asked = request(both, SIGTERM);
+    CHECK(pids(next_to_stop(both, asked)) == std::set{11});
+    const ProcessTable alone{catching(at_its_end(process(12, kSupervisor)), caught)};
+    later(asked);
+    CHECK(next_to_stop(alone, asked).empty());
+    later(asked);
+    CHECK(pids(next_to_stop(alone, asked)) == std::set{12});
+  }
+}
+
+TEST_CASE("a trainer whose input is a pipe gets it all the same") {
+  const auto trainer = catching(process(12, 10), mask(SIGTERM));
+  const ProcessFacts sh = shell(first(10));
+  // cat data | train; echo y | train, when echo has exited; a here-document; Popen(stdin=PIPE).
+  CHECK(next({sh, writing(process(11, 10)), reading(trainer)}) == std::set{11, 12});
+  CHECK(next({sh, at_its_end(trainer)}) == std::set{12});
+  CHECK(next({sh, reading(trainer)}) == std::set{12});
+  // Without a handler there is nothing to save: it has its second, or half of the period.
+  ProcessTable bare{sh, at_its_end(process(12, 10))};
+  auto asked = request(bare, SIGTERM);
+  CHECK(next_to_stop(bare, asked).empty());
+  bare = {at_its_end(process(12, kSupervisor))};
+  later(asked);
+  CHECK(pids(next_to_stop(bare, asked)) == std::set{12});
+  CHECK(rest({sh, reading(process(12, 10))}) == std::set{12});
 }
 
 TEST_CASE("nobody gets one twice, and a pid that is given anew is another process") {
   const ProcessTable table{process(11, kSupervisor)};
-  SignalsSent sent;
-  sent[{11, 1011}].signals.insert(SIGTERM);
-  CHECK(next_to_stop(table, sent, SIGTERM, kSupervisor).empty());
-  CHECK(rest_to_stop(table, sent, SIGTERM).empty());
-  SignalsSent earlier;
-  earlier[{11, 5}].signals.insert(SIGTERM);
-  CHECK(next_to_stop(table, earlier, SIGTERM, kSupervisor).size() == 1);
+  auto asked = request(table, SIGTERM);
+  asked.sent[{11, 1011}].signals.insert(SIGTERM);
+  CHECK(next_to_stop(table, asked).empty());
+  CHECK(rest_to_stop(table, SIGTERM, asked).empty());
+  auto earlier = request(table, SIGTERM);
+  earlier.sent[{11, 5}].signals.insert(SIGTERM);
+  CHECK(next_to_stop(table, earlier).size() == 1);
 }
 
 TEST_CASE("halfway, SIGTERM goes also to those that had SIGINT") {
   const ProcessTable table{first(10), process(11, 10)};
-  const auto sent = sent_to_first(table, SIGINT);
-  CHECK(pids(rest_to_stop(table, sent, SIGTERM)) == std::set{10, 11});
+  auto asked = request(table, SIGINT);
+  CHECK(pids(rest_to_stop(table, SIGTERM, asked)) == std::set{10, 11});
 }
 
 TEST_CASE("an orphan that ignores SIGINT, as a background job does, gets SIGTERM") {
   auto job = process(11, kSupervisor);
   job.ignored = mask(SIGINT);
-  const auto deliveries = next_to_stop({job}, {}, SIGINT, kSupervisor);
+  auto asked = request({}, SIGINT);
+  const auto deliveries = next_to_stop({job}, asked);
   REQUIRE(deliveries.size() == 1);
   CHECK(deliveries[0].signal == SIGTERM);
 }
