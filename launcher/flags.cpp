@@ -104,8 +104,8 @@ constexpr FlagSpec kTable[] = {
      "what a line begins with, in log files too: text with {rank}, {local_rank}, {world_size}, "
      "{role}, {time}, {attempt}, {stream} and {run_id}; {{ and }} are braces"},
     {Flag::timestamps, "--timestamps", "iso|elapsed", ValueKind::text, "none", kOutput,
-     "when each line was read, before its prefix and in log files: in UTC, or in seconds since the "
-     "start"},
+     "put the time at which each line was read in front of it, on the console and in log files: in "
+     "UTC, or in seconds since the launch began"},
     {Flag::local_ranks_filter, "--local-ranks-filter", "LIST", ValueKind::list, "all", kOutput,
      "show only these local ranks on the console (0,2 or 0-3)"},
     {Flag::log_dir, "--log-dir", "DIR", ValueKind::text, "none", kOutput,

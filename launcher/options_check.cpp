@@ -121,7 +121,7 @@ class Checker : SettingsReader {
     if (const Setting* const setting = given(Flag::prefix)) {
       auto parsed = out::PrefixTemplate::parse(setting->text);
       if (!parsed) return refusal(*setting, parsed.error());
-      if (raw) return refusal(*setting, "no --output raw beside it, which shows lines without one");
+      if (raw) return refusal(*setting, "no --output raw, which shows lines without a prefix");
       prefix = std::move(*parsed);
     }
     out::TimeFormat format = out::TimeFormat::iso;

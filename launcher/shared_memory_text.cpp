@@ -17,6 +17,7 @@ std::string outcome(const ReportedSegment& reported, core::CleanSharedMemory pol
   if (!reported.failure.empty()) return "could not be removed: " + reported.failure;
   if (reported.segment.proof == core::SegmentProof::none)
     return "kept, because nothing shows whose it is";
+  if (reported.segment.maybe_used) return "kept, because another user's process may use it";
   if (policy == core::CleanSharedMemory::none) return "kept, as --clean-shm none says";
   return "kept, because the program chose its name (--clean-shm all removes it)";
 }

@@ -79,7 +79,7 @@ std::optional<int> pid_in_name(std::string_view name) {
 }
 
 bool is_to_be_removed(const Segment& segment, CleanSharedMemory policy) {
-  if (segment.proof == SegmentProof::none || !segment.rank) return false;
+  if (segment.proof == SegmentProof::none || !segment.rank || segment.maybe_used) return false;
   return policy == CleanSharedMemory::all ||
          (policy == CleanSharedMemory::generated && segment.generated_name);
 }

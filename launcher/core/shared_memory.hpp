@@ -32,6 +32,7 @@ struct Segment {
   std::optional<LocalRank> rank;  // with a proof
   SegmentProof proof = SegmentProof::none;
   bool generated_name = false;
+  bool maybe_used = false;  // by a process that may not be asked
   // Which file it was when it was found.
   std::uint64_t device = 0;
   std::uint64_t inode = 0;

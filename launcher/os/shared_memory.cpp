@@ -255,8 +255,9 @@ std::vector<core::Segment> SharedMemoryWatch::left(const std::vector<RankProcess
   if (usage.same_user_unknown) return {};
   std::vector<core::Segment> unused;
   for (std::size_t i = 0; i < found.size(); ++i) {
-    if (usage.inodes.count(found[i].inode) == 0 && (closed_to_others[i] || !usage.others_unknown))
-      unused.push_back(std::move(found[i]));
+    if (usage.inodes.count(found[i].inode) != 0) continue;
+    found[i].maybe_used = !closed_to_others[i] && usage.others_unknown;
+    unused.push_back(std::move(found[i]));
   }
   return unused;
 }

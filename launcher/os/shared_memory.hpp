@@ -10,7 +10,7 @@
 // has it mapped or open. Processes that may not be inspected are held against it like this:
 //   - of this user, started since the generation began: nothing counts as unused;
 //   - of this user, older (ssh-agent, systemd's (sd-pam)): they cannot have joined the attempt;
-//   - of another user: a file that group or others may open does not count as unused. Root, whose
+//   - of another user: a file that group or others may open may be used (maybe_used). Root, whose
 //     processes no user may inspect, is trusted not to have it.
 // In a PID namespace of its own this process cannot see who else shares its /dev/shm, and a pid in
 // a name may be another namespace's: there only what look() saw is proof.

@@ -117,7 +117,7 @@ TEST_CASE("every refusal is one line: the flag, its value, what is allowed") {
        "{{ and }} for braces and the fields {rank}, {local_rank}, {world_size}, {role}, {time}, "
        "{attempt}, {stream}, {run_id}; a '{' in it stands alone"},
       {{"--prefix", "{rank} ", "--output", "raw"},
-       "--prefix is '{rank} ': expected no --output raw beside it, which shows lines without one"},
+       "--prefix is '{rank} ': expected no --output raw, which shows lines without a prefix"},
       {{"--timestamps", "utc"}, "--timestamps is 'utc': expected iso or elapsed"},
       {{"--local-ranks-filter", "2", "--nproc", "2"},
        "--local-ranks-filter is '2': expected local ranks 0 to 1 (--nproc is 2), such as 0 or 0,2 "

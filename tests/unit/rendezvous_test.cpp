@@ -91,19 +91,27 @@ TEST_CASE("no name is looked up where there is none, and nothing for a dry run")
 TEST_CASE("a name that does not resolve is refused, after everything else was found good") {
   Fake fake;
   fake.answer = {.answer = Answer::not_found};
-  const auto refused = fake.parse(job("1"));
+  const auto refused = fake.parse(job("0"));
   REQUIRE(std::holds_alternative<ExitNow>(refused));
   CHECK(std::get<ExitNow>(refused).code == 2);
   CHECK(std::get<ExitNow>(refused).text ==
         "ddp-launch: --master-addr is 'host0': expected a name that resolves on this machine; "
         "'getent ahosts host0' finds no such host\n");
   fake.asked.clear();
-  auto words = job("1");
+  auto words = job("0");
   words.insert(words.end(), {"--log-level", "loud"});
   const auto other = fake.parse(words);
   REQUIRE(std::holds_alternative<ExitNow>(other));
   CHECK(std::get<ExitNow>(other).text.find("--log-level") != std::string::npos);
   CHECK(fake.asked.empty());
+}
+
+TEST_CASE("on another machine than rank 0's the name may come later: a warning") {
+  Fake fake;
+  fake.answer = {.answer = Answer::not_found};
+  const auto options = fake.good(job("1"));
+  REQUIRE(options.warnings.size() == 1);
+  CHECK(options.warnings[0].find("no such host") != std::string::npos);
 }
 
 TEST_CASE("a resolver without an answer is a warning") {
