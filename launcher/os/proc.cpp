@@ -135,17 +135,24 @@ std::vector<int> own_children() {
   return scan_for_children_of(::getpid());
 }
 
+std::optional<std::string> environment_of(int pid, std::string_view variable) {
+  const auto block = read_file("/proc/" + std::to_string(pid) + "/environ");
+  if (!block) return std::nullopt;
+  const std::string entry = std::string(variable) + "=";
+  for (std::string_view rest = *block; !rest.empty();) {
+    const auto end = std::min(rest.find('\0'), rest.size());
+    if (rest.substr(0, end).starts_with(entry))
+      return std::string(rest.substr(entry.size(), end - entry.size()));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return std::nullopt;
+}
+
 std::vector<int> processes_of_launch(const std::string& run_dir) {
   std::vector<int> found;
-  const std::string entry = std::string(env::kNotifySocket) + "=" + run_dir + "/";
-  const std::string behind_another = std::string(1, '\0') + entry;
   for (const int pid : all_processes()) {
-    if (pid == ::getpid()) continue;
-    // A zombie has no environment left, and is not living.
-    const auto environment = read_file("/proc/" + std::to_string(pid) + "/environ");
-    if (environment &&
-        (environment->starts_with(entry) || environment->find(behind_another) != std::string::npos))
-      found.push_back(pid);
+    const auto socket = pid == ::getpid() ? std::nullopt : environment_of(pid, env::kNotifySocket);
+    if (socket && socket->starts_with(run_dir + "/")) found.push_back(pid);
   }
   return found;
 }

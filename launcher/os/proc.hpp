@@ -41,6 +41,10 @@ std::vector<int> own_children();
 // The pid of every process of the machine, zombies included.
 std::vector<int> all_processes();
 
+// A variable of the environment that a process was given at its exec; nothing where it has none or
+// may not be asked. A zombie has no environment left.
+std::optional<std::string> environment_of(int pid, std::string_view variable);
+
 // Living processes, other than the caller, that were given a NOTIFY_SOCKET in `run_dir` at their
 // exec, as no other launch's were, wherever they hang in the tree; those of other users cannot be
 // asked.

@@ -78,21 +78,13 @@ std::optional<core::LocalRank> rank_by_session(const RankKeys& keys, int session
 }
 
 std::optional<core::LocalRank> rank_by_environment(const RankKeys& keys, int pid) {
-  const auto environment = read_file(file_of(pid, "environ"));
-  if (!environment) return std::nullopt;
-  const std::string entry = std::string(env::kNotifySocket) + "=" + keys.notify_prefix;
-  const std::string behind_another = std::string(1, '\0') + entry;
-  std::size_t at = environment->starts_with(entry) ? entry.size() : std::string::npos;
-  if (at == std::string::npos) {
-    at = environment->find(behind_another);
-    if (at == std::string::npos) return std::nullopt;
-    at += behind_another.size();
-  }
+  const auto socket = environment_of(pid, env::kNotifySocket);
+  if (!socket || !socket->starts_with(keys.notify_prefix)) return std::nullopt;
+  const char* const end = socket->data() + socket->size();
   core::LocalRank local_rank = -1;
-  const char* const end = environment->data() + environment->size();
-  const auto [stop, error] = std::from_chars(environment->data() + at, end, local_rank);
-  if (error != std::errc{} || (stop != end && *stop != '\0')) return std::nullopt;
-  return local_rank;
+  const auto [stop, error] =
+      std::from_chars(socket->data() + keys.notify_prefix.size(), end, local_rank);
+  return error == std::errc{} && stop == end ? std::optional(local_rank) : std::nullopt;
 }
 
 void attribute(const RankKeys& keys, const ProcessInfo& info, const core::ProcessFacts* parent,
