@@ -97,8 +97,10 @@ void RankTree::forward(int signal) {
 // Who got the stop signal from stop(), without a look.
 void RankTree::mark_sent(const os::RankKeys& keys, core::ProcessTable& table) {
   for (auto& process : table) {
-    process.waits |=
-        waited_.contains(process.pid) && !request_.sent.contains({process.pid, process.start_time});
+    // What its handler for SIGINT waits for by now is none of ours.
+    const bool first_look = !request_.sent.contains({process.pid, process.start_time});
+    if (process.first && first_look && request_.signal == SIGINT)
+      process.waits = waited_.contains(process.pid);
     const bool in_group = scope_ == StopScope::group &&
                           std::any_of(keys.ranks.begin(), keys.ranks.end(),
                                       [&](const auto& rank) { return rank.pid == process.group; });

@@ -20,6 +20,7 @@ namespace {
 
 // What reads a pipe has long since read it then, unless its own reader takes nothing.
 constexpr auto kReadersTime = std::chrono::seconds(1);
+constexpr auto kLookAfter = std::chrono::milliseconds(1);
 
 }  // namespace
 
@@ -29,6 +30,7 @@ class WorkerSet::Impl {
       : io_(io),
         timer_(io),
         readers_timer_(io),
+        soon_timer_(io),
         look_timer_(io),
         cgroup_(config.cgroup),
         notify_prefix_(std::move(config.notify_prefix)),
@@ -121,6 +123,7 @@ class WorkerSet::Impl {
 
   void end(std::chrono::steady_clock::time_point deadline, bool at_once, Ended ended) {
     gone_ = nullptr;
+    soon_timer_.cancel();
     look_timer_.cancel();
     looked_ = false;
     readers_first_ = !at_once;
@@ -213,12 +216,14 @@ class WorkerSet::Impl {
     ended(std::move(survivors), std::exchange(killed_, {}));
   }
 
-  // Coalesced: many processes that end in one turn of the loop are one look.
+  // A group that the signal ends at once needs no look, and many processes that end together are
+  // one.
   void go_on_soon() {
-    if (std::exchange(look_posted_, true)) return;
-    boost::asio::post(io_, [this] {
-      look_posted_ = false;
-      if (!ended_ && tree_.go_on()) look_again();
+    if (std::exchange(look_is_near_, true)) return;
+    soon_timer_.expires_after(kLookAfter);
+    soon_timer_.async_wait([this](boost::system::error_code ec) {
+      look_is_near_ = false;
+      if (!ec && !ended_ && tree_.go_on()) look_again();
     });
   }
 
@@ -271,13 +276,14 @@ class WorkerSet::Impl {
   boost::asio::io_context& io_;
   boost::asio::steady_timer timer_;
   boost::asio::steady_timer readers_timer_;
+  boost::asio::steady_timer soon_timer_;
   boost::asio::steady_timer look_timer_;
   os::Spawner spawner_;
   WorkerCgroup cgroup_;
   std::string notify_prefix_;
   std::function<void(const core::ProcessTable&)> before_kill_;
   RankTree tree_;
-  bool look_posted_ = false;
+  bool look_is_near_ = false;
   bool look_due_ = false;
   Exited exited_;
   std::function<void()> gone_;
