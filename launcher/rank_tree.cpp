@@ -70,7 +70,8 @@ bool RankTree::go_on(bool due) {
   request_.now = std::chrono::steady_clock::now();
   const auto deliveries = core::next_to_stop(table, request_);
   deliver(deliveries);
-  return !due || !deliveries.empty() || !request_.filters.empty();
+  // A rank that lives may yet come to wait for its children.
+  return !due || ranks_living_ > 0 || !deliveries.empty() || !request_.filters.empty();
 }
 
 void RankTree::stop_rest(int signal) {

@@ -7,10 +7,9 @@
 //   mp.spawn(train)          the trainer too, for the same reason
 //   train | tee log          not tee, which has to read what the trainer still writes
 // So a stop signal goes to the rank's first process; from one that waits for its children on to
-// those it has then; and, once a process has ended, to what it leaves behind. A second look a
-// second later finds those that their handler has led to wait for their children (Python's at
-// exit), and what has read its pipe to the end. Halfway through the grace period everything else
-// gets it.
+// those it has then; and, once a process has ended, to what it leaves behind. A look every second
+// finds those that their handler has led to wait for their children (Python's at exit), and what
+// has read its pipe to the end. Halfway through the grace period everything else gets it.
 #pragma once
 
 #include "launcher/core/types.hpp"

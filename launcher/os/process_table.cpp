@@ -48,9 +48,9 @@ std::uint64_t mask_of(std::string_view status, std::string_view field) {
   return mask;
 }
 
-// Which pipe it is, never 0: a named one's inode may be another file system's as well.
+// Which pipe it is: the device too, for a named one's inode may be another file system's as well.
 std::uint64_t identity(const struct stat& info) {
-  return (info.st_ino + info.st_dev * 0x9e3779b97f4a7c15U) | 1U;
+  return std::uint64_t{info.st_dev} << 40U ^ info.st_ino;
 }
 
 // The pipe behind a descriptor of a process; 0 for anything else.

@@ -100,7 +100,7 @@ void until_each(Process& launch, const std::string& text, int count) {
 }
 
 struct Wrapped {
-  const char* name;
+  std::string name;
   Words command;
   const char* loaders = "0";
 };
