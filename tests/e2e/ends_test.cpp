@@ -361,12 +361,17 @@ TEST_CASE("a restart waits for what the last attempt is still saving") {
 
 TEST_CASE("after success it has a period of its own, in which nobody kills it") {
   const Scene scene;
-  // Ends by itself when the rank has: its parent is another process then.
-  const auto run = scene.run(
-      {"--nproc", "4"},
-      {"sh", "-c",
-       "p=$$; (trap '' TERM; while [ \"$(ps -o ppid= -p $(exec sh -c 'echo $PPID'))\" -eq $p ]; do "
-       ":; done; echo done > late-$RANK) & exit 0"});
+  // Ends by itself once the rank has: its parent is another process then.
+  write_file(scene.path("late.py"),
+             "import os, signal, time\n"
+             "parent = os.getpid()\n"
+             "if os.fork() == 0:\n"
+             "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+             "    while os.getppid() == parent:\n"
+             "        time.sleep(0.01)\n"
+             "    open('late-' + os.environ['RANK'], 'w').write('done\\n')\n"
+             "os._exit(0)\n");
+  const auto run = scene.run({"--nproc", "4"}, {"python3", "late.py"});
   CHECK(run.status == Status{.code = 0});
   CHECK(run.err == "");
   for (const char* rank : {"0", "1", "2", "3"}) {
