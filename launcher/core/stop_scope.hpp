@@ -47,7 +47,7 @@ struct ProcessFacts {
 // The processes of one launch at one moment.
 using ProcessTable = std::vector<ProcessFacts>;
 
-// Who was sent a signal already, by pid and start time: nobody gets one twice.
+// Who was sent a signal already, by pid and start time: no process gets one twice.
 struct Sent {
   std::set<int> signals;
   bool looked_at = false;  // since: by next_to_stop()
