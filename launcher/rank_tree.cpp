@@ -19,9 +19,8 @@ void RankTree::generation_began() {
 }
 
 void RankTree::stop(int pid, int signal) {
-  // Python raises KeyboardInterrupt, prints it and then waits again: it has to be seen before. No
-  // death waits for this signal, unlike for SIGTERM, which comes without a look.
-  if (signal == SIGINT && os::waits_for_children(pid)) waited_.insert(pid);
+  // What its handler does, a millisecond later may be to wait: it has to be seen before.
+  if (os::waits_for_children(pid)) waited_.insert(pid);
   if (scope_ == StopScope::group) {
     os::signal_group(pid, signal);
   } else if (pid > 1) {
@@ -98,10 +97,9 @@ void RankTree::forward(int signal) {
 // Who got the stop signal from stop(), without a look.
 void RankTree::mark_sent(const os::RankKeys& keys, core::ProcessTable& table) {
   for (auto& process : table) {
-    // What its handler for SIGINT waits for by now is none of ours.
+    // What its handler waits for by now is found by a later look.
     const bool first_look = !request_.sent.contains({process.pid, process.start_time});
-    if (process.first && first_look && request_.signal == SIGINT)
-      process.waits = waited_.contains(process.pid);
+    if (process.first && first_look) process.waits = waited_.contains(process.pid);
     const bool in_group = scope_ == StopScope::group &&
                           std::any_of(keys.ranks.begin(), keys.ranks.end(),
                                       [&](const auto& rank) { return rank.pid == process.group; });

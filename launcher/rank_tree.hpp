@@ -49,7 +49,7 @@ class RankTree {
   StopScope scope_;
   std::function<os::RankKeys()> keys_;
   core::StopRequest request_;  // signal 0: nobody was asked to stop
-  std::set<int> waited_;     // first processes that waited for a child when SIGINT was sent to them
+  std::set<int> waited_;     // first processes that waited for a child when they were asked to stop
   std::set<int> looked_at_;  // children of this process that a look can find nothing new about
   std::ptrdiff_t ranks_living_ = 0;  // at the last look
 };

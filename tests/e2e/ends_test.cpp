@@ -57,12 +57,14 @@ sys.exit(subprocess.Popen([sys.executable, "t.py"]).wait())
 
 // As torch.multiprocessing.spawn does with join=True, or by Process.join().
 constexpr const char* kSpawns = R"(
-import multiprocessing, multiprocessing.connection, runpy, sys
+import multiprocessing, multiprocessing.connection, runpy, signal, sys
 def rank():
     runpy.run_path("t.py")
 if __name__ == "__main__":
     child = multiprocessing.get_context("spawn").Process(target=rank)
     child.start()
+    if sys.argv[1] == "exits":
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if sys.argv[1] == "join":
         child.join()
     else:
@@ -119,6 +121,7 @@ const std::vector<Wrapped>& wrapped_trainers() {
       {"a wrapper that dies of it, as conda run", {"python3", "wrapper.py", ""}, "1"},
       {"Process.join", {"python3", "spawns.py", "join"}, "1"},
       {"mp.spawn, which waits for sentinels", {"python3", "spawns.py", "wait"}, "1"},
+      {"mp.spawn in a program that exits on SIGTERM", {"python3", "spawns.py", "exits"}, "1"},
       {"a here-document", {"bash", "here.sh"}, "1"},
       {"a pipe at its end", {"sh", "-c", "echo y | python3 t.py; :"}, "1"},
       {"Popen(stdin=PIPE)", {"python3", "feeds.py"}, "1"},
