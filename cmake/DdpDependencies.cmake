@@ -22,7 +22,7 @@ add_library(ddp_toml INTERFACE)
 target_include_directories(ddp_toml SYSTEM INTERFACE
   $<TARGET_PROPERTY:tomlplusplus::tomlplusplus,INTERFACE_INCLUDE_DIRECTORIES>)
 target_compile_definitions(ddp_toml INTERFACE TOML_HEADER_ONLY=1 TOML_EXCEPTIONS=0
-  TOML_CONFIG_HEADER="launcher/toml_config.hpp")  # its asserts throw: see there
+  TOML_CONFIG_HEADER="launcher/base/toml_config.hpp")  # its asserts throw: see there
 
 add_library(ddp_asio INTERFACE)
 target_link_libraries(ddp_asio INTERFACE Boost::headers Threads::Threads)

@@ -27,7 +27,7 @@ inline constexpr const char* kPythonUnbuffered = "PYTHONUNBUFFERED";
 // ddp-launch's own.
 inline constexpr const char* kDdpRunDir = "DDP_RUN_DIR";
 inline constexpr const char* kDdpRunId = "DDP_RUN_ID";
-inline constexpr const char* kDdpFaults = "DDP_FAULTS";  // common/worker_faults.hpp
+inline constexpr const char* kDdpFaults = "DDP_FAULTS";  // common/faults/worker_faults.hpp
 
 // systemd's sd_notify protocol.
 inline constexpr const char* kNotifySocket = "NOTIFY_SOCKET";
@@ -50,8 +50,9 @@ inline constexpr const char* kFlightPipe = "TORCH_FR_DEBUG_INFO_PIPE_FILE";
 
 // What the launcher itself reads.
 inline constexpr const char* kLaunchLog = "DDP_LAUNCH_LOG";
-inline constexpr const char* kLaunchTestOff = "DDP_LAUNCH_TEST_OFF";   // launcher/os/mechanism.hpp
-inline constexpr const char* kCampaignEvents = "DDP_CAMPAIGN_EVENTS";  // launcher/event_log.hpp
+inline constexpr const char* kLaunchTestOff = "DDP_LAUNCH_TEST_OFF";  // launcher/os/mechanism.hpp
+inline constexpr const char* kCampaignEvents =
+    "DDP_CAMPAIGN_EVENTS";  // launcher/events/event_log.hpp
 inline constexpr const char* kNoColor = "NO_COLOR";
 inline constexpr const char* kXdgRuntimeDir = "XDG_RUNTIME_DIR";
 inline constexpr const char* kTmpDir = "TMPDIR";

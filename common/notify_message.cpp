@@ -1,5 +1,5 @@
 // The launcher's end of sd_notify: one datagram as a value.
-#include "common/notify.hpp"
+#include "common/client/notifier.hpp"
 #include "common/utf8.hpp"
 
 #include <charconv>

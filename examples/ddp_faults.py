@@ -51,7 +51,7 @@ def contains(pairs, number):
 
 class Fault:
     """One entry of DDP_FAULTS, "<fault>/<done>:<spec>", and when it strikes this rank: the same
-    functions of the seed as common/fault_schedule.hpp, so that a plan strikes at the same steps
+    functions of the seed as common/faults/schedule.hpp, so that a plan strikes at the same steps
     whatever language the worker is written in."""
 
     RANK, STEP, GAP, CHOICE = range(4)  # what is drawn

@@ -1,21 +1,21 @@
 // ddp-launch: reads the command line, then becomes the keeper of a supervisor
-// (launcher/os/keeper.hpp).
+// (launcher/keeper/keeper.hpp).
 
-#include "common/log.hpp"
+#include "launcher/base/log.hpp"
 #include "launcher/campaign/options.hpp"
 #include "launcher/campaign/runner.hpp"
-#include "launcher/core/exit_code.hpp"
-#include "launcher/event_log.hpp"
-#include "launcher/judgement.hpp"
-#include "launcher/options.hpp"
-#include "launcher/os/keeper.hpp"
+#include "launcher/cli/options.hpp"
+#include "launcher/core/group/exit_code.hpp"
+#include "launcher/events/event_log.hpp"
+#include "launcher/keeper/keeper.hpp"
 #include "launcher/os/limits.hpp"
 #include "launcher/os/proc.hpp"
 #include "launcher/os/run_dir.hpp"
 #include "launcher/os/signals.hpp"
 #include "launcher/output/colour.hpp"
-#include "launcher/supervisor.hpp"
-#include "launcher/worker_environment.hpp"
+#include "launcher/report/run_result.hpp"
+#include "launcher/supervisor/supervisor.hpp"
+#include "launcher/workers/worker_environment.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 // worker: one rank of a data-parallel training run, or a run of its own.
-#include "common/fault_points.hpp"
-#include "common/notify.hpp"
-#include "common/worker_env.hpp"
+#include "common/client/fault_points.hpp"
+#include "common/client/notifier.hpp"
+#include "common/client/worker_env.hpp"
 #include "worker/checkpoint/checkpoints.hpp"
 #include "worker/comm/group.hpp"
 #include "worker/data/corpus.hpp"

@@ -1,8 +1,8 @@
 // The training loop, the same for every device and backend.
 #pragma once
 
-#include "common/fault_points.hpp"
-#include "common/notify.hpp"
+#include "common/client/fault_points.hpp"
+#include "common/client/notifier.hpp"
 #include "worker/checkpoint/checkpoints.hpp"
 #include "worker/comm/communicator.hpp"
 #include "worker/data/corpus.hpp"

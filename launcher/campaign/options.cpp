@@ -1,13 +1,13 @@
 #include "launcher/campaign/options.hpp"
 
 #include "common/utf8.hpp"
-#include "launcher/command_line.hpp"
-#include "launcher/core/exit_code.hpp"
-#include "launcher/options_check.hpp"
+#include "launcher/base/shell_word.hpp"
+#include "launcher/cli/command_line.hpp"
+#include "launcher/cli/options_check.hpp"
+#include "launcher/cli/run_id.hpp"
+#include "launcher/cli/settings_reader.hpp"
+#include "launcher/core/group/exit_code.hpp"
 #include "launcher/os/devices.hpp"
-#include "launcher/run_id.hpp"
-#include "launcher/settings_reader.hpp"
-#include "launcher/shell_word.hpp"
 
 #include <filesystem>
 

@@ -1,8 +1,8 @@
 #include "launcher/campaign/plans.hpp"
 
-#include "launcher/command_line.hpp"
-#include "launcher/fault_plan_file.hpp"
-#include "launcher/run_id.hpp"
+#include "launcher/cli/command_line.hpp"
+#include "launcher/cli/run_id.hpp"
+#include "launcher/plan/plan_file.hpp"
 
 #include <algorithm>
 #include <filesystem>

@@ -2,9 +2,9 @@
 // started.
 #pragma once
 
-#include "launcher/core/fault_plan.hpp"
-#include "launcher/flags.hpp"
-#include "launcher/options.hpp"
+#include "launcher/cli/flags.hpp"
+#include "launcher/cli/options.hpp"
+#include "launcher/core/record/fault_plan.hpp"
 
 #include <string>
 #include <string_view>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "launcher/campaign/result.hpp"
-#include "launcher/junit.hpp"
+#include "launcher/report/junit.hpp"
 
 #include <cstddef>
 #include <string>

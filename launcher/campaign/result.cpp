@@ -1,8 +1,8 @@
 #include "launcher/campaign/result.hpp"
 
 #include "common/signal_name.hpp"
-#include "launcher/core/exit_code.hpp"
-#include "launcher/event_log.hpp"
+#include "launcher/core/group/exit_code.hpp"
+#include "launcher/events/event_log.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>

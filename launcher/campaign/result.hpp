@@ -1,7 +1,7 @@
 // What became of one plan of a campaign, as values.
 #pragma once
 
-#include "launcher/core/fault_plan.hpp"
+#include "launcher/core/record/fault_plan.hpp"
 
 #include <cstdint>
 #include <optional>

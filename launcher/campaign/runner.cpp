@@ -1,20 +1,20 @@
 #include "launcher/campaign/runner.hpp"
 
 #include "common/env_names.hpp"
-#include "common/log.hpp"
+#include "launcher/base/log.hpp"
 #include "launcher/campaign/report.hpp"
-#include "launcher/core/exit_code.hpp"
-#include "launcher/event_log.hpp"
-#include "launcher/fault_plan_file.hpp"
+#include "launcher/core/group/exit_code.hpp"
+#include "launcher/events/event_log.hpp"
+#include "launcher/keeper/keeper.hpp"
 #include "launcher/os/descendants.hpp"
 #include "launcher/os/exit_watcher.hpp"
-#include "launcher/os/keeper.hpp"
 #include "launcher/os/run_dir.hpp"
 #include "launcher/os/signal_inbox.hpp"
 #include "launcher/os/signals.hpp"
 #include "launcher/os/spawn.hpp"
 #include "launcher/output/console_sink.hpp"
 #include "launcher/output/tail_buffer.hpp"
+#include "launcher/plan/plan_file.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>

@@ -1,6 +1,6 @@
 // Runs the plans of a campaign, one after another, each as a ddp-launch of its own.
 //
-//   keeper of the campaign       launcher/os/keeper.hpp, as of a launch: the pid the user sees
+//   keeper of the campaign       launcher/keeper/keeper.hpp, as of a launch: the pid the user sees
 //   └─ campaign                  this loop. Subreaper; parent of one run at a time
 //      └─ ddp-launch --faults …  a session of its own; SIGKILL when its parent dies, upon which its
 //                                supervisor tears its group down

@@ -6,7 +6,7 @@
 // the launcher is killed; SIGKILL reaches stopped processes too.
 #pragma once
 
-#include "common/fault_spec.hpp"
+#include "common/faults/spec.hpp"
 #include "common/result.hpp"
 #include "launcher/os/fd.hpp"
 

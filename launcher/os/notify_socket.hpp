@@ -5,7 +5,7 @@
 // heard. However much is sent, a turn of the event loop reads a bounded number of messages.
 #pragma once
 
-#include "common/notify.hpp"
+#include "common/client/notifier.hpp"
 #include "common/result.hpp"
 
 #include <functional>

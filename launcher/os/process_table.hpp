@@ -2,7 +2,7 @@
 // another process, even where a pid has been given anew.
 #pragma once
 
-#include "launcher/core/stop_scope.hpp"
+#include "launcher/core/processes/stop_scope.hpp"
 #include "launcher/core/types.hpp"
 
 #include <string>

@@ -16,7 +16,7 @@
 // a name may be another namespace's: there only what look() saw is proof.
 #pragma once
 
-#include "launcher/core/shared_memory.hpp"
+#include "launcher/core/processes/shared_memory.hpp"
 #include "launcher/os/process_table.hpp"
 
 #include <chrono>

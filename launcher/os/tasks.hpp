@@ -1,7 +1,7 @@
 // A look at all threads of a process, by /proc. Needs no cooperation and stops nothing.
 #pragma once
 
-#include "launcher/core/task_picture.hpp"
+#include "launcher/core/hangs/task_picture.hpp"
 
 #include <string>
 

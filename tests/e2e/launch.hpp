@@ -30,7 +30,7 @@ inline constexpr bool kSanitized = false;
 std::string path_or(const char* variable, const char* built);
 std::string launcher_path();
 
-// ddp-test-helper with these steps (tests/os/helper.hpp).
+// ddp-test-helper with these steps (tests/helper/helper.hpp).
 Words helper(const Words& steps);
 
 struct Finished {

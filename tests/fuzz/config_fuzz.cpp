@@ -1,5 +1,5 @@
 // The configuration file.
-#include "launcher/config_file.hpp"
+#include "launcher/cli/config_file.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,6 +1,6 @@
 // Fault plans in TOML, and the event files a run is replayed from.
-#include "launcher/fault_plan_file.hpp"
-#include "launcher/fault_replay.hpp"
+#include "launcher/plan/plan_file.hpp"
+#include "launcher/plan/replay.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 namespace {

@@ -1,6 +1,6 @@
 // Fault specs: first byte, the world size; the rest, the spec. What is accepted must survive being
 // written and read again.
-#include "common/fault_spec.hpp"
+#include "common/faults/spec.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,5 +1,5 @@
 // sd_notify datagrams: whatever a worker sends.
-#include "common/notify.hpp"
+#include "common/client/notifier.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 using ddp::fuzz::require;

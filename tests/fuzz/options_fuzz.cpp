@@ -1,6 +1,6 @@
 // The whole command line: one word a line. Environment variables are empty and the machine has no
 // devices.
-#include "launcher/options.hpp"
+#include "launcher/cli/options.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 #include <algorithm>

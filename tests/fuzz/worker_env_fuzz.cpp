@@ -1,5 +1,5 @@
 // The environment a worker reads: lines NAME=value.
-#include "common/worker_env.hpp"
+#include "common/client/worker_env.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 #include <map>

@@ -1,5 +1,5 @@
 // DDP_FAULTS, which the launcher hands to workers, and the id with which a worker answers.
-#include "common/worker_faults.hpp"
+#include "common/faults/worker_faults.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,6 +1,6 @@
 #include "tests/support/fake_launcher.hpp"
 
-#include "common/notify.hpp"
+#include "common/client/notifier.hpp"
 #include "tests/support/temp_base.hpp"
 
 #include <doctest/doctest.h>

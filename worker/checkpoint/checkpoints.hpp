@@ -2,7 +2,7 @@
 // any number of ranks.
 #pragma once
 
-#include "common/fault_points.hpp"
+#include "common/client/fault_points.hpp"
 #include "worker/checkpoint/store.hpp"
 #include "worker/comm/communicator.hpp"
 #include "worker/data/corpus.hpp"

@@ -1,6 +1,6 @@
 #include "worker/checkpoint/store.hpp"
 
-#include "common/fault_points.hpp"
+#include "common/client/fault_points.hpp"
 #include "worker/checkpoint/file.hpp"
 #include "worker/failure.hpp"
 

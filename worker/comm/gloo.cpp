@@ -1,6 +1,6 @@
 #include "worker/comm/gloo.hpp"
 
-#include "common/fault_points.hpp"
+#include "common/client/fault_points.hpp"
 #include "worker/stop.hpp"
 
 #include <gloo/allreduce.h>

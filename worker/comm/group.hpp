@@ -1,7 +1,7 @@
 // The rendezvous: rank 0 hosts the store, every rank joins, the communicator is built.
 #pragma once
 
-#include "common/worker_env.hpp"
+#include "common/client/worker_env.hpp"
 #include "worker/comm/communicator.hpp"
 #include "worker/store/client.hpp"
 #include "worker/store/server.hpp"

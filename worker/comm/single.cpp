@@ -1,6 +1,6 @@
 #include "worker/comm/single.hpp"
 
-#include "common/fault_points.hpp"
+#include "common/client/fault_points.hpp"
 
 namespace ddp::worker {
 namespace {

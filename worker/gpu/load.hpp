@@ -1,7 +1,7 @@
 // Finds the GPU side of the worker and chooses between it and the CPU.
 #pragma once
 
-#include "common/worker_env.hpp"
+#include "common/client/worker_env.hpp"
 #include "worker/gpu/backend.hpp"
 #include "worker/options.hpp"
 

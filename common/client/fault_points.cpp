@@ -1,0 +1,127 @@
+#include "common/client/fault_points.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <bit>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+#include <stdexcept>
+#include <thread>
+
+namespace ddp {
+namespace {
+
+using fault::Kind;
+using fault::Nanoseconds;
+using Strike = fault::WorkerFaults::Strike;
+
+[[noreturn]] void throw_injected() { throw std::runtime_error("injected by the fault plan"); }
+
+// Whatever handlers a caller has, this exception meets none.
+[[noreturn]] void throw_uncaught() noexcept { throw_injected(); }
+
+[[noreturn]] __attribute__((no_sanitize("undefined"))) void segfault() {
+  // A sanitizer's or a crash reporter's handler would make another end of it.
+  ::signal(SIGSEGV, SIG_DFL);
+  volatile int* volatile nowhere = nullptr;
+  *nowhere = 0;
+  std::abort();
+}
+
+[[noreturn]] void exit_with(int code) {
+  std::fflush(nullptr);
+  std::_Exit(code);  // as a crashing program would: without waiting for its threads
+}
+
+void strike_process(const Strike& strike) {
+  switch (strike.kind) {
+    case Kind::exit:
+      exit_with(static_cast<int>(std::get<std::int64_t>(strike.value)));
+    case Kind::throw_exception:
+      throw_uncaught();
+    case Kind::segfault:
+      segfault();
+    case Kind::abort:
+      std::abort();
+    default:
+      break;
+  }
+}
+
+}  // namespace
+
+Result<FaultPoints> FaultPoints::read(const WorkerEnv& env, Notifier& notifier) {
+  return read(env, notifier, [](const char* name) -> const char* { return std::getenv(name); });
+}
+
+Result<FaultPoints> FaultPoints::read(const WorkerEnv& env, Notifier& notifier,
+                                      const GetEnv& get_env) {
+  auto faults = fault::WorkerFaults::read(get_env, env.rank, env.world_size, env.restart_count);
+  if (!faults) return Error{faults.error()};
+  FaultPoints points(notifier);
+  points.faults_ = std::move(*faults);
+  return points;
+}
+
+void FaultPoints::settle() {
+  if (active()) notifier_->barrier(kBarrierTimeout);
+}
+
+void FaultPoints::phase(std::string_view name) {
+  notifier_->phase(name);
+  settle();
+}
+
+void FaultPoints::begin_step(std::int64_t step) {
+  for (const Strike& strike : take(step, {Kind::delay}))
+    std::this_thread::sleep_for(std::get<Nanoseconds>(strike.value));
+}
+
+void FaultPoints::end_step(std::int64_t step,
+                           const std::vector<std::pair<std::string, double>>& metrics) {
+  notifier_->step(step, metrics);
+  notifier_->alive();
+  settle();
+  for (const Strike& strike :
+       take(step, {Kind::exit, Kind::throw_exception, Kind::segfault, Kind::abort}))
+    strike_process(strike);
+}
+
+std::vector<Strike> FaultPoints::take(std::int64_t step, std::initializer_list<Kind> kinds) {
+  if (!active()) return {};
+  auto strikes = faults_.take(step, std::span(kinds.begin(), kinds.size()));
+  for (const Strike& strike : strikes) notifier_->fault(fault::format_strike_id(strike.id));
+  if (!strikes.empty()) settle();
+  return strikes;
+}
+
+void FaultPoints::damage(std::int64_t step, std::span<float> gradient) {
+  if (gradient.empty()) return;
+  for (const Strike& strike : take(step, {Kind::nan, Kind::bitflip})) {
+    float& element = gradient[strike.choice % gradient.size()];
+    element = fault::damaged(strike, element);
+  }
+}
+
+namespace fault {
+
+float damaged(const WorkerFaults::Strike& strike, float value) {
+  if (strike.kind == Kind::nan) return std::numeric_limits<float>::quiet_NaN();
+  const auto* const bit = std::get_if<std::int64_t>(&strike.value);
+  const auto number = bit != nullptr ? static_cast<std::uint64_t>(*bit) : strike.choice >> 59;
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) ^ (std::uint32_t{1} << number));
+}
+
+void die() {
+  ::kill(::getpid(), SIGKILL);
+  stand_still();  // the signal is on its way
+}
+
+void stand_still() {
+  for (;;) ::pause();
+}
+
+}  // namespace fault
+}  // namespace ddp

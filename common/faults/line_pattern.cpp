@@ -1,0 +1,158 @@
+#include "common/faults/line_pattern.hpp"
+
+#include <regex.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+namespace ddp {
+namespace {
+
+constexpr std::size_t kSearched = 4096;  // bytes of a line
+constexpr std::size_t kLargest = 1000;
+constexpr int kDeepest = 4;
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// Behind the bracket expression that begins at `at`.
+std::size_t after_bracket(std::string_view text, std::size_t at) {
+  ++at;
+  if (at < text.size() && text[at] == '^') ++at;
+  if (at < text.size() && text[at] == ']') ++at;  // stands for itself here
+  while (at < text.size() && text[at] != ']') {
+    const char kind = at + 1 < text.size() ? text[at + 1] : '\0';
+    if (text[at] == '[' && (kind == ':' || kind == '.' || kind == '=')) {
+      const auto end = text.find(std::string{kind, ']'}, at + 2);
+      if (end == std::string_view::npos) return text.size();
+      at = end + 1;
+    }
+    ++at;
+  }
+  return at + 1;
+}
+
+// "{2,30}" at `at`: the largest number in it, and behind it.
+std::size_t repeated(std::string_view text, std::size_t& at) {
+  std::size_t most = 1;
+  std::size_t number = 0;
+  for (++at; at < text.size() && (is_digit(text[at]) || text[at] == ','); ++at) {
+    number =
+        text[at] == ',' ? 0 : std::min(number * 10 + std::size_t(text[at] - '0'), kLargest + 1);
+    most = std::max(most, number);
+  }
+  if (at < text.size() && text[at] == '}') ++at;
+  return most;
+}
+
+// A part of an expression: how much regcomp makes of it, which copies what is repeated, and how
+// many repetitions stand within one another in it.
+struct Part {
+  std::size_t size = 0;
+  int depth = 0;
+};
+
+Part joined(Part one, Part other) {
+  return {std::min(one.size + other.size, kLargest + 1), std::max(one.depth, other.depth)};
+}
+void repeat(Part& part, std::size_t times) {
+  part = {std::min(part.size * times + 1, kLargest + 1), part.depth + 1};
+}
+
+// Why regcomp is not to see it. glibc's takes all memory for a line of "++++…" and minutes for two
+// dozen "?" within each other; here it gets what takes it some hundredths of a second.
+const char* refusal(std::string_view text) {
+  std::vector<Part> outer;  // what comes before each group that is open
+  Part before;
+  Part last;  // what a repetition would repeat
+  const auto next = [&](Part part) {
+    before = joined(before, last);
+    last = part;
+  };
+  for (std::size_t at = 0; at < text.size();) {
+    switch (text[at]) {
+      case '\\':
+        if (at + 1 < text.size() && is_digit(text[at + 1]))
+          return "no back-reference: matching one can take for ever";
+        next({1, 0});
+        at += 2;
+        break;
+      case '[':
+        next({1, 0});
+        at = after_bracket(text, at);
+        break;
+      case '(':
+        next({});
+        outer.push_back(before);
+        before = {};
+        ++at;
+        break;
+      case ')': {
+        const Part group = joined(joined(before, last), {1, 0});
+        before = outer.empty() ? Part{} : outer.back();
+        if (!outer.empty()) outer.pop_back();
+        last = group;
+        ++at;
+        break;
+      }
+      case '{':
+        repeat(last, repeated(text, at));
+        break;
+      case '+':
+        repeat(last, 2);
+        ++at;
+        break;
+      case '*':
+      case '?':
+        repeat(last, 1);
+        ++at;
+        break;
+      default:
+        next({1, 0});
+        ++at;
+    }
+    if (before.size + last.size > kLargest) return "its repetitions come to more than 1000 parts";
+    if (last.depth > kDeepest) return "more than 4 repetitions within each other";
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+struct LinePattern::Compiled {
+  Compiled() = default;
+  Compiled(const Compiled&) = delete;
+  Compiled& operator=(const Compiled&) = delete;
+  ~Compiled() {
+    if (valid) ::regfree(&regex);
+  }
+  // REG_STARTEND (BSD's, glibc's and musl's alike) takes the length: a line may hold NUL bytes and
+  // ends with none.
+  bool run(std::string_view line, regmatch_t* match, std::size_t matches) const {
+    match[0].rm_so = 0;
+    match[0].rm_eo = static_cast<regoff_t>(std::min(line.size(), kSearched));
+    return ::regexec(&regex, line.data(), matches, match, REG_STARTEND) == 0;
+  }
+  regex_t regex{};
+  bool valid = false;
+};
+
+Result<LinePattern> LinePattern::compile(const std::string& expression) {
+  if (const char* const why = refusal(expression)) return Error{why};
+  auto compiled = std::make_shared<Compiled>();
+  const int error = ::regcomp(&compiled->regex, expression.c_str(), REG_EXTENDED);
+  if (error != 0) {
+    char why[128];
+    ::regerror(error, &compiled->regex, why, sizeof why);
+    return Error{why};
+  }
+  compiled->valid = true;
+  return LinePattern(std::move(compiled));
+}
+
+bool LinePattern::found_in(std::string_view line) const {
+  regmatch_t match[1];
+  return compiled_->run(line, match, 1);
+}
+
+}  // namespace ddp

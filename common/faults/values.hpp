@@ -1,0 +1,17 @@
+// The values behind the '=' of a spec's words; used by build() alone.
+#pragma once
+
+#include "common/faults/spec.hpp"
+
+#include <string>
+
+namespace ddp::fault {
+
+// What is allowed instead, empty where the text was fine; the caller puts the refused text before
+// it.
+using Refusal = std::string;
+
+Refusal read_value(const KindInfo& row, const std::string& text, Value& into);
+Refusal read_word(Word word, const std::string& text, int world_size, Spec& spec);
+
+}  // namespace ddp::fault

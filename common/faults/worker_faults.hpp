@@ -1,0 +1,74 @@
+// The worker's part of a fault plan. The launcher passes the faults that need the worker's help in
+// DDP_FAULTS; the variable is set, if only to nothing, whenever a plan is active, and then a worker
+// follows each X_DDP_STEP with BARRIER=1 and waits, so that what strikes from outside at a step
+// strikes at that step.
+//
+// The variable is a list, separated by ';', of "<fault>/<done>:<spec>": the fault's place in the
+// plan; the occurrences already done with ("2" or "2,4,5": all before 2, and 4 and 5); and the spec
+// in canonical form, its seed always named.
+#pragma once
+
+#include "common/client/worker_env.hpp"
+#include "common/faults/schedule.hpp"
+#include "common/faults/spec.hpp"
+#include "common/result.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ddp::fault {
+
+struct WorkerFaultEntry {
+  int fault = 0;
+  Progress progress;
+  Spec spec;
+};
+
+std::string format_entries(const std::vector<WorkerFaultEntry>& entries);
+// "0/2,4:" and the like are refused with a line that names the entry.
+Result<std::vector<WorkerFaultEntry>> parse_entries(std::string_view text);
+
+// "<fault>.<occurrence>@<step>": what a worker tells the launcher, as X_DDP_FAULT, and has
+// acknowledged by a barrier, before it strikes itself.
+struct StrikeId {
+  int fault = 0;
+  std::int64_t occurrence = 0;
+  std::int64_t step = 0;
+  friend bool operator==(const StrikeId&, const StrikeId&) = default;
+};
+std::string format_strike_id(const StrikeId& id);
+std::optional<StrikeId> parse_strike_id(std::string_view text);
+
+class WorkerFaults {
+ public:
+  struct Strike {
+    Kind kind = Kind::exit;
+    Value value;
+    StrikeId id;               // what the launcher is told before it strikes
+    std::uint64_t choice = 0;  // drawn by the seed: which element, bit or byte
+  };
+
+  WorkerFaults() = default;  // no plan
+  // The error names DDP_FAULTS and the entry.
+  static Result<WorkerFaults> read(const GetEnv& get_env, int rank, int world_size, int generation);
+
+  // A plan is active: follow each step with a barrier.
+  bool active() const { return active_; }
+  // What of the given kinds strikes this rank now that it is in (or has finished) `step`; each
+  // occurrence once, in the order of the plan. A fault the caller does not ask for stays due.
+  std::vector<Strike> take(std::int64_t step, std::span<const Kind> kinds);
+
+ private:
+  struct Armed {
+    WorkerFaultEntry entry;
+    Schedule schedule;
+    bool struck_this_generation = false;
+  };
+  bool active_ = false;
+  int rank_ = 0;
+  std::vector<Armed> armed_;
+};
+
+}  // namespace ddp::fault

@@ -1,0 +1,110 @@
+#include "launcher/cli/command_line.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+
+namespace ddp {
+namespace {
+
+// "--max-restarts,--max_restarts": torchrun accepts both, and so its users may.
+std::string names_for_parser(const FlagSpec& spec) {
+  std::string names;
+  for_each_name(spec, [&](std::string_view name) {
+    names += (names.empty() ? "" : ",") + std::string(name);
+    if (name.find('-', 2) == std::string_view::npos) return;
+    std::string underscored(name);
+    std::replace(underscored.begin() + 2, underscored.end(), '-', '_');
+    names += "," + underscored;
+  });
+  return names;
+}
+
+std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
+
+// CLI11 takes the next word as the value of "--flag=", which nobody means.
+std::optional<Error> flag_without_value(int consumed, const char* const* argv) {
+  for (int i = 1; i <= consumed; ++i) {
+    const std::string_view word = argv[i];
+    const std::size_t equals = word.find('=');
+    if (!word.starts_with("--") || equals == std::string_view::npos || equals + 1 != word.size())
+      continue;
+    if (find_flag(word.substr(2, equals - 2)) != nullptr)
+      return Error{std::string(word.substr(0, equals)) + " needs a value"};
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> store(const FlagSpec& spec, const CLI::Option& option, Settings& settings) {
+  const auto& results = option.results();
+  if (results.empty()) return std::nullopt;
+  const std::string name(first_name(spec));
+  if (results.size() > 1 && spec.kind != ValueKind::several) {
+    std::string error = name + " is given " +
+                        (results.size() == 2 ? "twice" : std::to_string(results.size()) + " times");
+    if (!spec.argument.empty())
+      error +=
+          ": " + in_quotes(results[0]) + " and " + in_quotes(results[1]) + ": expected one value";
+    return Error{error};
+  }
+  if (spec.argument.empty() && results[0] != "true")
+    return Error{name + " is " + in_quotes(results[0]) + ": expected no value"};
+  // What looks like a flag is one whose predecessor lost its value ("--log-dir --nproc 2").
+  for (const auto& value : results) {
+    if (!spec.argument.empty() && value.starts_with("--"))
+      return Error{name + " needs a value, not " + in_quotes(value)};
+    settings.add(spec.flag, {name, value});
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<CommandLine> read_command_line(int argc, const char* const* argv) {
+  CLI::App app;
+  app.set_help_flag();  // help is a flag of our table, rendered from it
+  app.prefix_command();
+  std::array<CLI::Option*, kFlagCount> options{};
+  for (const FlagSpec& spec : flag_table()) {
+    const std::string names = names_for_parser(spec);
+    CLI::Option* const option = spec.argument.empty() ? app.add_flag(names) : app.add_option(names);
+    option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    options[static_cast<std::size_t>(spec.flag)] = option;
+  }
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ArgumentMismatch& error) {
+    // CLI11 throws this before anything else is known; its text begins with the flag's name.
+    const std::string_view text = error.what();
+    return Error{std::string(text.substr(0, text.find(':'))) + " needs a value"};
+  } catch (const CLI::ParseError& error) {
+    return Error{error.what()};
+  }
+
+  CommandLine line;
+  line.command = app.remaining();
+  // --help and --version are answered whatever else is wrong.
+  for (const Flag flag : {Flag::help, Flag::version}) {
+    if (options[static_cast<std::size_t>(flag)]->count() > 0) {
+      line.settings.set(flag, {std::string(first_name(spec_of(flag))), "true"});
+      return line;
+    }
+  }
+  if (!line.command.empty() && line.command[0] != "--" && line.command[0].size() > 1 &&
+      line.command[0][0] == '-') {
+    const std::string name = line.command[0].substr(0, line.command[0].find('='));
+    return Error{"unknown option " + in_quotes(name) + did_you_mean_flag(name) +
+                 ": see ddp-launch --help; a program's own options go behind its name"};
+  }
+  if (auto error = flag_without_value(argc - 1 - static_cast<int>(line.command.size()), argv))
+    return *error;
+  for (const FlagSpec& spec : flag_table()) {
+    if (auto error = store(spec, *options[static_cast<std::size_t>(spec.flag)], line.settings))
+      return *error;
+  }
+  if (!line.command.empty() && line.command[0] == "--") line.command.erase(line.command.begin());
+  return line;
+}
+
+}  // namespace ddp

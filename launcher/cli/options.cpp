@@ -1,0 +1,77 @@
+#include "launcher/cli/options.hpp"
+
+#include "common/env_names.hpp"
+#include "common/utf8.hpp"
+#include "launcher/cli/command_line.hpp"
+#include "launcher/cli/config_file.hpp"
+#include "launcher/cli/options_check.hpp"
+#include "launcher/cli/rendezvous.hpp"
+#include "launcher/core/group/exit_code.hpp"
+#include "launcher/os/devices.hpp"
+
+#include <cstdlib>
+
+namespace ddp {
+namespace {
+
+constexpr const char* kVersionLine = "ddp-launch " DDP_VERSION "\n";
+
+// `merged` gets what the command line, the environment and the file have said together.
+Result<Options> read_options(CommandLine line, const Machine& machine, Settings& merged) {
+  if (const Setting* path = line.settings.get(Flag::config)) {
+    const auto file = read_config_file(path->text);
+    if (!file) return Error{file.error()};
+    merged = file->settings;
+    if (line.command.empty()) line.command = file->command;
+  }
+  if (const char* level = machine.get_env(env::kLaunchLog); level != nullptr && *level != '\0')
+    merged.set(Flag::log_level, {env::kLaunchLog, level});
+  for (const FlagSpec& spec : flag_table()) merged.take(spec.flag, line.settings);
+  auto options = check_options(merged, std::move(line.command), machine);
+  const char* const campaign = machine.get_env(env::kCampaignEvents);
+  if (options && campaign != nullptr) options->campaign_events = campaign;
+  return options;
+}
+
+}  // namespace
+
+StreamCount streams_of(const fault::Spec& spec, const Options& options) {
+  StreamCount count;
+  for (int rank = 0; rank < options.nproc; ++rank) {
+    if (!spec.addresses(options.first_rank() + rank)) continue;
+    const auto& direct = options.redirect.at(static_cast<std::size_t>(rank));
+    // A file whose lines begin with something is written by the launcher.
+    const bool given_away = options.line_start.file.empty();
+    for (const bool redirected : {direct.out, direct.err})
+      ++(redirected && given_away ? count.unread : count.read);
+  }
+  return count;
+}
+
+std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv,
+                                             const Machine& machine) {
+  const auto refused = [](const std::string& why) {
+    return ExitNow{core::kUsage, "ddp-launch: " + without_controls(why) + "\n"};
+  };
+  auto line = read_command_line(argc, argv);
+  if (!line) return refused(line.error());
+  if (line->settings.get(Flag::help) != nullptr) return ExitNow{core::kSuccess, help_text()};
+  if (line->settings.get(Flag::version) != nullptr) return ExitNow{core::kSuccess, kVersionLine};
+  Settings merged;
+  auto options = read_options(std::move(*line), machine, merged);
+  if (!options) return refused(options.error());
+  if (!options->dry_run) {
+    if (auto leave = check_rendezvous(merged, machine.network, *options)) return std::move(*leave);
+  }
+  return std::move(*options);
+}
+
+Machine this_machine() {
+  return {.get_env = [](const char* name) { return std::getenv(name); }, .cpus = os::count_cpus()};
+}
+
+std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv) {
+  return parse_options(argc, argv, this_machine());
+}
+
+}  // namespace ddp

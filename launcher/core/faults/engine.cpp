@@ -1,0 +1,253 @@
+#include "launcher/core/faults/engine.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace ddp::core {
+
+using fault::Kind;
+using fault::Schedule;
+using fault::Side;
+using fault::Spec;
+
+FaultEngine::FaultEngine(std::vector<Spec> faults, std::uint64_t seed, FaultScope scope)
+    : specs_(std::move(faults)), scope_(scope) {
+  workers_.resize(static_cast<std::size_t>(scope_.nproc));
+  for (int fault = 0; fault < static_cast<int>(specs_.size()); ++fault) {
+    const Spec& spec = specs_[static_cast<std::size_t>(fault)];
+    const auto add = [&](int rank) {
+      slots_.push_back(
+          {fault, rank, Schedule(spec, seed, fault, rank, scope_.world_size), {}, false});
+    };
+    if (spec.ranks.mode == fault::Ranks::Mode::any) {
+      add(Schedule::kAny);
+    } else {
+      for (int rank = scope_.first_rank; rank < scope_.first_rank + scope_.nproc; ++rank) {
+        if (spec.addresses(rank)) add(rank);
+      }
+    }
+    // What the worker is handed must not depend on where the seed came from.
+    if (!spec.seed) specs_[static_cast<std::size_t>(fault)].seed = seed;
+    if (spec.line) {
+      patterns_.resize(specs_.size());
+      auto pattern = LinePattern::compile(*spec.line);
+      assert(pattern);  // the parser tried it
+      patterns_[static_cast<std::size_t>(fault)] = std::move(*pattern);
+    }
+  }
+}
+
+const Spec& FaultEngine::spec(const Slot& slot) const {
+  return specs_[static_cast<std::size_t>(slot.fault)];
+}
+
+std::optional<LocalRank> FaultEngine::local(int rank) const {
+  const LocalRank local_rank = rank - scope_.first_rank;
+  return local_rank >= 0 && local_rank < scope_.nproc ? std::optional(local_rank) : std::nullopt;
+}
+
+FaultActions FaultEngine::step(const FaultEvent& event, TimePoint now) {
+  FaultActions actions;
+  const auto at = [&](LocalRank local_rank) -> Worker& {
+    assert(local_rank >= 0 && local_rank < scope_.nproc);
+    return workers_[static_cast<std::size_t>(local_rank)];
+  };
+  // Before what is due: nothing is due for a worker that has gone.
+  if (const auto* exited = std::get_if<heard::Exited>(&event)) {
+    at(exited->local_rank).alive = false;
+    at(exited->local_rank).gone = true;
+    lasting_.worker_exited(exited->local_rank);
+  }
+  lasting_.tick(now, actions);
+
+  if (const auto* began = std::get_if<heard::GenerationBegan>(&event)) {
+    begin(began->generation, actions);
+  } else if (const auto* due = std::get_if<heard::SpawnDue>(&event)) {
+    consider_spawn(due->local_rank, actions);
+  } else if (const auto* started = std::get_if<heard::Started>(&event)) {
+    at(started->local_rank) = Worker{.alive = true, .started = now};
+    if (!up_since_) up_since_ = now;
+    consider_running({.local_rank = started->local_rank}, now, actions);
+  } else if (const auto* ready = std::get_if<heard::Ready>(&event)) {
+    auto& worker = at(ready->local_rank);
+    if (!worker.ready) worker.ready = now;
+    consider_running({.local_rank = ready->local_rank}, now, actions);
+  } else if (const auto* stepped = std::get_if<heard::Stepped>(&event)) {
+    at(stepped->local_rank).step = stepped->step;
+    consider_running({.local_rank = stepped->local_rank, .stepped = true}, now, actions);
+  } else if (const auto* phase = std::get_if<heard::PhaseEntered>(&event)) {
+    at(phase->local_rank).phase = phase->phase;
+    consider_running({.local_rank = phase->local_rank, .phase = true}, now, actions);
+  } else if (const auto* said = std::get_if<heard::Said>(&event)) {
+    consider_running({.local_rank = said->local_rank, .line = said->line}, now, actions);
+  } else if (const auto* self = std::get_if<heard::Struck>(&event)) {
+    struck(*self, now, actions);
+  } else if (std::holds_alternative<heard::TeardownBegan>(event)) {
+    tearing_down_ = true;
+    uptime_before_ = uptime(now);
+    up_since_.reset();
+    lasting_.teardown_began(actions);
+  } else {
+    consider_running({}, now, actions);
+  }
+  return actions;
+}
+
+void FaultEngine::begin(Generation generation, FaultActions& actions) {
+  generation_ = generation;
+  tearing_down_ = false;
+  std::fill(workers_.begin(), workers_.end(), Worker{});
+  for (auto& slot : slots_) slot.struck_this_generation = false;
+  for (auto& slot : slots_) {
+    if (fault::info(spec(slot).kind).side != Side::at_begin || !armed(slot)) continue;
+    slot.struck_this_generation = true;
+    strike(slot, slot.progress.next, std::nullopt, {}, actions);
+  }
+}
+
+// Whether the slot has an occurrence left that may come in this generation.
+bool FaultEngine::armed(const Slot& slot) const {
+  return slot.progress.next < slot.schedule.times() && !slot.struck_this_generation &&
+         spec(slot).in_generation(generation_);
+}
+
+// Whether the slot's next occurrence is meant for this worker.
+bool FaultEngine::may_strike(const Slot& slot, LocalRank local_rank) const {
+  return fault::info(spec(slot).kind).side == Side::launcher ||
+         slot.schedule.rank(slot.progress.next) == scope_.first_rank + local_rank;
+}
+
+void FaultEngine::consider_spawn(LocalRank local_rank, FaultActions& actions) {
+  for (auto& slot : slots_) {
+    if (fault::info(spec(slot).kind).side != Side::at_spawn || !armed(slot) ||
+        !may_strike(slot, local_rank))
+      continue;
+    slot.struck_this_generation = true;
+    strike(slot, slot.progress.next, local_rank, {}, actions);
+  }
+}
+
+void FaultEngine::consider_running(const News& news, TimePoint now, FaultActions& actions) {
+  for (auto& slot : slots_) {
+    const Spec& what = spec(slot);
+    const Side side = fault::info(what.kind).side;
+    if (side != Side::launcher && (side != Side::outside || tearing_down_)) continue;
+    if (!what.periodic()) {
+      for (LocalRank rank = 0; rank < scope_.nproc; ++rank)
+        consider_moment(slot, rank, news, now, actions);
+      continue;
+    }
+    if (!what.in_generation(generation_)) continue;
+    const auto& interval = what.every ? *what.every : *what.mtbf;
+    if (std::holds_alternative<Nanoseconds>(interval)) {
+      consider_uptime(slot, now, actions);
+    } else if (news.stepped && workers_[static_cast<std::size_t>(*news.local_rank)].alive) {
+      const auto occurrence =
+          take_due(slot.schedule, slot.progress, scope_.first_rank + *news.local_rank,
+                   *workers_[static_cast<std::size_t>(*news.local_rank)].step);
+      if (occurrence) strike(slot, *occurrence, news.local_rank, now, actions);
+    }
+  }
+}
+
+void FaultEngine::consider_moment(Slot& slot, LocalRank local_rank, const News& news, TimePoint now,
+                                  FaultActions& actions) {
+  const Spec& what = spec(slot);
+  const Worker& worker = workers_[static_cast<std::size_t>(local_rank)];
+  if (!worker.alive || !armed(slot) || !may_strike(slot, local_rank)) return;
+  const bool is_news = news.local_rank == local_rank;
+  if (what.line) {
+    const auto& pattern = patterns_[static_cast<std::size_t>(slot.fault)];
+    if (!is_news || !news.line || !pattern->found_in(*news.line)) return;
+  } else if (what.phase && (!is_news || !news.phase)) {
+    return;
+  }
+  if (what.phase && worker.phase != *what.phase) return;
+  if (what.step && (!worker.step || *worker.step < slot.schedule.step(slot.progress.next))) return;
+  const auto time = time_of(what, worker);
+  if (!time || now < *time) return;
+  // A line or a phase may come again in this generation; a state would still be there at the next
+  // event.
+  slot.struck_this_generation = !what.line && !what.phase;
+  strike(slot, slot.progress.next, local_rank, now, actions);
+}
+
+void FaultEngine::consider_uptime(Slot& slot, TimePoint now, FaultActions& actions) {
+  bool struck_now = false;
+  while (slot.progress.next < slot.schedule.times() &&
+         slot.schedule.uptime(slot.progress.next) <= uptime(now)) {
+    const auto occurrence = slot.progress.next;
+    const auto local_rank = local(slot.schedule.rank(occurrence));
+    const Worker* worker = local_rank ? &workers_[static_cast<std::size_t>(*local_rank)] : nullptr;
+    // Still being started: it is struck as soon as it is there.
+    if (worker != nullptr && !worker->alive && !worker->gone) return;
+    if (worker != nullptr && worker->alive && !struck_now) {
+      struck_now = true;
+      strike(slot, occurrence, local_rank, now, actions);
+    } else {
+      slot.progress.finish(occurrence);
+    }
+  }
+}
+
+std::optional<TimePoint> FaultEngine::time_of(const Spec& what, const Worker& worker) const {
+  TimePoint time = worker.started;
+  if (what.after) time = std::max(time, worker.started + *what.after);
+  if (what.ready) {
+    if (!worker.ready) return std::nullopt;
+    time = std::max(time, *worker.ready + *what.ready);
+  }
+  return time;
+}
+
+Nanoseconds FaultEngine::uptime(TimePoint now) const {
+  return uptime_before_ + (up_since_ ? now - *up_since_ : Nanoseconds::zero());
+}
+
+std::optional<TimePoint> FaultEngine::next_deadline() const {
+  std::optional<TimePoint> next = lasting_.next_deadline();
+  const auto wanted = [&](TimePoint at) { next = next ? std::min(*next, at) : at; };
+  for (const auto& slot : slots_) {
+    const Spec& what = spec(slot);
+    const Side side = fault::info(what.kind).side;
+    if (side != Side::outside && side != Side::launcher) continue;
+    if ((tearing_down_ && side == Side::outside) || slot.progress.next >= slot.schedule.times() ||
+        !what.in_generation(generation_))
+      continue;
+    if (what.periodic()) {
+      const auto& interval = what.every ? *what.every : *what.mtbf;
+      if (!std::holds_alternative<Nanoseconds>(interval) || !up_since_) continue;
+      const auto local_rank = local(slot.schedule.rank(slot.progress.next));
+      // One that is still being started is struck at its start, without a deadline.
+      const bool waits = local_rank && !workers_[static_cast<std::size_t>(*local_rank)].alive &&
+                         !workers_[static_cast<std::size_t>(*local_rank)].gone;
+      if (!waits) wanted(*up_since_ + (slot.schedule.uptime(slot.progress.next) - uptime_before_));
+      continue;
+    }
+    if (!armed(slot) || what.line || what.phase || (!what.after && !what.ready)) continue;
+    for (LocalRank rank = 0; rank < scope_.nproc; ++rank) {
+      const Worker& worker = workers_[static_cast<std::size_t>(rank)];
+      if (!worker.alive || !may_strike(slot, rank)) continue;
+      if (what.step && (!worker.step || *worker.step < slot.schedule.step(slot.progress.next)))
+        continue;
+      if (const auto time = time_of(what, worker)) wanted(*time);
+    }
+  }
+  return next;
+}
+
+std::string FaultEngine::worker_faults(LocalRank local_rank) const {
+  const int rank = scope_.first_rank + local_rank;
+  std::vector<fault::WorkerFaultEntry> entries;
+  for (const auto& slot : slots_) {
+    const Spec& what = spec(slot);
+    if (fault::info(what.kind).side != Side::worker || !what.in_generation(generation_) ||
+        slot.progress.next >= slot.schedule.times())
+      continue;
+    if (slot.rank == rank || slot.rank == Schedule::kAny)
+      entries.push_back({slot.fault, slot.progress, what});
+  }
+  return fault::format_entries(entries);
+}
+
+}  // namespace ddp::core

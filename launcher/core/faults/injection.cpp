@@ -1,0 +1,72 @@
+// The moment a fault strikes: what is told of it, and what would strike the same again.
+#include "launcher/core/faults/engine.hpp"
+
+#include <utility>
+
+namespace ddp::core {
+
+using fault::Side;
+using fault::Spec;
+
+void FaultEngine::struck(const heard::Struck& event, TimePoint now, FaultActions& actions) {
+  const int rank = scope_.first_rank + event.local_rank;
+  for (auto& slot : slots_) {
+    // What a worker says is checked: only what it was handed, and each occurrence once.
+    if (slot.fault != event.id.fault || fault::info(spec(slot).kind).side != Side::worker ||
+        event.id.occurrence >= slot.schedule.times() ||
+        slot.progress.is_done(event.id.occurrence) ||
+        slot.schedule.rank(event.id.occurrence) != rank)
+      continue;
+    if (spec(slot).periodic())  // what it passed on the way is done with as well
+      take_due(slot.schedule, slot.progress, rank, event.id.step);
+    auto& worker = workers_[static_cast<std::size_t>(event.local_rank)];
+    const auto reported = std::exchange(worker.step, event.id.step);
+    strike(slot, event.id.occurrence, event.local_rank, now, actions);
+    worker.step = reported;
+  }
+}
+
+void FaultEngine::strike(Slot& slot, std::int64_t occurrence, std::optional<LocalRank> local_rank,
+                         TimePoint now, FaultActions& actions) {
+  const Spec& what = spec(slot);
+  slot.progress.finish(occurrence);
+  Strike strike{.fault = slot.fault,
+                .occurrence = occurrence,
+                .kind = what.kind,
+                .value = what.value,
+                .generation = generation_,
+                .local_rank = local_rank};
+  Spec& replay = strike.replay;
+  replay = what;
+  replay.generations = {{generation_, generation_}};
+  replay.every.reset();
+  replay.mtbf.reset();
+  replay.times.reset();
+  replay.seed.reset();
+  const Side side = fault::info(what.kind).side;
+  if (local_rank && side != Side::launcher) {
+    const int rank = scope_.first_rank + *local_rank;
+    replay.ranks = {fault::Ranks::Mode::listed, {{rank, rank}}};
+  }
+  if (local_rank && side != Side::at_spawn) {
+    const Worker& worker = workers_[static_cast<std::size_t>(*local_rank)];
+    strike.step = worker.step;
+    strike.since_start = now - worker.started;
+    const auto& interval = what.every ? what.every : what.mtbf;
+    const bool by_time = interval && std::holds_alternative<Nanoseconds>(*interval);
+    if (by_time) {
+      replay.after = strike.since_start;
+    } else if (worker.step && (what.step || interval || what.line || what.phase)) {
+      replay.step = fault::Range{*worker.step, *worker.step};
+    }
+  }
+  if (side == Side::worker && strike.step) {
+    replay.step = fault::Range{*strike.step, *strike.step};
+    if (fault::takes(what.kind, fault::Word::choice))
+      replay.choice = slot.schedule.choice(occurrence);
+  }
+  actions.push_back(strike);
+  lasting_.add(strike, what.lasts, now, actions);
+}
+
+}  // namespace ddp::core

@@ -1,0 +1,92 @@
+#include "launcher/core/faults/lasting_faults.hpp"
+
+#include <algorithm>
+
+namespace ddp::core {
+
+using fault::Kind;
+
+void LastingFaults::add(const Strike& strike, std::optional<Nanoseconds> lasts, TimePoint now,
+                        FaultActions& actions) {
+  const bool slow = strike.kind == Kind::slow;
+  if (!strike.local_rank) return;
+  std::erase_if(effects_, [&](const Effect& effect) {
+    return effect.local_rank == *strike.local_rank && replaces(strike, effect.fault, effect.kind);
+  });
+  if (!lasts && !slow && !adds_up(strike.kind)) return;
+  Effect effect{.fault = strike.fault, .kind = strike.kind, .local_rank = *strike.local_rank};
+  if (lasts) effect.until = now + *lasts;
+  if (slow) {
+    effect.fraction = std::get<double>(strike.value);
+    effect.running = false;
+    effect.toggle_at = now + share(effect);
+    actions.push_back(Pulse{effect.local_rank, false});
+  }
+  effects_.push_back(effect);
+}
+
+Nanoseconds LastingFaults::share(const Effect& effect) {
+  const double part = effect.running ? effect.fraction : 1 - effect.fraction;
+  return Nanoseconds(static_cast<std::int64_t>(static_cast<double>(kPeriod.count()) * part));
+}
+
+bool LastingFaults::adds_up(Kind kind) { return kind == Kind::stop || kind == Kind::block_output; }
+
+bool LastingFaults::replaces(const Strike& later, int fault, Kind kind) {
+  return later.kind == kind && (later.fault == fault || !adds_up(kind));
+}
+
+bool LastingFaults::held(Kind kind, LocalRank local_rank) const {
+  return std::any_of(effects_.begin(), effects_.end(), [&](const Effect& effect) {
+    return effect.kind == kind && effect.local_rank == local_rank;
+  });
+}
+
+void LastingFaults::worker_exited(LocalRank local_rank) {
+  std::erase_if(effects_, [&](const Effect& effect) { return effect.local_rank == local_rank; });
+}
+
+void LastingFaults::teardown_began(FaultActions& actions) {
+  for (const auto& effect : effects_) {
+    if (effect.kind == Kind::block_output)
+      actions.push_back(Relent{effect.fault, effect.kind, effect.local_rank});
+  }
+  effects_.clear();
+}
+
+void LastingFaults::tick(TimePoint now, FaultActions& actions) {
+  std::vector<Effect> over;
+  std::erase_if(effects_, [&](const Effect& effect) {
+    const bool done = effect.until && now >= *effect.until;
+    if (done) over.push_back(effect);
+    return done;
+  });
+  for (const auto& effect : over) {
+    // What a stop holds goes on being held when only the slowing is over.
+    if (effect.kind == Kind::slow && !effect.running && !held(Kind::stop, effect.local_rank))
+      actions.push_back(Pulse{effect.local_rank, true});
+    // Of those that do not add up none of the kind is left.
+    actions.push_back(
+        Relent{effect.fault, effect.kind, effect.local_rank, held(effect.kind, effect.local_rank)});
+  }
+  for (auto& effect : effects_) {
+    if (effect.kind != Kind::slow || now < effect.toggle_at) continue;
+    effect.running = !effect.running;
+    // From now, not from when it was due: a launcher that was late must not catch up in a burst.
+    effect.toggle_at = now + share(effect);
+    if (!held(Kind::stop, effect.local_rank))
+      actions.push_back(Pulse{effect.local_rank, effect.running});
+  }
+}
+
+std::optional<TimePoint> LastingFaults::next_deadline() const {
+  std::optional<TimePoint> next;
+  const auto consider = [&](TimePoint at) { next = next ? std::min(*next, at) : at; };
+  for (const auto& effect : effects_) {
+    if (effect.until) consider(*effect.until);
+    if (effect.kind == Kind::slow) consider(effect.toggle_at);
+  }
+  return next;
+}
+
+}  // namespace ddp::core

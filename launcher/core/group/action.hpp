@@ -1,0 +1,95 @@
+// What the core asks for. The supervisor carries these out in order; what comes of them comes back
+// as events.
+#pragma once
+
+#include "launcher/core/group/restart_policy.hpp"
+#include "launcher/core/group/verdict.hpp"
+#include "launcher/core/types.hpp"
+
+#include <optional>
+#include <variant>
+#include <vector>
+
+namespace ddp::core {
+
+// A generation begins: take a fresh port, open its files. Its workers follow one by one.
+struct BeginGeneration {
+  Generation generation = 0;
+};
+
+// Answered by WorkerStarted or SpawnFailed. Workers are started one at a time, so that a stop
+// request is heard between any two.
+struct SpawnWorker {
+  Generation generation = 0;
+  LocalRank local_rank = 0;
+};
+
+// A stop signal goes to the processes of the rank that --stop-signal-to selects
+// (launcher/core/processes/stop_scope.hpp), SIGCONT to its process group, SIGKILL to its first
+// process: EndGeneration kills the rest.
+struct SignalWorker {
+  LocalRank local_rank = 0;
+  int signal = 0;
+};
+
+// A part of the period is over: `signal` goes to every process of the group that has not had it,
+// but for those that read a pipe and end with it.
+struct SignalRest {
+  int signal = 0;
+};
+
+// The ranks' first processes have ended. Answered by DescendantsGone once nothing of what they left
+// running is there, at once where they left nothing.
+struct AwaitDescendants {
+  Generation generation = 0;
+};
+
+// Find out what the processes of a hung group do before it has to go. Answered by ProcessesSeen, if
+// they could be looked at, and EvidenceTaken; news that ends it sooner (a worker's death, a stop
+// request, `deadline`) is followed by TeardownBegan.
+struct TakeEvidence {
+  Generation generation = 0;
+  Hang hang;
+  TimePoint deadline;
+};
+
+// Kill every descendant that is left, drain the pipes, release what the generation held; all within
+// bounds. Answered by GenerationEnded.
+struct EndGeneration {
+  Generation generation = 0;
+  bool at_once = false;  // what reads a pipe of the killed gets no time to read it to its end
+};
+
+// The rest is news for the user, the log and the event file.
+struct GroupRunning {
+  Generation generation = 0;  // every worker is started
+};
+struct TeardownBegan {
+  Cause cause;
+  std::vector<LocalRank> waiting_for;
+  int signal = 0;  // what they were sent
+  TimePoint kill_at;
+};
+struct TeardownEscalated {  // SIGKILL goes to those named
+  std::vector<LocalRank> waiting_for;
+  std::optional<int> by_request;  // the stop request's signal; none: the grace period is over
+};
+// The group waited to restart and will not.
+struct RestartGivenUp {
+  std::optional<int> by_request;  // the stop request's signal; none: --timeout passed
+};
+struct GenerationOver {
+  Verdict verdict;
+  std::optional<RestartDecision> decision;  // none: the run succeeded
+};
+struct Finish {
+  int exit_code = 0;
+};
+
+using Action =
+    std::variant<BeginGeneration, SpawnWorker, SignalWorker, SignalRest, AwaitDescendants,
+                 TakeEvidence, EndGeneration, GroupRunning, TeardownBegan, TeardownEscalated,
+                 RestartGivenUp, GenerationOver, Finish>;
+using Actions = std::vector<Action>;
+
+}  // namespace ddp::core

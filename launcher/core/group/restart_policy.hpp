@@ -1,0 +1,76 @@
+// Whether a failed group is tried again, and when. Pure: the same history gives the same answer.
+#pragma once
+
+#include "launcher/core/group/verdict.hpp"
+#include "launcher/core/types.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace ddp::core {
+
+struct RestartPolicy {
+  int max_restarts = 0;
+  // With a window, max_restarts counts only the restarts within it ("3 in 10m").
+  std::optional<Nanoseconds> window;
+  // The first restart after progress comes at once. Each further one in a row without progress
+  // waits backoff, 2·backoff, 4·backoff … up to max_backoff, each less up to a tenth, by chance.
+  Nanoseconds backoff = std::chrono::seconds(1);
+  Nanoseconds max_backoff = std::chrono::seconds(30);
+  // So many generations in a row that fail the same way at the same rank without progress are a
+  // crash loop; 0: never one.
+  int crash_loop = 5;
+  // By the exit code the run would end with (128+n for signal n, 72 for a hang).
+  std::vector<int> never_retry{2, 126, 127};   // usage errors and what cannot be executed, always
+  std::vector<int> no_restart_on;              // nor these
+  std::optional<std::vector<int>> restart_on;  // these alone; none: every other
+  // A group that fails sooner has a mistake that a restart does not cure: before every worker was
+  // ready, or before it had run this long.
+  bool restart_after_ready = false;
+  Nanoseconds restart_after{};
+  // A worker that tells no steps has made progress when its generation ran this long.
+  Nanoseconds progress_after = std::chrono::seconds(10);
+  std::uint64_t jitter_seed = 0;
+};
+
+struct RestartIn {
+  Nanoseconds delay{};
+};
+struct GiveUp {
+  enum class Reason {
+    no_restarts_left,
+    not_retryable,
+    code_excluded,    // by --restart-on or --no-restart-on
+    failed_too_soon,  // for --restart-after
+    crash_loop,
+    stop_requested,
+    out_of_time,  // of the whole run
+    unkillable
+  };
+  Reason reason = Reason::no_restarts_left;
+  int count = 0;  // restarts used, or generations in the loop
+};
+using RestartDecision = std::variant<RestartIn, GiveUp>;
+
+// Remembers the failures of one launch.
+class RestartHistory {
+ public:
+  explicit RestartHistory(RestartPolicy policy) : policy_(std::move(policy)) {}
+  // `verdict` must have a cause. A restart it grants is counted.
+  RestartDecision decide(const Verdict& verdict, TimePoint now);
+  int restarts() const { return restarts_; }
+
+ private:
+  RestartPolicy policy_;
+  int restarts_ = 0;
+  int without_progress_ = 0;  // generations in a row
+  int same_failure_ = 0;      // generations in a row with last_failure_ and no progress
+  std::string last_failure_;
+  std::deque<TimePoint> granted_;
+};
+
+}  // namespace ddp::core

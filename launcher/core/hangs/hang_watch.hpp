@@ -1,0 +1,99 @@
+// Decides when a group hangs: hears what its ranks tell and when, and says when one of the limits
+// is exceeded and by whom. Off are all limits that are zero.
+//
+//   ready      from the beginning of the generation until every rank that has not ended told
+//   READY=1 heartbeat  from a rank's READY=1 or first WATCHDOG=1 to its next WATCHDOG=1, and so on
+//   progress   until a rank that told a step tells another one: the slowest of those that tell
+//              steps counts, and ranks that never tell one are not waited for. While nobody who
+//              lives has told one, from the last READY=1 (or start, of a rank that says none) or
+//              end of a rank to the first step of any.
+//   output     from a rank's start or last byte of output to the next
+//   run        of the whole launch, its restarts and the waits between them included
+//
+// After one Hang nothing but `run` is watched until the next generation. Output is looked up when
+// its limit may be exceeded, not told with each line. A time during which everything was stopped
+// (Ctrl-Z) does not count.
+#pragma once
+
+#include "launcher/core/hangs/hang.hpp"
+#include "launcher/core/types.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ddp::core {
+
+struct HangLimits {
+  Nanoseconds ready{};
+  Nanoseconds heartbeat{};
+  Nanoseconds progress{};
+  Nanoseconds output{};
+  Nanoseconds run{};
+  bool any() const;
+};
+
+class HangWatch {
+ public:
+  // When a rank of the present generation last wrote something, if it did.
+  using LastOutput = std::function<std::optional<TimePoint>(LocalRank)>;
+  HangWatch(HangLimits limits, int nproc, LastOutput last_output);
+
+  void run_began(TimePoint now);
+  void generation_began(TimePoint now);
+  void started(LocalRank rank, TimePoint now);
+  void ready(LocalRank rank, TimePoint now);
+  void heartbeat(LocalRank rank, TimePoint now);
+  void step(LocalRank rank, std::int64_t step, TimePoint now);
+  void phase(LocalRank rank, std::string_view name);
+  void exited(LocalRank rank, TimePoint now);
+  // The group has to go, or has gone.
+  void generation_over();
+  void suspended(Nanoseconds duration);
+
+  // When check() is wanted. A rank's news only put it off, so that a timer may be left as it is:
+  // what an event at `now` adds is never due before now + shortest().
+  std::optional<TimePoint> next_deadline() const;
+  Nanoseconds shortest() const { return shortest_; }
+  // A hang, if a limit is exceeded: the first one.
+  std::optional<Hang> check(TimePoint now);
+
+ private:
+  struct Rank {
+    std::optional<TimePoint> started;
+    std::optional<TimePoint> ready;
+    std::optional<TimePoint> heartbeat;  // the last, or READY=1
+    std::optional<TimePoint> progressed;
+    std::optional<TimePoint> output;  // the last one known; its start at first
+    std::optional<std::int64_t> step;
+    std::string phase;
+    std::optional<TimePoint> ended;
+  };
+  struct Due {
+    TimePoint at;
+    HangKind kind;
+  };
+
+  template <class Member>
+  std::optional<TimePoint> earliest(Member member) const;
+  std::optional<TimePoint> progress_since() const;
+  std::optional<Due> next() const;
+  void look_at_output();
+  Nanoseconds limit_of(HangKind kind) const;
+  Hang describe(HangKind kind, TimePoint now) const;
+  bool behind(const Rank& rank, HangKind kind, TimePoint now) const;
+  Rank& rank(LocalRank local_rank);
+
+  HangLimits limits_;
+  Nanoseconds shortest_{};
+  LastOutput last_output_;
+  std::vector<Rank> ranks_;
+  bool watching_ = false;
+  TimePoint generation_began_;
+  std::optional<TimePoint> run_began_;  // none: told already
+};
+
+}  // namespace ddp::core

@@ -1,0 +1,204 @@
+#include "launcher/core/record/run_record.hpp"
+
+#include "common/overloaded.hpp"
+#include "common/parse.hpp"
+#include "common/signal_name.hpp"
+
+#include <algorithm>
+#include <csignal>
+
+namespace ddp::core {
+namespace {
+
+// One rank's share of a fault to several.
+bool same_strike(const Strike& one, const Strike& other) {
+  return one.fault == other.fault && one.occurrence == other.occurrence;
+}
+
+// Of one generation, before it is known which of them did harm.
+constexpr std::ptrdiff_t kKeptStrikes = 16;
+
+}  // namespace
+
+void Harmless::add(const InjectedFault& fault) {
+  if (fault::info(fault.strike.kind).side == fault::Side::launcher) return;
+  const auto alike = std::count_if(first.begin(), first.end(), [&](const InjectedFault& one) {
+    return one.refused.empty() == fault.refused.empty();
+  });
+  if (alike == kMost) {
+    ++more;
+  } else {
+    first.push_back(fault);
+  }
+}
+
+void IncidentSummary::add(const Incident& incident) {
+  ++count;
+  detected.add(incident.detected);
+  down.add(incident.down);
+  first_step.add(incident.first_step);
+  repeated.add(incident.repeated);
+}
+
+void RunRecord::began(Generation generation) {
+  ++generations_;
+  generation_ = generation;
+  first_started_ = false;
+  last_step_before_ = std::exchange(last_step_, std::nullopt);
+}
+
+Incident* RunRecord::failure_before() {
+  if (incidents_.empty() || incidents_.back().generation + 1 != generation_) return nullptr;
+  return &incidents_.back();
+}
+
+void RunRecord::started(TimePoint now) {
+  ever_started_ = true;
+  if (std::exchange(first_started_, true)) return;
+  if (auto* incident = failure_before()) incident->next_exec = now - incident->failed;
+}
+
+void RunRecord::stepped(std::int64_t step, TimePoint now) {
+  if (generations_ == 0) return;
+  if (auto* incident = last_step_ ? nullptr : failure_before()) {  // its first one
+    incident->first_step = now - incident->failed;
+    if (last_step_before_)
+      incident->repeated = std::max<std::int64_t>(0, *last_step_before_ - step + 1);
+  }
+  last_step_ = std::max(last_step_.value_or(step), step);
+}
+
+void RunRecord::struck(InjectedFault fault) {
+  if (std::ssize(faults_) >= kKeptStrikes) {
+    const auto same = std::find_if(faults_.begin(), faults_.end(), [&](const InjectedFault& one) {
+      return one.strike.fault == fault.strike.fault &&
+             one.strike.local_rank == fault.strike.local_rank;
+    });
+    if (same != faults_.end()) {
+      faults_.erase(same);
+      ++harmless_.more;
+    }
+  }
+  faults_.push_back(std::move(fault));
+}
+
+void RunRecord::undone(int fault, LocalRank local_rank, TimePoint now) {
+  for (auto& one : faults_) {
+    if (one.strike.fault == fault && one.strike.local_rank == local_rank && !one.over)
+      one.over = now;
+  }
+}
+
+void RunRecord::ended(const Verdict& verdict) {
+  if (generations_ == 0) return;
+  left_ += static_cast<std::int64_t>(verdict.survivors.size());
+  ended_alike_.clear();
+  const bool failed =
+      verdict.cause && verdict.failed && !std::holds_alternative<StoppedBySignal>(*verdict.cause);
+  if (failed) {
+    Incident incident{
+        .generation = generation_, .cause = *verdict.cause, .failed = *verdict.failed};
+    const auto blamed = blamed_rank(incident.cause);
+    if (blamed) {
+      incident.rank = first_rank_ + *blamed;
+      incident.step = verdict.workers[static_cast<std::size_t>(*blamed)].last_step;
+    }
+    if (verdict.ended) incident.down = *verdict.ended - incident.failed;
+    if (auto behind = fault_behind(faults_, verdict)) {
+      behind = gather_alike(*behind, verdict);
+      incident.fault = faults_[*behind];
+      incident.detected = incident.failed - incident.fault->at;
+      faults_.erase(faults_.begin() + static_cast<std::ptrdiff_t>(*behind));
+    }
+    if (auto* hung = std::get_if<Hung>(&incident.cause)) hung->hang.ranks.clear();
+    add(std::move(incident));
+  }
+  for (const auto& fault : std::exchange(faults_, {})) harmless_.add(fault);
+}
+
+void RunRecord::finished(int exit_code, std::int64_t left, std::vector<FaultTally> planned) {
+  exit_code_ = exit_code;
+  planned_ = std::move(planned);
+  left_ += left;
+}
+
+void RunRecord::lost(int exit_code, std::int64_t left, std::vector<FaultTally> planned) {
+  lost_ = true;
+  finished(exit_code, left, std::move(planned));
+}
+
+void RunRecord::add(Incident incident) {
+  if (incidents_.size() > kMostIncidents) {
+    folded_.add(incidents_.back());
+    incidents_.pop_back();
+  }
+  incidents_.push_back(std::move(incident));
+}
+
+IncidentSummary RunRecord::summary() const {
+  IncidentSummary all = folded_;
+  for (const auto& incident : incidents_) all.add(incident);
+  return all;
+}
+
+const Incident* RunRecord::last_failure() const {
+  if (incidents_.empty() || incidents_.back().generation != generation_) return nullptr;
+  return &incidents_.back();
+}
+
+Harmless RunRecord::harmless() const {
+  Harmless all = harmless_;
+  for (const auto& fault : faults_) all.add(fault);
+  return all;
+}
+
+std::size_t RunRecord::gather_alike(std::size_t behind, const Verdict& verdict) {
+  const Strike cause = faults_[behind].strike;
+  for (std::size_t i = faults_.size(); i-- > 0;) {
+    const Strike& strike = faults_[i].strike;
+    if (i == behind || !strike.local_rank || strike.local_rank == cause.local_rank ||
+        !faults_[i].refused.empty())
+      continue;
+    const auto& worker = verdict.workers[static_cast<std::size_t>(*strike.local_rank)];
+    if (!worker.status || !is_end_by(strike, *worker.status)) continue;
+    // The teardown may have ended it so.
+    if (worker.stopped_by_launcher && strike.kind != fault::Kind::kill &&
+        !same_strike(strike, cause))
+      continue;
+    if (std::find(ended_alike_.begin(), ended_alike_.end(), *strike.local_rank) ==
+        ended_alike_.end())
+      ended_alike_.push_back(*strike.local_rank);
+    faults_.erase(faults_.begin() + static_cast<std::ptrdiff_t>(i));
+    if (i < behind) --behind;
+  }
+  std::sort(ended_alike_.begin(), ended_alike_.end());
+  return behind;
+}
+
+std::string cause_name(const Cause& cause) {
+  return std::visit(Overloaded{
+                        [](const WorkerFailed& failed) -> std::string {
+                          if (failed.oom_killed) return "out of memory";
+                          if (const auto* exited = std::get_if<ddp::core::Exited>(&failed.status))
+                            return "exit " + std::to_string(exited->code);
+                          return signal_name(std::get<Signaled>(failed.status).signal);
+                        },
+                        [](const WorkerNotStarted&) -> std::string { return "not started"; },
+                        [](const StoppedBySignal& stopped) { return signal_name(stopped.signal); },
+                        [](const ExitedEarly&) -> std::string { return "early exit"; },
+                        [](const Hung&) -> std::string { return "hang"; },
+                    },
+                    cause);
+}
+
+bool is_cause_name(std::string_view name) {
+  constexpr std::string_view kExit = "exit ";
+  if (name.starts_with(kExit)) {
+    const auto code = parse_integer("", name.substr(kExit.size()), 0, 255);
+    return code && name.substr(kExit.size()) == std::to_string(*code);
+  }
+  if (name.starts_with("SIG")) return parse_signal(name).has_value();
+  return name == "out of memory" || name == "not started" || name == "early exit" || name == "hang";
+}
+
+}  // namespace ddp::core

@@ -1,0 +1,32 @@
+#include "launcher/events/failure_event.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace ddp {
+
+void write_failure(EventLog& events, const core::Incident& incident) {
+  std::vector<EventLog::Field> fields{{"gen", std::int64_t{incident.generation}},
+                                      {"cause", core::cause_name(incident.cause)},
+                                      {"injected", incident.fault.has_value()}};
+  const auto add = [&](std::string_view name, const auto& value) {
+    if (value) fields.push_back({name, std::int64_t{*value}});
+  };
+  const auto add_time = [&](std::string_view name, const std::optional<core::Nanoseconds>& time) {
+    if (time) fields.push_back({name, std::int64_t{time->count()}});
+  };
+  if (incident.fault) fields.push_back({"fault", fault::format(incident.fault->strike.replay)});
+  add("rank", incident.rank);
+  add("step", incident.step);
+  add_time("detected_ns", incident.detected);
+  add_time("down_ns", incident.down);
+  add_time("next_exec_ns", incident.next_exec);
+  add_time("first_step_ns", incident.first_step);
+  add("repeated", incident.repeated);
+  events.write(std::chrono::steady_clock::now(), kFailureEvent, fields);
+}
+
+}  // namespace ddp

@@ -1,0 +1,112 @@
+#include "launcher/faults/injector.hpp"
+
+#include "launcher/workers/worker_set.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+namespace ddp {
+namespace {
+
+using fault::Kind;
+
+// What exec itself says is told apart from what fork says: 127 and 126, or 71.
+core::SpawnError spawn_error(const fault::Value& value) {
+  const auto* number = std::get_if<std::int64_t>(&value);
+  const int error = number != nullptr ? static_cast<int>(*number) : EAGAIN;
+  const bool of_exec = error == ENOENT || error == EACCES || error == ENOEXEC || error == ENOTDIR;
+  return {of_exec ? core::SpawnStage::exec : core::SpawnStage::fork, error};
+}
+
+}  // namespace
+
+FaultStriker::FaultStriker(const Options& options, out::Router& router, WorkerSet& workers)
+    : options_(options),
+      router_(router),
+      workers_(workers),
+      pids_(static_cast<std::size_t>(options.nproc)),
+      keeper_(::getppid()) {}
+
+void FaultStriker::exited(core::LocalRank rank) {
+  effects_.forget(pid_of(rank));
+  pid_of(rank) = 0;
+  router_.hold(rank, false);  // what it wrote last is shown
+}
+
+bool FaultStriker::generation_over() {
+  std::fill(pids_.begin(), pids_.end(), 0);
+  return std::exchange(occupied_, os::ScopedFd()).valid();
+}
+
+std::string FaultStriker::strike(const core::Strike& strike, SpawnChange& change) {
+  if (fault::info(strike.kind).side == fault::Side::worker) return {};  // it does it itself
+  switch (strike.kind) {
+    case Kind::stop:
+      workers_.signal(*strike.local_rank, SIGSTOP);
+      return {};
+    case Kind::slow:
+      return {};  // its first pulse follows
+    case Kind::block_output:
+      return router_.hold(*strike.local_rank, true) ? "" : "its output goes to files directly";
+    case Kind::hide_device:
+      change.hide_devices = true;
+      return {};
+    case Kind::spawn_fail:
+      change.refusal = spawn_error(strike.value);
+      return {};
+    case Kind::spawn_delay:
+      change.delay += std::get<core::Nanoseconds>(strike.value);
+      return {};
+    case Kind::port_taken:
+      return take_port();
+    case Kind::kill_supervisor:
+      return ::kill(::getpid(), SIGKILL) == 0 ? "" : std::strerror(errno);
+    case Kind::kill_keeper:
+      return kill_keeper();
+    default:
+      return effects_.apply(strike.kind, strike.value, pid_of(*strike.local_rank));
+  }
+}
+
+std::string FaultStriker::take_port() {
+  if (options_.node_rank != 0) return "rank 0 listens on another machine";
+  if (port_ == 0) return "no port was reserved";
+  auto taken = os::occupy_port(port_);
+  if (!taken) return taken.error();
+  occupied_ = std::move(*taken);
+  return {};
+}
+
+std::string FaultStriker::kill_keeper() {
+  // Pid 1 of a container ignores what comes from inside it.
+  if (keeper_ <= 1 || ::getppid() != keeper_) return "there is no keeper that can be killed";
+  if (::kill(keeper_, SIGKILL) != 0) return std::strerror(errno);
+  keeper_killed_ = true;
+  return {};
+}
+
+void FaultStriker::relent(const core::Relent& relent) {
+  switch (relent.kind) {
+    case Kind::stop:
+      workers_.signal(relent.local_rank, SIGCONT);
+      break;
+    case Kind::slow:
+      break;  // its last pulse let it run
+    case Kind::block_output:
+      router_.hold(relent.local_rank, false);
+      break;
+    default:
+      effects_.undo(relent.kind, pid_of(relent.local_rank));
+  }
+}
+
+void FaultStriker::pulse(const core::Pulse& pulse) {
+  workers_.signal(pulse.local_rank, pulse.run ? SIGCONT : SIGSTOP);
+}
+
+}  // namespace ddp

@@ -1,0 +1,62 @@
+// Carries out what the fault engine asks for: the system calls behind strikes, their ends and the
+// duty cycle of `slow`. Decides and tells nothing.
+#pragma once
+
+#include "launcher/cli/options.hpp"
+#include "launcher/core/faults/event.hpp"
+#include "launcher/os/fault_effects.hpp"
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ddp {
+
+class WorkerSet;
+
+// What is different about a worker's start.
+struct SpawnChange {
+  std::optional<core::SpawnError> refusal;  // instead of starting it
+  core::Nanoseconds delay{};                // before it is started or refused
+  bool hide_devices = false;
+  std::optional<std::string> worker_faults;  // DDP_FAULTS; none: no plan
+};
+
+class FaultStriker {
+ public:
+  // Made in the supervisor, whose parent is the keeper.
+  FaultStriker(const Options& options, out::Router& router, WorkerSet& workers);
+
+  void generation_began(std::uint16_t port) { port_ = port; }
+  void started(core::LocalRank local_rank, int pid) { pid_of(local_rank) = pid; }
+  void exited(core::LocalRank local_rank);
+  // True if a port was taken until now.
+  bool generation_over();
+
+  // Empty, or why it could not be done. `change` is that of the start being considered.
+  std::string strike(const core::Strike& strike, SpawnChange& change);
+  void relent(const core::Relent& relent);
+  void pulse(const core::Pulse& pulse);
+
+  bool keeper_killed() const { return keeper_killed_; }
+
+ private:
+  std::string take_port();
+  std::string kill_keeper();
+  int& pid_of(core::LocalRank rank) { return pids_.at(static_cast<std::size_t>(rank)); }
+
+  const Options& options_;
+  out::Router& router_;
+  WorkerSet& workers_;
+  os::FaultEffects effects_;
+  std::vector<int> pids_;  // by local rank, of unreaped workers; 0: none
+  std::uint16_t port_ = 0;
+  os::ScopedFd occupied_;
+  const pid_t keeper_;
+  bool keeper_killed_ = false;
+};
+
+}  // namespace ddp

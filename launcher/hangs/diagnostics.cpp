@@ -1,0 +1,272 @@
+#include "launcher/hangs/diagnostics.hpp"
+
+#include "common/env_names.hpp"
+#include "launcher/base/log.hpp"
+#include "launcher/core/hangs/task_picture.hpp"
+#include "launcher/hangs/debugger_command.hpp"
+#include "launcher/os/fd.hpp"
+#include "launcher/os/tasks.hpp"
+#include "launcher/report/failure_message.hpp"
+#include "launcher/report/hang_message.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+namespace ddp {
+namespace {
+
+constexpr std::size_t kMostStacks = 16;  // a rank
+// Before the group's own deadline, so that what was found is not lost to it.
+constexpr std::chrono::milliseconds kMargin{250};
+
+// The launcher's own environment, for a debugger: one that asks the network for symbols would spend
+// all the time on it. Without the campaign's file, which is the run's own.
+std::vector<std::string> command_environment() {
+  std::vector<std::string> environment;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view entry = *variable;
+    const auto name = entry.substr(0, entry.find('='));
+    if (name != "DEBUGINFOD_URLS" && name != env::kCampaignEvents) environment.emplace_back(entry);
+  }
+  return environment;
+}
+
+// One byte, if somebody reads there: a pipe without a reader, or what is no pipe, is left alone.
+std::string poke(const std::string& path) {
+  const os::ScopedFd pipe(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  if (!pipe.valid()) return std::strerror(errno);
+  struct stat info {};
+  if (::fstat(pipe.get(), &info) != 0 || !S_ISFIFO(info.st_mode)) return "no pipe";
+  return ::write(pipe.get(), "1", 1) == 1 ? "asked" : std::strerror(errno);
+}
+
+}  // namespace
+
+class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
+ public:
+  Impl(boost::asio::io_context& io, WorkerSet& workers, HangEvidencePlan plan, Handlers handlers)
+      : io_(io),
+        workers_(workers),
+        timer_(io),
+        deadline_timer_(io),
+        plan_(std::move(plan)),
+        handlers_(std::move(handlers)),
+        before_(plan_.subjects.size()),
+        after_(plan_.subjects.size()) {}
+
+  void start() {
+    after(deadline_timer_, plan_.deadline - kMargin, [this] { out_of_time(); });
+    look(before_, 0, [this] {
+      after(timer_, std::chrono::steady_clock::now() + kLookAgain, [this] { look_again(); });
+    });
+  }
+
+  void stop() {
+    stopped_ = true;
+    timer_.cancel();
+    deadline_timer_.cancel();
+    if (running_ > 0) workers_.kill_helpers();
+  }
+
+ private:
+  template <class Next>
+  void after(boost::asio::steady_timer& timer, std::chrono::steady_clock::time_point when,
+             Next next) {
+    timer.expires_at(when);
+    timer.async_wait([self = shared_from_this(), next](boost::system::error_code ec) {
+      if (!ec && !self->stopped_) next();
+    });
+  }
+
+  // Samples the subjects from `index` on, a turn of the loop each, then calls `next`.
+  void look(std::vector<core::ProcessSample>& into, std::size_t index, std::function<void()> next) {
+    boost::asio::post(io_, [self = shared_from_this(), &into, index, next = std::move(next)] {
+      if (self->stopped_) return;
+      if (index == self->plan_.subjects.size()) {
+        next();
+        return;
+      }
+      const int pid = self->plan_.subjects[index].pid;
+      if (pid > 0) into[index] = os::sample_tasks(pid);
+      self->look(into, index + 1, next);
+    });
+  }
+
+  void look_again() {
+    look(after_, 0, [this] {
+      const auto& subjects = plan_.subjects;
+      std::vector<core::ProcessPicture> pictures;
+      for (std::size_t i = 0; i < subjects.size(); ++i) {
+        // Of one that was never started, or had ended before, there is none.
+        pictures.push_back(subjects[i].pid > 0 ? core::picture_of(before_[i], after_[i])
+                                               : core::ProcessPicture{});
+      }
+      suspect_ = handlers_.seen(pictures);
+      for (std::size_t i = 0; i < subjects.size(); ++i) {
+        if (subjects[i].pid > 0) keep_look(i, pictures[i]);
+      }
+      ask();
+    });
+  }
+
+  // Those that can tell by themselves.
+  void ask() {
+    bool asked = false;
+    for (const auto& subject : plan_.subjects) {
+      if (subject.pid == 0) continue;
+      for (const auto& stem : plan_.flight_recorders) {
+        const std::string pipe = stem + std::to_string(subject.rank) + ".pipe";
+        const std::string outcome = poke(pipe);
+        handlers_.kept(subject, "flight_recorder", pipe, outcome);
+        asked |= outcome == "asked";
+      }
+      if (plan_.signal) {
+        workers_.signal_process(subject.local_rank, *plan_.signal);
+        handlers_.kept(subject, "signal", "", "sent");
+        asked = true;
+      }
+    }
+    for (std::size_t i = 0; i < plan_.subjects.size(); ++i) {
+      if (plan_.subjects[i].pid > 0) waiting_.push_back(i);
+    }
+    std::stable_sort(waiting_.begin(), waiting_.end(), [this](std::size_t a, std::size_t b) {
+      return urgency(plan_.subjects[a]) < urgency(plan_.subjects[b]);
+    });
+    if (!asked) return run_commands();
+    after(timer_, std::chrono::steady_clock::now() + kAnswerTime, [this] { run_commands(); });
+  }
+
+  int urgency(const HangSubject& subject) const {
+    return suspect_ == subject.local_rank ? 0 : subject.behind ? 1 : 2;
+  }
+
+  void run_commands() {
+    while (running_ < std::clamp(plan_.cpus, 1, kCommandsAtOnce) && !waiting_.empty()) {
+      const auto& subject = plan_.subjects[waiting_.front()];
+      waiting_.pop_front();
+      run_command(subject);
+    }
+    if (running_ == 0) finish();
+  }
+
+  void run_command(const HangSubject& subject) {
+    const auto commands = hang_commands(plan_.command, {.pid = subject.pid,
+                                                        .rank = subject.rank,
+                                                        .dir = subject.dir,
+                                                        .python = os::is_python(subject.pid)});
+    if (commands.empty()) return;
+    const std::string path = subject.dir + "/on-hang.log";
+    const os::ScopedFd log(
+        ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
+    const os::ScopedFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (!log.valid() || !null.valid()) return cannot(path);
+    for (const auto& command : commands) {
+      os::SpawnRequest request;
+      request.program = command.front();
+      request.arguments.assign(command.begin() + 1, command.end());
+      request.environment = command_environment();
+      request.stdin_fd = null.get();
+      request.stdout_fd = log.get();
+      request.stderr_fd = log.get();
+      const auto failed = workers_.spawn_helper(
+          std::move(request), [self = shared_from_this(), &subject, path](core::ExitStatus status) {
+            --self->running_;
+            if (self->stopped_) return;
+            self->handlers_.kept(subject, "on_hang", path, status_text(status));
+            self->run_commands();
+          });
+      if (!failed) {
+        ++running_;
+        return;
+      }
+      handlers_.kept(subject, "on_hang", "",
+                     command.front() + ": " + std::strerror(failed->error_number));
+    }
+    ::unlink(path.c_str());  // nothing was there to write to it
+  }
+
+  void out_of_time() {
+    waiting_.clear();
+    if (running_ == 0) return finish();
+    // Each is told as it ends, which is at once.
+    workers_.kill_helpers();
+    after(deadline_timer_, plan_.deadline, [this] { finish(); });
+  }
+
+  void finish() {
+    timer_.cancel();
+    deadline_timer_.cancel();
+    if (!std::exchange(finished_, true)) handlers_.done();
+  }
+
+  void keep_look(std::size_t index, const core::ProcessPicture& picture) {
+    const auto& subject = plan_.subjects[index];
+    std::string text =
+        tasks_text(subject.rank, subject.pid, picture, before_[index], after_[index]);
+    std::size_t stacks = 0;
+    for (const auto& thread : after_[index].threads) {
+      if (stacks == kMostStacks) break;
+      const std::string stack = os::kernel_stack(subject.pid, thread.tid);
+      if (stack.empty()) continue;
+      ++stacks;
+      text += "\nkernel stack of thread " + std::to_string(thread.tid) + " (" + thread.name +
+              ")\n" + stack;
+    }
+    write(subject, "proc.txt", text);
+  }
+
+  void write(const HangSubject& subject, const std::string& name, const std::string& text) {
+    std::error_code failed;
+    std::filesystem::create_directories(subject.dir, failed);
+    const std::string path = subject.dir + "/" + name;
+    errno = 0;
+    std::ofstream file(path);
+    file << text;
+    file.close();
+    if (!file) return cannot(path);
+    handlers_.kept(subject, "proc", path, "written");
+  }
+
+  void cannot(const std::string& path) {
+    const std::string why = std::strerror(errno);
+    if (!std::exchange(told_, true))
+      log::write(log::Level::warn, path + ": " + why + "; the hang's evidence is incomplete");
+  }
+
+  boost::asio::io_context& io_;
+  WorkerSet& workers_;
+  boost::asio::steady_timer timer_;
+  boost::asio::steady_timer deadline_timer_;
+  HangEvidencePlan plan_;
+  Handlers handlers_;
+  std::vector<core::ProcessSample> before_;
+  std::vector<core::ProcessSample> after_;
+  std::optional<core::LocalRank> suspect_;
+  std::deque<std::size_t> waiting_;  // subjects whose command has not begun
+  int running_ = 0;                  // commands
+  bool stopped_ = false;
+  bool finished_ = false;
+  bool told_ = false;
+};
+
+HangEvidence::HangEvidence(boost::asio::io_context& io, WorkerSet& workers, HangEvidencePlan plan,
+                           Handlers handlers)
+    : impl_(std::make_shared<Impl>(io, workers, std::move(plan), std::move(handlers))) {
+  impl_->start();
+}
+HangEvidence::~HangEvidence() { impl_->stop(); }
+
+}  // namespace ddp

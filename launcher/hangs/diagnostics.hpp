@@ -1,0 +1,73 @@
+// What the processes of a hung group do, found out before they are told to go.
+//
+//   1. Two looks at every thread of every rank, kLookAgain apart, through /proc: proc.txt in the
+//      rank's directory, and a picture of each.
+//   2. A "1" into the pipe of PyTorch's flight recorder where a rank has one, and the signal that
+//      was asked for; then kAnswerTime for the answers.
+//   3. The command for each rank: the suspect first, then those that are behind; as many at a time
+//   as
+//      there are CPUs (a debugger needs one for a second or so), at most kCommandsAtOnce. What they
+//      write goes to on-hang.log. At the deadline those that still run are killed.
+// Rank by rank, each in a turn of the event loop of its own: a group of many threads holds nothing
+// else up. What cannot be written is told once and left.
+#pragma once
+
+#include "launcher/core/hangs/hang.hpp"
+#include "launcher/workers/worker_set.hpp"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace ddp {
+
+inline constexpr std::chrono::milliseconds kLookAgain{200};
+inline constexpr std::chrono::seconds kAnswerTime{2};
+inline constexpr int kCommandsAtOnce = 8;
+
+struct HangSubject {
+  core::LocalRank local_rank = 0;
+  int rank = 0;     // global
+  int pid = 0;      // 0: not running
+  std::string dir;  // where its evidence goes; made if need be
+  bool behind = false;
+};
+
+struct HangEvidencePlan {
+  std::vector<HangSubject> subjects;
+  int cpus = 1;
+  std::string command;                        // as --on-hang has it; empty: the default
+  std::optional<int> signal;                  // to each rank's own process
+  std::vector<std::string> flight_recorders;  // stems of pipes: <stem><rank>.pipe
+  std::chrono::steady_clock::time_point deadline;
+};
+
+class HangEvidence {
+ public:
+  struct Handlers {
+    // What each subject does, in their order; answered with the suspect, if there is one.
+    std::function<std::optional<core::LocalRank>(std::vector<core::ProcessPicture>)> seen;
+    // Something was done for a subject: what, with which file or none, and what came of it.
+    std::function<void(const HangSubject&, const std::string& what, const std::string& file,
+                       const std::string& outcome)>
+        kept;
+    std::function<void()> done;
+  };
+  // `workers` is borrowed: the commands are its helpers.
+  HangEvidence(boost::asio::io_context& io, WorkerSet& workers, HangEvidencePlan plan,
+               Handlers handlers);
+  ~HangEvidence();  // ends it: kills what runs; no handler is called any more
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace ddp

@@ -1,0 +1,309 @@
+#include "launcher/report/failure_message.hpp"
+
+#include "common/overloaded.hpp"
+#include "common/signal_name.hpp"
+#include "launcher/report/exit_message.hpp"
+#include "launcher/report/hang_message.hpp"
+
+#include <fmt/core.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <map>
+#include <utility>
+
+namespace ddp {
+namespace {
+
+std::string spawn_error_text(const core::SpawnError& error, const std::string& program) {
+  const std::string why = std::strerror(error.error_number);
+  switch (error.stage) {
+    case core::SpawnStage::fork:
+      return "could not be started: no process could be made: " + why;
+    case core::SpawnStage::setup:
+      return "could not be started: its process could not be set up: " + why;
+    case core::SpawnStage::exec:
+      break;
+  }
+  if (struct stat info{};
+      error.error_number == EACCES && ::stat(program.c_str(), &info) == 0 && S_ISDIR(info.st_mode))
+    return "could not be started: " + program + ": it is a directory";
+  std::string text = "could not be started: " + program + ": " + why;
+  // ENOENT for a file that is there means its interpreter is not.
+  if (error.error_number == ENOENT && program.find('/') != std::string::npos &&
+      ::access(program.c_str(), F_OK) == 0)
+    text += " (the file is there: is the interpreter of its first line?)";
+  if (error.error_number == ENOEXEC) text += " (a script needs a first line such as #!/bin/sh)";
+  return text;
+}
+
+// What happened: "rank 1 exited with code 4".
+std::string cause_text(const core::Cause& cause, int first_rank, const std::string& program) {
+  const auto rank_of = [&](int local_rank) {
+    return fmt::format("rank {}", first_rank + local_rank);
+  };
+  return std::visit(
+      Overloaded{
+          [&](const core::WorkerFailed& failed) {
+            return rank_of(failed.local_rank) + " " + status_text(failed.status);
+          },
+          [&](const core::WorkerNotStarted& failed) {
+            return rank_of(failed.local_rank) + " " + spawn_error_text(failed.error, program);
+          },
+          [&](const core::StoppedBySignal& stopped) {
+            return "stopped by " + signal_name(stopped.signal);
+          },
+          [&](const core::ExitedEarly& early) {
+            std::string text =
+                rank_of(early.local_rank) + " exited with code 0 while others still ran";
+            if (early.allowed > core::Nanoseconds::zero())
+              text += ", and they ran on for " + duration_text(early.allowed);
+            return text;
+          },
+          [&](const core::Hung& hung) { return hang_text(hung.hang, hung.local_rank, first_rank); },
+      },
+      cause);
+}
+
+// Where and when, and what else is known of it.
+std::string circumstances(const core::Cause& cause, const core::Verdict& verdict,
+                          const VerdictContext& context) {
+  // "(pid 12, step 40), 1.2 s after its start, at 12:00:00"
+  const auto where = [&](int local_rank) {
+    const auto& worker = verdict.workers[static_cast<std::size_t>(local_rank)];
+    std::string text = fmt::format(" (pid {}", worker.pid);
+    if (worker.last_step) text += fmt::format(", step {}", *worker.last_step);
+    text += ")";
+    if (worker.started && worker.ended)
+      text += " " + duration_text(*worker.ended - *worker.started) + " after its start";
+    return text + ", at " + context.local_time;
+  };
+  return std::visit(
+      Overloaded{
+          [&](const core::WorkerFailed& failed) {
+            std::string text = where(failed.local_rank);
+            if (failed.oom_killed) {
+              text +=
+                  "; the kernel's out-of-memory killer struck: it needs more memory than there is";
+            } else if (context.injected.empty() &&
+                       failed.status == core::ExitStatus(core::Signaled{SIGKILL, false})) {
+              text += "; not by ddp-launch, and no out-of-memory kill was seen";
+            }
+            return text;
+          },
+          [&](const core::WorkerNotStarted&) { return std::string(); },
+          [&](const core::StoppedBySignal&) { return ", at " + context.local_time; },
+          [&](const core::ExitedEarly& early) { return where(early.local_rank); },
+          [&](const core::Hung&) { return "; seen at " + context.local_time; },
+      },
+      cause);
+}
+
+// Of the ranks of `verdict` that `chosen` says: grouped by how they ended.
+template <class Chosen>
+std::string ends_text(const core::Verdict& verdict, int first_rank, Chosen chosen) {
+  std::map<std::string, std::vector<core::LocalRank>> groups;
+  for (const auto& worker : verdict.workers) {
+    if (!worker.status || !chosen(worker)) continue;
+    std::string how;
+    if (const auto* exited = std::get_if<core::Exited>(&*worker.status)) {
+      how = fmt::format("exit code {}", exited->code);
+    } else {
+      how = signal_name(std::get<core::Signaled>(*worker.status).signal);
+    }
+    groups[how].push_back(worker.local_rank);
+  }
+  std::string text;
+  for (const auto& [how, ranks] : groups) {
+    if (!text.empty()) text += ", ";
+    text += ranks_text(ranks, first_rank) + " (" + how + ")";
+  }
+  return text;
+}
+
+std::string line(const std::string& text) { return "ddp-launch: " + text + "\n"; }
+
+std::string name_of(const core::Survivor& survivor, int first_rank) {
+  if (survivor.local_rank < 0) return fmt::format("pid {} ({})", survivor.pid, survivor.command);
+  return fmt::format("rank {} (pid {})", first_rank + survivor.local_rank, survivor.pid);
+}
+
+std::string state_of(const core::Survivor& survivor) {
+  if (survivor.state == 'Z') return "state Z, dead but held by the debugger that traces it";
+  return std::string("state ") + survivor.state +
+         (survivor.wait_channel.empty() ? "" : ", waiting in " + survivor.wait_channel);
+}
+
+std::string tail_text(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const auto& one : lines) text += "  | " + one + "\n";
+  return text;
+}
+
+}  // namespace
+
+std::string left_text(core::Nanoseconds left) {
+  return fmt::format("{:.0f} s",
+                     static_cast<double>(std::max(left, core::Nanoseconds::zero()).count()) / 1e9);
+}
+
+std::string ranks_text(const std::vector<core::LocalRank>& local_ranks, int first_rank) {
+  return (local_ranks.size() == 1 ? "rank " : "ranks ") + rank_list(local_ranks, first_rank);
+}
+
+std::string rank_list(const std::vector<core::LocalRank>& local_ranks, int first_rank) {
+  std::string text;
+  for (std::size_t i = 0; i < local_ranks.size();) {
+    std::size_t end = i + 1;
+    while (end < local_ranks.size() && local_ranks[end] == local_ranks[end - 1] + 1) ++end;
+    if (!text.empty()) text += ", ";
+    text += std::to_string(first_rank + local_ranks[i]);
+    if (end - i == 2) text += ", " + std::to_string(first_rank + local_ranks[end - 1]);
+    if (end - i > 2) text += "-" + std::to_string(first_rank + local_ranks[end - 1]);
+    i = end;
+  }
+  return text;
+}
+
+std::string status_text(const core::ExitStatus& status) {
+  if (const auto* exited = std::get_if<core::Exited>(&status))
+    return fmt::format("exited with code {}", exited->code);
+  const auto& signaled = std::get<core::Signaled>(status);
+  return "was killed by " + signal_name(signaled.signal) +
+         (signaled.core_dumped ? " (core dumped)" : "");
+}
+
+std::string duration_text(core::Nanoseconds duration) {
+  const double seconds = static_cast<double>(duration.count()) / 1e9;
+  if (seconds < 1) return fmt::format("{:.0f} ms", seconds * 1e3);
+  if (seconds < 60) return fmt::format("{:.3f} s", seconds);
+  const auto whole = static_cast<long>(seconds);
+  if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
+  return fmt::format("{} h {} min", whole / 3600, whole / 60 % 60);
+}
+
+std::string waiting_text(const core::Cause& cause, const std::vector<core::LocalRank>& local_ranks,
+                         core::Nanoseconds left, bool interrupted, const VerdictContext& context) {
+  return line(fmt::format("{}; waiting up to {} for {} to end, {} kills at once",
+                          cause_text(cause, context.first_rank, context.program), left_text(left),
+                          ranks_text(local_ranks, context.first_rank),
+                          interrupted ? "another Ctrl-C" : "Ctrl-C"));
+}
+
+std::string dying_text(const std::vector<core::Survivor>& remaining, int first_rank,
+                       core::Nanoseconds left) {
+  std::string text;
+  for (const auto& survivor : remaining) {
+    text += text.empty() ? "" : "; ";
+    text += name_of(survivor, first_rank) + ", " + state_of(survivor);
+  }
+  return line(
+      fmt::format("waiting up to {} for what SIGKILL has not ended: {}", left_text(left), text));
+}
+
+std::string verdict_text(const core::Verdict& verdict, const VerdictContext& context) {
+  std::string text;
+  if (verdict.cause) {
+    const bool failure = !std::holds_alternative<core::StoppedBySignal>(*verdict.cause);
+    std::string cause = cause_text(*verdict.cause, context.first_rank, context.program) +
+                        circumstances(*verdict.cause, verdict, context);
+    if (!context.injected.empty()) cause += "; injected: " + context.injected;
+    text +=
+        context.colour && failure ? "ddp-launch: \x1b[1;31m" + cause + "\x1b[0m\n" : line(cause);
+    if (failure) {
+      text += tail_text(context.tail);
+      if (!context.hint.empty()) text += line(context.hint);
+      const auto before = exited_before_text(verdict, context.first_rank);
+      if (!before.empty()) text += line(before);
+    } else if (const auto ends = stopped_text(verdict, context.first_rank); !ends.empty()) {
+      text += line(ends);
+      // An interrupt that nobody caught is what was asked for.
+      if (!context.tail.empty() && !context.tail.back().starts_with("KeyboardInterrupt"))
+        text += tail_text(context.tail);
+    }
+    if (!context.stack.empty()) {
+      text += line("where it was found:");
+      for (const auto& frame : context.stack) text += "  > " + frame + "\n";
+    }
+    if (!context.evidence.empty()) text += line(context.evidence);
+    const auto alike = [&](const core::WorkerOutcome& worker) {
+      return std::find(context.ended_alike.begin(), context.ended_alike.end(), worker.local_rank) !=
+             context.ended_alike.end();
+    };
+    const auto struck = ends_text(verdict, context.first_rank, alike);
+    if (!struck.empty()) text += line("ended by injected faults too: " + struck);
+    const bool hung = std::holds_alternative<core::Hung>(*verdict.cause);
+    const auto meanwhile =
+        ends_text(verdict, context.first_rank, [&](const core::WorkerOutcome& worker) {
+          return hung && !worker.stopped_by_launcher && !alike(worker) &&
+                 worker.ended >= verdict.failed;
+        });
+    if (!meanwhile.empty()) text += line("ended while the hang was looked at: " + meanwhile);
+    const auto stopped =
+        ends_text(verdict, context.first_rank, [&](const core::WorkerOutcome& worker) {
+          return worker.stopped_by_launcher && !alike(worker);
+        });
+    if (failure && !stopped.empty()) text += line("stopped by ddp-launch: " + stopped);
+  }
+  if (!verdict.killed.empty()) {
+    text +=
+        line("killed what was left running: " + leftovers_text(verdict.killed, context.first_rank));
+  }
+  for (const auto& survivor : verdict.survivors) {
+    text +=
+        line(name_of(survivor, context.first_rank) + " could not be killed: " + state_of(survivor));
+  }
+  return text;
+}
+
+std::string decision_text(const core::RestartDecision& decision, const core::Verdict& verdict,
+                          const VerdictContext& context) {
+  using Reason = core::GiveUp::Reason;
+  return std::visit(
+      Overloaded{
+          [&](const core::RestartIn& restart) {
+            return line("restarting the group" +
+                        (restart.delay.count() > 0 ? " in " + duration_text(restart.delay) : ""));
+          },
+          [&](const core::GiveUp& give_up) -> std::string {
+            switch (give_up.reason) {
+              case Reason::no_restarts_left:
+                if (context.max_restarts == 0) return {};
+                return line(fmt::format("no restart left of {}", context.max_restarts));
+              case Reason::not_retryable:
+                return line("not restarted: trying again cannot mend this");
+              case Reason::code_excluded:
+                return line(
+                    fmt::format("not restarted: --restart-on and --no-restart-on leave out exit "
+                                "code {}",
+                                core::exit_code_of(verdict)));
+              case Reason::failed_too_soon:
+                return line("not restarted: it failed sooner than --restart-after allows");
+              case Reason::crash_loop:
+                return line(
+                    fmt::format("not restarted: a crash loop, the same failure {} times in a row "
+                                "without progress",
+                                give_up.count));
+              case Reason::out_of_time:
+                if (context.max_restarts == 0) return {};
+                return line("not restarted: the time of the whole run is over");
+              case Reason::stop_requested:
+                // Where it is the cause itself it has been told.
+                if (context.max_restarts == 0 || !verdict.cause ||
+                    std::holds_alternative<core::StoppedBySignal>(*verdict.cause))
+                  return {};
+                return line("not restarted: a stop was requested");
+              case Reason::unkillable:
+                return {};
+            }
+            return {};
+          },
+      },
+      decision);
+}
+
+}  // namespace ddp

@@ -1,0 +1,151 @@
+#include "launcher/report/failure_table.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+
+namespace ddp {
+namespace {
+
+constexpr std::size_t kColumns = 9;
+using Row = std::array<std::string, kColumns>;
+
+constexpr std::size_t kMostRows = 20;  // a run of 200 kills needs no page of them
+constexpr std::size_t kMostMissed = 8;
+
+// What struck, as it would be typed, without whom and when: the table has columns for those.
+std::string fault_name(const core::Strike& strike) {
+  fault::Spec what;
+  what.kind = strike.kind;
+  what.value = strike.value;
+  const std::string text = fault::format(what);
+  return text.substr(0, text.find('@'));
+}
+
+std::string optional(const std::optional<core::Nanoseconds>& duration) {
+  return duration ? core::short_duration(*duration) : "-";
+}
+
+template <class T>
+std::string optional(const std::optional<T>& number) {
+  return number ? std::to_string(*number) : "-";
+}
+
+Row row_of(const core::Incident& incident, int first_rank) {
+  Row row;
+  row[0] = std::to_string(incident.generation);
+  row[2] = optional(incident.rank);
+  row[3] = optional(incident.step);
+  if (incident.fault) {
+    const auto& strike = incident.fault->strike;
+    const auto struck =
+        strike.local_rank ? std::optional(first_rank + *strike.local_rank) : std::nullopt;
+    row[1] = "injected " + fault_name(strike);
+    if (!incident.rank) {
+      row[2] = optional(struck);
+    } else if (struck && struck != incident.rank) {
+      row[1] += fmt::format(" at rank {}", *struck);
+    }
+    if (strike.step && optional(struck) == row[2]) row[3] = std::to_string(*strike.step);
+  } else {
+    row[1] = "real: " + core::cause_name(incident.cause);
+  }
+  row[4] = optional(incident.detected);
+  row[5] = optional(incident.down);
+  row[6] = optional(incident.next_exec);
+  row[7] = optional(incident.first_step);
+  row[8] = optional(incident.repeated);
+  return row;
+}
+
+std::string harmless_text(const core::RunRecord& record) {
+  const auto harmless = record.harmless();
+  std::string text;
+  for (const auto& [strike, at, refused, over] : harmless.first) {
+    std::string where = fmt::format("generation {}", strike.generation);
+    if (strike.local_rank)
+      where += fmt::format(", rank {}", record.first_rank() + *strike.local_rank);
+    if (strike.step) where += fmt::format(", step {}", *strike.step);
+    if (refused.empty()) {
+      text += fmt::format("ddp-launch: injected {} ({}); nothing failed by it\n",
+                          fault_name(strike), where);
+    } else {
+      text += fmt::format("ddp-launch: could not inject {} ({}): {}\n", fault_name(strike), where,
+                          refused);
+    }
+  }
+  if (harmless.more > 0)
+    text += fmt::format("ddp-launch: and {} more strikes by which nothing failed\n", harmless.more);
+  return text;
+}
+
+std::string missed_text(const std::vector<core::FaultTally>& planned) {
+  std::string text;
+  std::size_t missed = 0;
+  for (const auto& [spec, struck, refused, unread] : planned) {
+    if (struck > 0 || refused > 0 || ++missed > kMostMissed) continue;
+    const char* why = "";
+    if (fault::info(spec.kind).side == fault::Side::worker) {
+      why = ": it is the worker's to do";
+    } else if (unread) {
+      why = ": output that --redirects sends to files directly is not read";
+    }
+    text += fmt::format("ddp-launch: {} never struck{}\n", fault::format(spec), why);
+  }
+  if (missed > kMostMissed)
+    text += fmt::format("ddp-launch: and {} more faults never struck\n", missed - kMostMissed);
+  return text;
+}
+
+}  // namespace
+
+std::string failure_table(const core::RunRecord& record) {
+  if (record.is_lost()) return {};
+  std::string text;
+  const auto& all = record.incidents();
+  // A program that is missing, say: there is nothing to measure where nothing ever ran.
+  const bool tells = record.ever_started() || !record.harmless().first.empty() ||
+                     std::any_of(all.begin(), all.end(), [](const core::Incident& incident) {
+                       return incident.fault.has_value();
+                     });
+  if (!tells) return missed_text(record.planned());
+  if (!all.empty()) {
+    std::vector<Row> rows{{"gen", "failure", "rank", "step", "detected", "down", "next exec",
+                           "first step", "repeated"}};
+    for (const auto& incident : all) {
+      if (rows.size() > kMostRows) break;
+      rows.push_back(row_of(incident, record.first_rank()));
+    }
+    std::array<std::size_t, kColumns> width{};
+    for (const auto& row : rows) {
+      for (std::size_t i = 0; i < kColumns; ++i) width[i] = std::max(width[i], row[i].size());
+    }
+    text += "ddp-launch: failures, each time counted from when it was seen\n";
+    for (const auto& row : rows) {
+      std::string line = " ";
+      for (std::size_t i = 0; i < kColumns; ++i) {
+        // Words to the left, figures to the right.
+        line += i == 1 ? fmt::format(" {:<{}}", row[i], width[i])
+                       : fmt::format(" {:>{}}", row[i], width[i]);
+        if (i + 1 < kColumns) line += " ";
+      }
+      text += line + "\n";
+    }
+    const auto more = record.summary().count - static_cast<std::int64_t>(rows.size() - 1);
+    if (more > 0) text += fmt::format("  and {} more\n", more);
+  }
+  return text + harmless_text(record) + missed_text(record.planned());
+}
+
+std::string checks_text(const std::vector<core::Check>& checks) {
+  std::string text;
+  for (const auto& check : checks) {
+    text +=
+        fmt::format("ddp-launch: {} {}: expected {}, measured {}\n",
+                    check.met ? "met    " : "NOT MET", check.name, check.expected, check.measured);
+  }
+  return text;
+}
+
+}  // namespace ddp

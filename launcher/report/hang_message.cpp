@@ -1,0 +1,167 @@
+#include "launcher/report/hang_message.hpp"
+
+#include "launcher/core/record/expectations.hpp"
+#include "launcher/report/failure_message.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace ddp {
+namespace {
+
+using core::Activity;
+using core::HangKind;
+using core::RankStanding;
+
+// Ranks of which the same is to be said.
+struct Likes {
+  RankStanding standing;  // of the first of them
+  bool blamed = false;
+  std::vector<core::LocalRank> ranks;
+};
+
+bool alike(const RankStanding& a, const RankStanding& b) {
+  return a.step == b.step && a.phase == b.phase && a.started == b.started && a.ready == b.ready &&
+         a.ended == b.ended && a.behind == b.behind &&
+         process_text(a.process) == process_text(b.process);
+}
+
+std::vector<Likes> grouped(const core::Hang& hang, std::optional<core::LocalRank> blamed) {
+  std::vector<Likes> groups;
+  for (const auto& rank : hang.ranks) {
+    const bool is_blamed = blamed == rank.local_rank;
+    const auto found = std::find_if(groups.begin(), groups.end(), [&](const Likes& group) {
+      return !is_blamed && !group.blamed && alike(group.standing, rank);
+    });
+    if (found != groups.end()) {
+      found->ranks.push_back(rank.local_rank);
+    } else {
+      groups.push_back({rank, is_blamed, {rank.local_rank}});
+    }
+  }
+  const auto weight = [](const Likes& group) {
+    return group.blamed ? 0 : group.standing.behind ? 1 : group.standing.ended ? 3 : 2;
+  };
+  std::stable_sort(groups.begin(), groups.end(),
+                   [&](const Likes& a, const Likes& b) { return weight(a) < weight(b); });
+  return groups;
+}
+
+std::string headline(const core::Hang& hang) {
+  const std::string limit = core::exact_duration(hang.limit);
+  switch (hang.kind) {
+    case HangKind::not_ready:
+      return "not ready within " + limit;
+    case HangKind::no_heartbeat:
+      return "no heartbeat for " + limit;
+    case HangKind::no_progress: {
+      const bool none = std::none_of(hang.ranks.begin(), hang.ranks.end(),
+                                     [](const RankStanding& rank) { return rank.step; });
+      return (none ? "no step for " : "no new step for ") + limit;
+    }
+    case HangKind::silent:
+      return "no output for " + limit;
+    case HangKind::run_timeout:
+      return "the run took longer than " + limit;
+  }
+  return "?";
+}
+
+// What is said of the ranks of one group: "is behind at step 41".
+std::string predicate(HangKind kind, const RankStanding& rank, bool blamed, bool many) {
+  const auto verb = [&](const char* one, const char* more) { return many ? more : one; };
+  if (rank.ended) return verb("has ended", "have ended");
+  if (!rank.started) return verb("is not started yet", "are not started yet");
+  if (kind == HangKind::not_ready)
+    return rank.behind ? verb("has not said READY=1", "have not said READY=1")
+                       : verb("is ready", "are ready");
+  const std::string at = rank.step ? fmt::format(" at step {}", *rank.step) : "";
+  if (kind == HangKind::no_heartbeat)
+    return verb(rank.behind ? "sends no WATCHDOG=1" : "lives",
+                rank.behind ? "send no WATCHDOG=1" : "live") +
+           at;
+  if (kind == HangKind::silent)
+    return verb(rank.behind ? "is silent" : "writes", rank.behind ? "are silent" : "write") + at;
+  if (!rank.step) return verb("told no step", "told no step");
+  if (rank.behind) return verb("is behind", "are behind") + at;
+  const bool waits = kind == HangKind::no_progress;
+  // Whoever is to blame does not wait for the others.
+  if (waits && blamed) return fmt::format("got no further than step {}", *rank.step);
+  return verb(waits ? "waits" : "stands", waits ? "wait" : "stand") + at;
+}
+
+}  // namespace
+
+std::string process_text(const core::ProcessPicture& process) {
+  const std::string in = process.wait_channel.empty() ? "" : " in " + process.wait_channel;
+  switch (process.activity) {
+    case Activity::unknown:
+      return "";
+    case Activity::running:
+      return "on the CPU";
+    case Activity::sleeping:
+      return "asleep" + in;
+    case Activity::uninterruptible:
+      return "uninterruptible (D)" + in;
+    case Activity::stopped:
+      return process.state == 't' ? "stopped by a tracer (t)" : "stopped (T)";
+    case Activity::ended:
+      return "ended meanwhile";
+  }
+  return "";
+}
+
+std::string hang_text(const core::Hang& hang, std::optional<core::LocalRank> blamed,
+                      int first_rank) {
+  std::string text = headline(hang);
+  const char* separator = ": ";
+  for (const auto& group : grouped(hang, blamed)) {
+    const bool many = group.ranks.size() > 1;
+    text += separator + ranks_text(group.ranks, first_rank) + " " +
+            predicate(hang.kind, group.standing, group.blamed, many);
+    std::string detail = group.standing.phase.empty() ? "" : "phase " + group.standing.phase;
+    if (const auto process = process_text(group.standing.process); !process.empty())
+      detail += (detail.empty() ? "" : ", ") + process;
+    if (!detail.empty() && !group.standing.ended) text += " (" + detail + ")";
+    separator = "; ";
+  }
+  return text;
+}
+
+std::string straggler_text(const core::Straggler& straggler, int window, int first_rank) {
+  const auto ms = [](core::Nanoseconds time) { return static_cast<double>(time.count()) / 1e6; };
+  return fmt::format(
+      "ddp-launch: rank {} is slow: {:.1f} ms a step, the median rank {:.1f} ms ({:.1f} times), "
+      "over "
+      "{} steps, {}\n",
+      first_rank + straggler.local_rank, ms(straggler.own), ms(straggler.median), straggler.factor,
+      window, straggler.by_metric ? "by its own busy_seconds" : "by when its steps were told");
+}
+
+std::string tasks_text(int rank, int pid, const core::ProcessPicture& picture,
+                       const core::ProcessSample& before, const core::ProcessSample& after) {
+  const auto between = after.at - before.at;
+  std::string text = fmt::format(
+      "rank {}, pid {}: {}\n{} threads, {:.2f} cores used, looked at twice within {}\n\n", rank,
+      pid, process_text(picture), picture.threads, picture.cores, duration_text(between));
+  text += fmt::format("{:>8}  {:<5}  {:>5}  {:<16}  {:<28}  {}\n", "tid", "state", "cores", "name",
+                      "waits in", "system call");
+  for (const auto& thread : after.threads) {
+    const auto earlier = std::find_if(before.threads.begin(), before.threads.end(),
+                                      [&](const auto& other) { return other.tid == thread.tid; });
+    std::string cores = "new";
+    if (earlier != before.threads.end() && between.count() > 0) {
+      const auto used = thread.cpu_time - earlier->cpu_time;
+      cores = fmt::format("{:.2f}",
+                          static_cast<double>(used.count()) / static_cast<double>(between.count()));
+    }
+    text += fmt::format("{:>8}  {:<5}  {:>5}  {:<16}  {:<28}  {}\n", thread.tid, thread.state,
+                        cores, thread.name, thread.wait_channel.empty() ? "-" : thread.wait_channel,
+                        thread.system_call.empty() ? "-" : thread.system_call);
+  }
+  return text;
+}
+
+}  // namespace ddp

@@ -1,0 +1,58 @@
+#include "launcher/report/run_result.hpp"
+
+#include "launcher/core/group/exit_code.hpp"
+#include "launcher/report/failure_table.hpp"
+#include "launcher/report/junit.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+namespace ddp {
+namespace {
+
+JUnitSuite suite_of(const std::string& name, const std::vector<core::Check>& checks) {
+  JUnitSuite suite;
+  suite.name = name;
+  for (const auto& check : checks) {
+    JUnitCase one{check.name, std::nullopt};
+    if (!check.met) one.failure = "expected " + check.expected + ", measured " + check.measured;
+    suite.cases.push_back(std::move(one));
+  }
+  return suite;
+}
+
+}  // namespace
+
+Judgement judge(const Options& options, const core::RunRecord& record, EventLog& events,
+                std::chrono::nanoseconds duration) {
+  const auto& expect = options.plan.expect;
+  const auto checks = core::evaluate(expect.value_or(core::exit_0_alone()), record);
+  Judgement judgement{failure_table(record), record.exit_code()};
+  if (expect) {
+    for (const auto& check : checks) {
+      events.write(std::chrono::steady_clock::now(), kExpectationEvent,
+                   {{"name", check.name},
+                    {"expected", check.expected},
+                    {"measured", check.measured},
+                    {"met", check.met}});
+    }
+    const bool all_met =
+        std::all_of(checks.begin(), checks.end(), [](const auto& check) { return check.met; });
+    judgement.exit_code = all_met ? core::kSuccess : core::kExpectationFailed;
+    judgement.text += checks_text(checks);
+  }
+  if (!options.junit.empty()) {
+    auto suite = suite_of(options.plan.name.empty() ? options.run_id : options.plan.name, checks);
+    suite.duration = duration;
+    suite.output = judgement.text;
+    const std::string failure = write_whole_file(options.junit, junit_xml({suite}));
+    if (!failure.empty()) {
+      judgement.text += "ddp-launch: " + failure + "; the JUnit file is missing\n";
+      if (judgement.exit_code == core::kSuccess) judgement.exit_code = core::kSystemRefused;
+    }
+  }
+  return judgement;
+}
+
+}  // namespace ddp

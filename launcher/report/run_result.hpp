@@ -1,0 +1,24 @@
+// What is said of a run at its end: the table of its failures, what was expected of it, the same as
+// JUnit XML, and the exit code that follows.
+#pragma once
+
+#include "launcher/cli/options.hpp"
+#include "launcher/core/record/run_record.hpp"
+#include "launcher/events/event_log.hpp"
+
+#include <chrono>
+#include <string>
+
+namespace ddp {
+
+struct Judgement {
+  std::string text;  // lines for the user, each ending in a newline; empty: nothing to say
+  // With expectations 0 or 73; without them the run's own.
+  int exit_code = 0;
+};
+
+// Writes an "expectation" event for each check, and options.junit if that is asked for.
+Judgement judge(const Options& options, const core::RunRecord& record, EventLog& events,
+                std::chrono::nanoseconds duration);
+
+}  // namespace ddp

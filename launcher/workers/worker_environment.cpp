@@ -1,0 +1,124 @@
+#include "launcher/workers/worker_environment.hpp"
+
+#include "common/env_names.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <string_view>
+
+namespace ddp {
+namespace {
+
+// The value of `name` in an environment block, or nullptr.
+const char* look_up(const char* const* environment, std::string_view name) {
+  for (; *environment != nullptr; ++environment) {
+    const std::string_view entry = *environment;
+    if (entry.size() > name.size() && entry[name.size()] == '=' &&
+        entry.substr(0, name.size()) == name)
+      return *environment + name.size() + 1;
+  }
+  return nullptr;
+}
+
+// NCCL refuses two ranks of one host on one GPU ("Duplicate GPU detected"). From 2.30 it can be
+// told to bear it; before, ranks with host ids of their own pass for ranks of different hosts,
+// which talk over sockets. Whoever has set either knows what he wants.
+void share_devices(const Options& options, int rank, const char* const* parent, Variables& set) {
+  if (look_up(parent, env::kNcclMultiRankGpu) != nullptr ||
+      look_up(parent, env::kNcclHostId) != nullptr)
+    return;
+  set.emplace_back(env::kNcclMultiRankGpu, "1");
+  set.emplace_back(env::kNcclHostId, options.run_id + "-" + std::to_string(rank));
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "" : ",") + word;
+  return text;
+}
+
+}  // namespace
+
+Variables launcher_variables(const Options& options, const WorkerSlot& slot,
+                             const char* const* parent) {
+  const int rank = options.first_rank() + slot.local_rank;
+  const std::string world = std::to_string(options.world_size());
+  const bool own_device = options.virtual_local_rank;
+  Variables set{
+      {env::kRank, std::to_string(rank)},
+      {env::kLocalRank, std::to_string(own_device ? 0 : slot.local_rank)},
+      {env::kWorldSize, world},
+      {env::kLocalWorldSize, std::to_string(options.nproc)},
+      {env::kGroupRank, std::to_string(options.node_rank)},
+      {env::kGroupWorldSize, std::to_string(options.nnodes)},
+      {env::kRoleName, "default"},
+      {env::kRoleRank, std::to_string(rank)},
+      {env::kRoleWorldSize, world},
+      {env::kMasterAddr, options.master_addr},
+      {env::kMasterPort, std::to_string(slot.master_port)},
+      {env::kRunId, options.run_id},
+      {env::kRestartCount, std::to_string(slot.generation)},
+      {env::kMaxRestarts, std::to_string(options.group.restart.max_restarts)},
+      {env::kUseAgentStore, "False"},
+      {env::kErrorFile, slot.error_file},
+  };
+  if (look_up(parent, env::kNcclAsyncErrorHandling) == nullptr)
+    set.emplace_back(env::kNcclAsyncErrorHandling, "1");
+  // One thread each, or N workers would each start a thread per core.
+  if (options.nproc > 1 && look_up(parent, env::kOmpNumThreads) == nullptr)
+    set.emplace_back(env::kOmpNumThreads, "1");
+  // Python buffers whole blocks when its output is no terminal: the last lines of a rank that is
+  // killed would be lost, and one that prints would seem silent to --output-timeout.
+  if (look_up(parent, env::kPythonUnbuffered) == nullptr)
+    set.emplace_back(env::kPythonUnbuffered, "1");
+  set.emplace_back(env::kDdpRunDir, slot.run_dir);
+  set.emplace_back(env::kDdpRunId, options.run_id);
+  if (!slot.notify_socket.empty()) set.emplace_back(env::kNotifySocket, slot.notify_socket);
+  if (slot.faults) set.emplace_back(env::kDdpFaults, *slot.faults);
+  // Without WATCHDOG_PID, which is not known before the exec: then it is meant for whoever has it.
+  if (const auto limit = options.hang.heartbeat; limit.count() > 0)
+    set.emplace_back(
+        env::kWatchdogUsec,
+        std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(limit).count()));
+
+  const char* const visible = visible_devices_variable(options.device_type);
+  if (visible != nullptr && slot.hide_devices) {
+    // An index that no device has: an empty list means all of them to some runtimes.
+    set.emplace_back(visible, "-1");
+  } else if (visible != nullptr && !options.devices.empty()) {
+    if (own_device) {
+      assert(static_cast<std::size_t>(slot.local_rank) < options.devices.size());
+      set.emplace_back(visible, options.devices[static_cast<std::size_t>(slot.local_rank)]);
+    } else {
+      set.emplace_back(visible, joined(options.devices));
+    }
+  }
+  if (options.share_devices) share_devices(options, rank, parent, set);
+  return set;
+}
+
+std::vector<std::string> worker_environment(const Options& options, const WorkerSlot& slot,
+                                            const char* const* parent) {
+  const Variables set = launcher_variables(options, slot, parent);
+  // A launcher started by a service manager or another launcher does not pass on what was addressed
+  // to itself.
+  std::vector<std::string_view> names{env::kNotifySocket, env::kWatchdogUsec, env::kWatchdogPid,
+                                      env::kDdpFaults, env::kCampaignEvents};
+  for (const auto& [name, value] : set) names.push_back(name);
+  std::sort(names.begin(), names.end());
+
+  std::vector<std::string> environment;
+  for (; *parent != nullptr; ++parent) {
+    const std::string_view entry = *parent;
+    if (!std::binary_search(names.begin(), names.end(), entry.substr(0, entry.find('='))))
+      environment.emplace_back(entry);
+  }
+  for (const auto& [name, value] : set) {
+    std::string& entry = environment.emplace_back();
+    entry.reserve(name.size() + 1 + value.size());
+    entry.append(name).append(1, '=').append(value);
+  }
+  return environment;
+}
+
+}  // namespace ddp

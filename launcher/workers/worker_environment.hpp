@@ -1,0 +1,44 @@
+// The environment of each rank: the parent's, and what the launcher adds (docs/design.md,
+// "Environment").
+#pragma once
+
+#include "launcher/cli/options.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace ddp {
+
+// What differs from one generation or rank to the next.
+struct WorkerSlot {
+  int local_rank = 0;
+  int generation = 0;
+  std::uint16_t master_port = 0;
+  std::string run_dir;                // DDP_RUN_DIR
+  std::string notify_socket;          // NOTIFY_SOCKET; empty: none
+  std::string error_file;             // TORCHELASTIC_ERROR_FILE
+  std::optional<std::string> faults;  // DDP_FAULTS; none: no plan is active
+  bool hide_devices = false;          // the visible-devices variable names none
+};
+
+// Name, one of common/env_names.hpp, and value.
+using Variables = std::vector<std::pair<std::string_view, std::string>>;
+
+// Only what the launcher sets for this rank, in the order the documentation lists it. `parent` is
+// the launcher's own environment ("NAME=value", as environ): variables that are only set if unset
+// are looked up there.
+Variables launcher_variables(const Options& options, const WorkerSlot& slot,
+                             const char* const* parent);
+
+// The whole environment as "NAME=value", the launcher's variables replacing the parent's.
+std::vector<std::string> worker_environment(const Options& options, const WorkerSlot& slot,
+                                            const char* const* parent);
+
+// --dry-run: a table of rank, device, environment and command.
+std::string dry_run_table(const Options& options, const char* const* parent);
+
+}  // namespace ddp

@@ -1,0 +1,120 @@
+#include "launcher/cli/flags.hpp"
+
+#include "launcher/cli/run_id.hpp"
+#include "launcher/core/group/exit_code.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <set>
+#include <sstream>
+
+using namespace ddp;
+
+namespace {
+
+std::string reference_page() {
+  std::ifstream file(DDP_SOURCE_DIR "/docs/command-line.md");
+  REQUIRE(file);
+  std::stringstream page;
+  page << file.rdbuf();
+  return page.str();
+}
+
+}  // namespace
+
+TEST_CASE("the table is in the order of its enumeration and no name is used twice") {
+  std::set<std::string_view> names;
+  for (std::size_t i = 0; i < kFlagCount; ++i) {
+    const FlagSpec& spec = flag_table()[i];
+    CHECK(static_cast<std::size_t>(spec.flag) == i);
+    CHECK(first_name(spec).starts_with("--"));
+    for_each_name(spec, [&](std::string_view name) {
+      CHECK(names.insert(name).second);
+      CHECK(name.find('_') == std::string_view::npos);
+    });
+    CHECK_FALSE(spec.help.empty());
+    CHECK((spec.kind == ValueKind::toggle || spec.kind == ValueKind::shell_only ||
+           !spec.fallback.empty()));
+  }
+}
+
+TEST_CASE("a long name is found in both spellings, a short one never") {
+  CHECK(find_flag("nproc")->flag == Flag::nproc);
+  CHECK(find_flag("nproc_per_node")->flag == Flag::nproc);
+  CHECK(find_flag("grace-period")->flag == Flag::shutdown_timeout);
+  for (const char* none : {"", "r", "-r", "--nproc", "np", "nproc-", "Nproc"})
+    CHECK(find_flag(none) == nullptr);
+}
+
+TEST_CASE("a near miss is told, a far one is not") {
+  const std::pair<const char*, const char*> near[] = {{"--npoc", "--nproc"},
+                                                      {"--nnode", "--nnodes"},
+                                                      {"--max-restart", "--max-restarts"},
+                                                      {"--max_restart", "--max-restarts"},
+                                                      {"--log_dri", "--log-dir"},
+                                                      {"--virtual", "--virtual-local-rank"},
+                                                      {"--master-adr", "--master-addr"},
+                                                      {"--hlep", "--help"}};
+  for (const auto& [given, meant] : near)
+    CHECK(did_you_mean_flag(given) == " (did you mean " + std::string(meant) + "?)");
+  for (const char* far : {"--x", "--bogus", "--batch-size", "--rdzv-backend", "-q"})
+    CHECK(did_you_mean_flag(far).empty());
+}
+
+TEST_CASE("--help tells every flag and every exit code, in lines that fit") {
+  const std::string text = help_text();
+  for (const FlagSpec& spec : flag_table())
+    for_each_name(spec, [&](std::string_view name) {
+      CHECK(text.find(std::string(name)) != std::string::npos);
+    });
+  for (const auto& row : core::exit_code_table())
+    CHECK(text.find("\n  " + std::string(row.code) + " ") != std::string::npos);
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    CHECK(line.size() <= 100);
+    CHECK_FALSE(line.ends_with(' '));
+  }
+}
+
+// docs/command-line.md holds the table between two marks.
+TEST_CASE("the reference page holds exactly the flags there are") {
+  const std::string text = reference_page();
+  const std::string begin = "<!-- flags -->\n";
+  const std::string end = "<!-- end of flags -->";
+  const std::size_t from = text.find(begin);
+  const std::size_t to = text.find(end);
+  REQUIRE(from != std::string::npos);
+  REQUIRE(to != std::string::npos);
+  const std::string table = text.substr(from + begin.size(), to - from - begin.size());
+  INFO("the page should hold:\n" << flags_markdown());
+  CHECK(table == flags_markdown());
+}
+
+TEST_CASE("the reference page names the flags that are no key of a configuration file") {
+  std::string expected;
+  for (const auto& spec : flag_table()) {
+    if (spec.kind != ValueKind::shell_only) continue;
+    expected += (expected.empty() ? "`" : ", `") + std::string(first_name(spec).substr(2)) + "`";
+  }
+  CHECK(reference_page().find("(not: " + expected + ")") != std::string::npos);
+}
+
+TEST_CASE("a run's name is safe as a file name") {
+  for (const char* good : {"a", "7", "_x", "night-7.b", "A_b-C.1"}) CHECK(is_run_id(good));
+  CHECK(is_run_id(std::string(64, 'x')));
+  for (const char* bad : {"", ".", "..", ".x", "-x", "a/b", "a b", "a\n", "\xc3\xa9", "a:b", "a*"})
+    CHECK_FALSE(is_run_id(bad));
+  CHECK_FALSE(is_run_id(std::string(65, 'x')));
+}
+
+TEST_CASE("generated names are good, and differ within one second") {
+  std::set<std::string> names;
+  for (int i = 0; i < 50; ++i) {
+    const std::string name = generate_run_id();
+    CHECK(is_run_id(name));
+    CHECK(name.size() == std::string("20261123-205700-x7kq").size());
+    names.insert(name);
+  }
+  CHECK(names.size() >= 49);  // one pair alike in 50: 1 to 900; two pairs: never
+}

@@ -1,0 +1,515 @@
+#include "launcher/core/faults/engine.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+
+namespace {
+
+using namespace ddp::core;
+using ddp::fault::Kind;
+using ddp::fault::Spec;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+TimePoint at(Nanoseconds since) { return TimePoint{} + since; }
+
+std::vector<Spec> specs(const std::vector<std::string>& texts, int world_size = 4) {
+  std::vector<Spec> all;
+  for (const auto& text : texts) {
+    const auto spec = ddp::fault::parse(text, world_size);
+    REQUIRE_MESSAGE(spec, (spec ? "" : spec.error()));
+    all.push_back(*spec);
+  }
+  return all;
+}
+
+FaultEngine engine(const std::vector<std::string>& texts, int nproc = 4, std::uint64_t seed = 1) {
+  return FaultEngine(specs(texts, nproc), seed, {nproc, 0, nproc});
+}
+
+template <class T>
+std::vector<T> of(const FaultActions& actions) {
+  std::vector<T> found;
+  for (const auto& action : actions) {
+    if (const auto* one = std::get_if<T>(&action)) found.push_back(*one);
+  }
+  return found;
+}
+
+void start(FaultEngine& engine, Generation generation, int nproc, TimePoint now) {
+  engine.step(heard::GenerationBegan{generation}, now);
+  for (int rank = 0; rank < nproc; ++rank) {
+    engine.step(heard::SpawnDue{rank}, now);
+    engine.step(heard::Started{rank}, now);
+  }
+}
+
+// "kill 2@50": what struck whom at which step.
+std::vector<std::string> told(const FaultActions& actions) {
+  std::vector<std::string> all;
+  for (const auto& strike : of<Strike>(actions)) {
+    all.push_back(std::string(ddp::fault::info(strike.kind).name) + " " +
+                  (strike.local_rank ? std::to_string(*strike.local_rank) : "-") +
+                  (strike.step ? "@" + std::to_string(*strike.step) : ""));
+  }
+  return all;
+}
+using Told = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("a fault at a step strikes its rank at that step, once") {
+  FaultEngine e = engine({"kill@step=50,rank=2"});
+  start(e, 0, 4, at(seconds(1)));
+  CHECK(told(e.step(heard::Stepped{2, 49}, at(seconds(2)))).empty());
+  CHECK(told(e.step(heard::Stepped{1, 50}, at(seconds(2)))).empty());
+  CHECK(told(e.step(heard::Stepped{2, 50}, at(seconds(2)))) == Told{"kill 2@50"});
+  CHECK(told(e.step(heard::Stepped{2, 51}, at(seconds(2)))).empty());
+  e.step(heard::TeardownBegan{}, at(seconds(2)));
+  start(e, 1, 4, at(seconds(3)));
+  CHECK(told(e.step(heard::Stepped{2, 50}, at(seconds(4)))).empty());
+}
+
+TEST_CASE("a step that is never reported is reached by the next one that is") {
+  FaultEngine e = engine({"kill@step=50,rank=0"});
+  start(e, 0, 4, at(seconds(1)));
+  CHECK(told(e.step(heard::Stepped{0, 45}, at(seconds(2)))).empty());
+  CHECK(told(e.step(heard::Stepped{0, 60}, at(seconds(2)))) == Told{"kill 0@60"});
+}
+
+TEST_CASE("twice is once in each of two generations") {
+  FaultEngine e = engine({"kill@step=5,rank=1,times=2"});
+  for (int generation = 0; generation < 4; ++generation) {
+    start(e, generation, 4, at(seconds(generation)));
+    CHECK(told(e.step(heard::Stepped{1, 5}, at(seconds(generation)))).size() ==
+          (generation < 2 ? 1u : 0u));
+    CHECK(told(e.step(heard::Stepped{1, 6}, at(seconds(generation)))).empty());
+    e.step(heard::TeardownBegan{}, at(seconds(generation)));
+  }
+}
+
+TEST_CASE("ranks: several, all, and one drawn by the seed") {
+  FaultEngine several = engine({"kill@step=1,rank=0,2-3"});
+  start(several, 0, 4, at(seconds(0)));
+  Told all;
+  for (int rank = 0; rank < 4; ++rank) {
+    for (auto& one : told(several.step(heard::Stepped{rank, 1}, at(seconds(1)))))
+      all.push_back(one);
+  }
+  CHECK(all == Told{"kill 0@1", "kill 2@1", "kill 3@1"});
+
+  std::set<std::string> drawn;
+  for (std::uint64_t seed = 0; seed < 64; ++seed) {
+    FaultEngine any = engine({"kill@step=1"}, 4, seed);
+    start(any, 0, 4, at(seconds(0)));
+    Told struck;
+    for (int rank = 0; rank < 4; ++rank) {
+      for (auto& one : told(any.step(heard::Stepped{rank, 1}, at(seconds(1)))))
+        struck.push_back(one);
+    }
+    REQUIRE(struck.size() == 1);
+    drawn.insert(struck[0]);
+  }
+  CHECK(drawn.size() == 4);
+}
+
+TEST_CASE("ranks are global where a machine has only some of them") {
+  FaultEngine e(specs({"kill@step=1,rank=3", "kill@step=1,rank=0"}), 0, {4, 2, 2});
+  start(e, 0, 2, at(seconds(0)));
+  CHECK(told(e.step(heard::Stepped{0, 1}, at(seconds(1)))).empty());
+  const auto actions = e.step(heard::Stepped{1, 1}, at(seconds(1)));
+  CHECK(told(actions) == Told{"kill 1@1"});
+  CHECK(ddp::fault::format(of<Strike>(actions)[0].replay) == "kill@rank=3,step=1,gen=0");
+}
+
+TEST_CASE("time since start and since ready, with a deadline to be woken at") {
+  FaultEngine e = engine({"kill@after=5s,rank=0", "stop@ready=2s,rank=1"});
+  start(e, 0, 4, at(seconds(10)));
+  CHECK(e.next_deadline() == at(seconds(15)));
+  CHECK(told(e.step(heard::Ready{1}, at(seconds(11)))).empty());
+  CHECK(e.next_deadline() == at(seconds(13)));
+  CHECK(told(e.step(heard::Tick{}, at(seconds(13)))) == Told{"stop 1"});
+  CHECK(told(e.step(heard::Tick{}, at(milliseconds(14999)))).empty());
+  const auto actions = e.step(heard::Tick{}, at(seconds(15)));
+  CHECK(told(actions) == Told{"kill 0"});
+  CHECK(of<Strike>(actions)[0].since_start == seconds(5));
+  CHECK_FALSE(e.next_deadline());
+}
+
+TEST_CASE("conditions hold together") {
+  FaultEngine e = engine({"kill@step=5,after=10s,rank=0"});
+  start(e, 0, 4, at(seconds(0)));
+  CHECK_FALSE(e.next_deadline());  // no need to wake before the step is reached
+  CHECK(told(e.step(heard::Stepped{0, 7}, at(seconds(3)))).empty());
+  CHECK(e.next_deadline() == at(seconds(10)));
+  CHECK(told(e.step(heard::Tick{}, at(seconds(10)))) == Told{"kill 0@7"});
+}
+
+TEST_CASE("without a moment it strikes at the start") {
+  FaultEngine e = engine({"memory=1G@rank=all"});
+  e.step(heard::GenerationBegan{0}, at(seconds(0)));
+  CHECK(told(e.step(heard::Started{1}, at(seconds(0)))) == Told{"memory 1"});
+  CHECK(told(e.step(heard::Started{0}, at(seconds(0)))) == Told{"memory 0"});
+}
+
+TEST_CASE("a line that matches, and a phase, strike each time they come") {
+  FaultEngine e = engine(
+      {"signal=USR1@line='loss (nan|inf)',rank=1,times=2", "kill@phase=allreduce,step=3,rank=0"});
+  CHECK(e.wants_lines());
+  start(e, 0, 4, at(seconds(0)));
+  CHECK(told(e.step(heard::Said{1, "loss 2.5"}, at(seconds(1)))).empty());
+  CHECK(told(e.step(heard::Said{0, "loss nan"}, at(seconds(1)))).empty());
+  CHECK(told(e.step(heard::Said{1, "step 4: loss nan"}, at(seconds(1)))) == Told{"signal 1"});
+  CHECK(told(e.step(heard::Said{1, "loss inf"}, at(seconds(1)))) == Told{"signal 1"});
+  CHECK(told(e.step(heard::Said{1, "loss inf"}, at(seconds(1)))).empty());
+
+  CHECK(told(e.step(heard::PhaseEntered{0, "allreduce"}, at(seconds(1)))).empty());
+  CHECK(
+      told(e.step(heard::Stepped{0, 3}, at(seconds(1)))).empty());  // the phase is news, not state
+  CHECK(told(e.step(heard::PhaseEntered{0, "forward"}, at(seconds(1)))).empty());
+  CHECK(told(e.step(heard::PhaseEntered{0, "allreduce"}, at(seconds(1)))) == Told{"kill 0@3"});
+  CHECK_FALSE(engine({"kill@step=1"}).wants_lines());
+}
+
+TEST_CASE("a generation named is the only one struck") {
+  FaultEngine e = engine({"kill@step=1,rank=0,gen=1,times=9"});
+  for (int generation = 0; generation < 3; ++generation) {
+    start(e, generation, 4, at(seconds(generation)));
+    CHECK(told(e.step(heard::Stepped{0, 1}, at(seconds(generation)))).size() ==
+          (generation == 1 ? 1u : 0u));
+    e.step(heard::TeardownBegan{}, at(seconds(generation)));
+  }
+}
+
+TEST_CASE("every so often counts the time the group is up, over all generations") {
+  FaultEngine e = engine({"signal=USR1@every=10s,rank=0"});
+  start(e, 0, 4, at(seconds(0)));
+  CHECK(e.next_deadline() == at(seconds(10)));
+  CHECK(told(e.step(heard::Tick{}, at(seconds(10)))) == Told{"signal 0"});
+  e.step(heard::TeardownBegan{}, at(seconds(14)));
+  CHECK_FALSE(e.next_deadline());
+  start(e, 1, 4, at(seconds(100)));
+  CHECK(e.next_deadline() == at(seconds(106)));  // 14 s are up already
+  CHECK(told(e.step(heard::Tick{}, at(seconds(106)))) == Told{"signal 0"});
+  // Three were missed while the launcher slept: one strike makes up for them.
+  CHECK(told(e.step(heard::Tick{}, at(seconds(140)))) == Told{"signal 0"});
+  CHECK(e.next_deadline() == at(seconds(146)));
+}
+
+TEST_CASE("starting: failures, delays, hidden devices and taken ports") {
+  FaultEngine e = engine({"spawn-fail=ENOMEM@rank=2", "spawn-delay=1s@rank=1,gen=1",
+                          "hide-device@rank=all,gen=0", "port-taken@times=2"});
+  for (int generation = 0; generation < 3; ++generation) {
+    CHECK(told(e.step(heard::GenerationBegan{generation}, at(seconds(0)))) ==
+          (generation < 2 ? Told{"port-taken -"} : Told{}));
+    Told all;
+    for (int rank = 0; rank < 4; ++rank) {
+      for (auto& one : told(e.step(heard::SpawnDue{rank}, at(seconds(0))))) all.push_back(one);
+    }
+    const Told hidden{"hide-device 0", "hide-device 1", "spawn-fail 2", "hide-device 2",
+                      "hide-device 3"};
+    CHECK(all == (generation == 0 ? hidden : generation == 1 ? Told{"spawn-delay 1"} : Told{}));
+  }
+}
+
+TEST_CASE("the launcher is struck when any worker comes to the moment") {
+  FaultEngine e = engine({"kill-supervisor@step=3"});
+  start(e, 0, 4, at(seconds(0)));
+  CHECK(told(e.step(heard::Stepped{2, 3}, at(seconds(1)))).size() == 1);
+  CHECK(told(e.step(heard::Stepped{1, 3}, at(seconds(1)))).empty());
+}
+
+TEST_CASE("nothing strikes a worker that has gone or a group that is being torn down") {
+  FaultEngine e = engine({"kill@step=1,rank=0", "kill@step=1,rank=1"});
+  start(e, 0, 4, at(seconds(0)));
+  e.step(heard::Exited{0}, at(seconds(1)));
+  CHECK(told(e.step(heard::Stepped{0, 1}, at(seconds(1)))).empty());
+  e.step(heard::TeardownBegan{}, at(seconds(1)));
+  CHECK(told(e.step(heard::Stepped{1, 1}, at(seconds(1)))).empty());
+}
+
+TEST_CASE("a stop for a time is undone when it is over") {
+  FaultEngine e = engine({"stop@step=1,rank=1,for=5s", "stop@step=1,rank=2"});
+  start(e, 0, 4, at(seconds(0)));
+  e.step(heard::Stepped{1, 1}, at(seconds(1)));
+  e.step(heard::Stepped{2, 1}, at(seconds(1)));
+  CHECK(e.next_deadline() == at(seconds(6)));
+  CHECK(e.step(heard::Tick{}, at(milliseconds(5999))).empty());
+  const auto relents = of<Relent>(e.step(heard::Tick{}, at(seconds(6))));
+  REQUIRE(relents.size() == 1);
+  CHECK(relents[0].kind == Kind::stop);
+  CHECK(relents[0].local_rank == 1);
+  CHECK_FALSE(e.next_deadline());
+}
+
+TEST_CASE("two stops add up: the rank is held until both are over") {
+  FaultEngine e = engine({"stop@step=1,rank=1,for=5s", "stop@step=1,rank=1,for=2s"});
+  start(e, 0, 4, at(seconds(0)));
+  e.step(heard::Stepped{1, 1}, at(seconds(1)));
+  auto relents = of<Relent>(e.step(heard::Tick{}, at(seconds(3))));
+  REQUIRE(relents.size() == 1);
+  CHECK(relents[0].fault == 1);
+  CHECK(relents[0].still_held);
+  relents = of<Relent>(e.step(heard::Tick{}, at(seconds(6))));
+  REQUIRE(relents.size() == 1);
+  CHECK(relents[0].fault == 0);
+  CHECK_FALSE(relents[0].still_held);
+
+  FaultEngine for_ever = engine({"stop@step=1,rank=1", "stop@step=1,rank=1,for=2s"});
+  start(for_ever, 0, 4, at(seconds(0)));
+  for_ever.step(heard::Stepped{1, 1}, at(seconds(1)));
+  relents = of<Relent>(for_ever.step(heard::Tick{}, at(seconds(3))));
+  REQUIRE(relents.size() == 1);
+  CHECK(relents[0].still_held);
+}
+
+TEST_CASE("of two limits of one kind the later takes the place of the earlier") {
+  FaultEngine e = engine({"open-files=9@step=1,rank=1,for=5s", "open-files=8@step=2,rank=1,for=9s",
+                          "stop@every=1steps,rank=2,for=5s"});
+  start(e, 0, 4, at(seconds(0)));
+  e.step(heard::Stepped{1, 1}, at(seconds(1)));
+  e.step(heard::Stepped{1, 2}, at(seconds(2)));
+  CHECK(e.next_deadline() == at(seconds(11)));
+  // As does a stop that comes again.
+  for (int step = 1; step < 9; ++step) e.step(heard::Stepped{2, step}, at(seconds(2)));
+  CHECK(of<Relent>(e.step(heard::Tick{}, at(seconds(7)))).size() == 1);
+}
+
+TEST_CASE("slow stops and continues in proportion") {
+  FaultEngine e = engine({"slow=0.2@rank=0,for=10s"});
+  e.step(heard::GenerationBegan{0}, at(seconds(0)));
+  TimePoint now = at(seconds(0));
+  TimePoint since = now;
+  bool running = true;
+  Nanoseconds ran{}, stood{};
+  bool relented = false;
+  auto actions = e.step(heard::Started{0}, now);
+  while (true) {
+    for (const auto& pulse : of<Pulse>(actions)) {
+      CHECK(pulse.run != running);
+      (running ? ran : stood) += now - since;
+      since = now;
+      running = pulse.run;
+    }
+    relented |= !of<Relent>(actions).empty();
+    if (!e.next_deadline()) break;
+    now = *e.next_deadline();
+    actions = e.step(heard::Tick{}, now);
+  }
+  CHECK(relented);
+  CHECK(running);
+  CHECK(now == at(seconds(10)));
+  const double share =
+      static_cast<double>(ran.count()) / static_cast<double>((ran + stood).count());
+  CHECK(share > 0.19);
+  CHECK(share < 0.21);
+}
+
+TEST_CASE("teardown lets output flow and stops slowing") {
+  FaultEngine e = engine({"slow=0.5@rank=0", "block-output@rank=1"});
+  start(e, 0, 4, at(seconds(0)));
+  const auto actions = e.step(heard::TeardownBegan{}, at(seconds(1)));
+  REQUIRE(of<Relent>(actions).size() == 1);
+  CHECK(of<Relent>(actions)[0].kind == Kind::block_output);
+  CHECK_FALSE(e.next_deadline());
+  CHECK(e.step(heard::Tick{}, at(seconds(2))).empty());
+}
+
+TEST_CASE("workers are handed what needs their help, and tell what they did") {
+  FaultEngine e =
+      engine({"kill@step=9,rank=0", "exit=3@step=7,rank=1", "nan@rank=any,every=5steps"}, 4, 42);
+  start(e, 0, 4, at(seconds(0)));
+  CHECK(e.worker_faults(0) == "2/0:nan@rank=any,every=5steps,seed=42");
+  CHECK(e.worker_faults(1) ==
+        "1/0:exit=3@rank=1,step=7,seed=42;2/0:nan@rank=any,every=5steps,seed=42");
+  CHECK(told(e.step(heard::Struck{0, {1, 0, 7}}, at(seconds(1)))).empty());  // not rank 0's
+  CHECK(told(e.step(heard::Struck{1, {0, 0, 7}}, at(seconds(1)))).empty());  // not a worker's
+  CHECK(told(e.step(heard::Struck{1, {9, 0, 7}}, at(seconds(1)))).empty());
+  const auto actions = e.step(heard::Struck{1, {1, 0, 7}}, at(seconds(1)));
+  CHECK(told(actions) == Told{"exit 1@7"});
+  CHECK(told(e.step(heard::Struck{1, {1, 0, 7}}, at(seconds(1)))).empty());
+  CHECK(ddp::fault::format(of<Strike>(actions)[0].replay) == "exit=3@rank=1,step=7,gen=0");
+  e.step(heard::TeardownBegan{}, at(seconds(1)));
+  start(e, 1, 4, at(seconds(2)));
+  CHECK(e.worker_faults(1) == "2/0:nan@rank=any,every=5steps,seed=42");
+}
+
+namespace {
+
+// A data-parallel group in lockstep: each step ends when every rank has reported it, in an order
+// that differs from run to run, as do the times. A kill ends the generation; the next resumes from
+// the last checkpoint.
+struct Simulation {
+  std::vector<std::string> strikes;  // in order, with generation and step
+  std::vector<Spec> replay;
+  int generations = 0;
+};
+
+Simulation simulate(const std::vector<Spec>& faults, std::uint64_t seed, std::uint64_t chaos,
+                    int nproc, std::int64_t steps, std::int64_t checkpoint_every) {
+  FaultEngine e(faults, seed, {nproc, 0, nproc});
+  std::mt19937_64 random(chaos);
+  Simulation result;
+  TimePoint now = at(seconds(1));
+  const auto later = [&] { return now += Nanoseconds(random() % 1'000'000'000); };
+  std::vector<int> order(static_cast<std::size_t>(nproc));
+  for (int rank = 0; rank < nproc; ++rank) order[static_cast<std::size_t>(rank)] = rank;
+  std::int64_t checkpoint = 0;
+  for (int generation = 0; generation < 100; ++generation) {
+    result.generations = generation + 1;
+    start(e, generation, nproc, later());
+    bool dead = false;
+    for (std::int64_t step = checkpoint + 1; step <= steps && !dead; ++step) {
+      std::shuffle(order.begin(), order.end(), random);
+      for (const int rank : order) {
+        for (const auto& strike : of<Strike>(e.step(heard::Stepped{rank, step}, later()))) {
+          result.strikes.push_back(std::to_string(generation) + ": " +
+                                   told({FaultAction(strike)})[0]);
+          result.replay.push_back(strike.replay);
+          dead |= strike.kind == Kind::kill;
+        }
+        if (dead) break;
+      }
+      if (!dead && step % checkpoint_every == 0) checkpoint = step;
+    }
+    e.step(heard::TeardownBegan{}, later());
+    if (!dead) break;
+  }
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("the same plan and seed strike at the same steps, whatever the order of events") {
+  const auto plan = specs({"kill@mtbf=15steps,times=30", "signal=USR1@every=7steps,rank=2",
+                           "kill@step=20-60,rank=any,seed=5"});
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const auto one = simulate(plan, seed, 1000 + seed, 4, 300, 10);
+    const auto other = simulate(plan, seed, 9000 + seed, 4, 300, 10);
+    CHECK(one.strikes.size() > 20);
+    // Where two ranks are struck at one step, which of them reports it first is the machine's
+    // choice, and the other may come to it only in the next generation.
+    const auto steps_of = [](std::vector<std::string> all) {
+      for (auto& strike : all) strike.erase(0, strike.find(' ') + 1);
+      std::sort(all.begin(), all.end());
+      return all;
+    };
+    CHECK(steps_of(one.strikes) == steps_of(other.strikes));
+    CHECK(one.generations == other.generations);
+    CHECK(simulate(plan, seed + 100, 1000, 4, 300, 10).strikes != one.strikes);
+  }
+}
+
+TEST_CASE("what a run did can be replayed, without its seed") {
+  const auto plan = specs({"kill@mtbf=15steps,times=30", "stop@every=9steps,rank=1,for=1ms"});
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const auto original = simulate(plan, seed, seed, 4, 300, 10);
+    const auto again = simulate(original.replay, 0, seed, 4, 300, 10);
+    CHECK(again.strikes == original.strikes);
+    CHECK(again.generations == original.generations);
+  }
+}
+
+TEST_CASE("random events: nobody absent is struck, and no occurrence comes twice") {
+  for (std::uint64_t seed = 0; seed < 500; ++seed) {
+    CAPTURE(seed);
+    std::mt19937_64 random(seed);
+    const auto dice = [&](int sides) {
+      return static_cast<int>(random() % static_cast<unsigned>(sides));
+    };
+    const int nproc = 1 + dice(4);
+    FaultEngine e(
+        specs({"kill@step=3-9,times=3", "stop@every=5steps,rank=all,for=300ms",
+               "slow=0.5@mtbf=2s,for=1s", "signal=USR1@line=x,times=4", "pin=0@after=1s,rank=0",
+               "kill@phase=p,step=4,rank=any,times=2", "block-output@ready=500ms,rank=all,gen=1-2",
+               "delay=1ms@mtbf=3steps", "spawn-fail@gen=1", "port-taken"},
+              nproc),
+        seed, {nproc, 0, nproc});
+    std::vector<bool> alive(static_cast<std::size_t>(nproc), false);
+    std::vector<bool> paused(static_cast<std::size_t>(nproc), false);
+    std::set<std::string> seen;
+    TimePoint now = at(seconds(1));
+    bool down = true;
+    int generation = -1;
+    std::int64_t step = 0;
+    const auto check = [&](const FaultActions& actions) {
+      for (const auto& action : actions) {
+        if (const auto* strike = std::get_if<Strike>(&action)) {
+          const auto side = ddp::fault::info(strike->kind).side;
+          if (side == ddp::fault::Side::outside) {
+            REQUIRE(strike->local_rank);
+            REQUIRE(alive[static_cast<std::size_t>(*strike->local_rank)]);
+            REQUIRE_FALSE(down);
+          }
+          const bool own = strike->kind == Kind::stop || strike->kind == Kind::block_output;
+          const std::string id = std::to_string(strike->fault) + "." +
+                                 std::to_string(strike->occurrence) +
+                                 (own ? "/" + std::to_string(*strike->local_rank) : "");
+          REQUIRE(seen.insert(id).second);
+          REQUIRE(ddp::fault::parse(ddp::fault::format(strike->replay)));
+        } else if (const auto* pulse = std::get_if<Pulse>(&action)) {
+          const auto rank = static_cast<std::size_t>(pulse->local_rank);
+          REQUIRE(alive[rank]);
+          REQUIRE_FALSE(down);
+          paused[rank] = !pulse->run;
+        } else if (const auto* relent = std::get_if<Relent>(&action)) {
+          REQUIRE(alive[static_cast<std::size_t>(relent->local_rank)]);
+        }
+      }
+    };
+    for (int i = 0; i < 300; ++i) {
+      now += milliseconds(dice(200));
+      const int rank = dice(nproc);
+      const auto index = static_cast<std::size_t>(rank);
+      if (generation < 0 || (down && dice(3) == 0)) {
+        down = false;
+        std::fill(alive.begin(), alive.end(), false);
+        check(e.step(heard::GenerationBegan{++generation}, now));
+        for (int one = 0; one < nproc; ++one) {
+          check(e.step(heard::SpawnDue{one}, now));
+          alive[static_cast<std::size_t>(one)] = true;
+          check(e.step(heard::Started{one}, now));
+        }
+        continue;
+      }
+      switch (dice(8)) {
+        case 0:
+          check(e.step(heard::Ready{rank}, now));
+          break;
+        case 1:
+        case 2:
+          check(e.step(heard::Stepped{rank, step += dice(2)}, now));
+          break;
+        case 3:
+          check(e.step(heard::PhaseEntered{rank, dice(2) == 0 ? "p" : "q"}, now));
+          break;
+        case 4:
+          check(e.step(heard::Said{rank, dice(2) == 0 ? "axb" : "b"}, now));
+          break;
+        case 5:
+          if (dice(4) == 0 && alive[index]) {
+            alive[index] = false;
+            check(e.step(heard::Exited{rank}, now));
+          }
+          break;
+        case 6:
+          if (dice(4) == 0 && !down) {
+            // Output is let flow while the workers still are there.
+            const auto actions = e.step(heard::TeardownBegan{}, now);
+            check(actions);
+            down = true;
+          }
+          break;
+        default:
+          if (const auto next = e.next_deadline()) now = std::max(now, *next);
+          check(e.step(heard::Tick{}, now));
+          // A deadline that has been served is not asked for again.
+          if (e.next_deadline()) REQUIRE(*e.next_deadline() > now);
+      }
+    }
+  }
+}

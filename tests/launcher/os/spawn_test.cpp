@@ -1,0 +1,216 @@
+#include "launcher/os/spawn.hpp"
+
+#include "launcher/os/signals.hpp"
+#include "tests/launcher/os/children.hpp"
+
+#include <doctest/doctest.h>
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <vector>
+
+namespace {
+
+using namespace ddp;
+using namespace ddp::test;
+
+int exit_code_of(int pid) {
+  int status = 0;
+  REQUIRE(::waitpid(pid, &status, 0) == pid);
+  REQUIRE(WIFEXITED(status));
+  return WEXITSTATUS(status);
+}
+
+core::SpawnError error_of(const std::string& program) {
+  const auto result = spawn_raw(program, {}, 0, 1, 2);
+  REQUIRE(std::holds_alternative<core::SpawnError>(result));
+  // No zombie is left of a failed launch.
+  CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
+  CHECK(errno == ECHILD);
+  return std::get<core::SpawnError>(result);
+}
+
+int open_descriptors() {
+  int count = 0;
+  for (int fd = 0; fd < 256; ++fd) count += ::fcntl(fd, F_GETFD) != -1 ? 1 : 0;
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("a worker leads a session of its own and its pidfd is valid") {
+  auto shell = start_shell("cut -d' ' -f5,6 /proc/$$/stat; read line");
+  int group = 0;
+  int session = 0;
+  REQUIRE(std::sscanf(read_line(shell.out.get()).c_str(), "%d %d", &group, &session) == 2);
+  CHECK(group == shell.pid);
+  CHECK(session == shell.pid);
+  pollfd alive{shell.pidfd.get(), POLLIN, 0};
+  CHECK(::poll(&alive, 1, 0) == 0);
+  shell.in.reset();
+  CHECK(exit_code_of(shell.pid) == 1);  // read met the end of its input
+  CHECK(::poll(&alive, 1, 0) == 1);
+}
+
+TEST_CASE("a worker gets descriptors 0 to 2 only") {
+  // A descriptor without close-on-exec, as a parent might leave us.
+  const os::ScopedFd leak(::open("/dev/null", O_RDONLY));
+  REQUIRE(::fcntl(leak.get(), F_DUPFD, 100) == 100);
+  auto shell = start_shell("ls /proc/self/fd");
+  // 3 is the directory that ls reads.
+  CHECK(read_to_end(shell.out.get()) == "0\n1\n2\n3\n");
+  CHECK(exit_code_of(shell.pid) == 0);
+  ::close(100);
+}
+
+namespace {
+
+// How many descriptors the table of a process started by `spawner` has room for.
+int table_size(os::Spawner& spawner) {
+  Pipe out = make_pipe();
+  os::SpawnRequest request;
+  request.program = "/bin/grep";
+  request.arguments = {"FDSize", "/proc/self/status"};
+  request.stdin_fd = 0;
+  request.stdout_fd = out.write.get();
+  request.stderr_fd = 2;
+  const auto spawned = spawner.spawn(request);
+  REQUIRE(std::holds_alternative<os::Child>(spawned));
+  out.write.reset();
+  int size = 0;
+  REQUIRE(std::sscanf(read_to_end(out.read.get()).c_str(), "FDSize: %d", &size) == 1);
+  CHECK(exit_code_of(std::get<os::Child>(spawned).pid) == 0);
+  return size;
+}
+
+}  // namespace
+
+TEST_CASE("a worker does not get, to close it, what a launcher of many has open") {
+  os::Spawner early;
+  std::vector<os::ScopedFd> many;
+  for (int i = 0; i < 600; ++i) many.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  REQUIRE(many.back().valid());
+  CHECK(table_size(early) <= 256);
+  // The control: one that is made late has its three behind all of them.
+  os::Spawner late;
+  CHECK(table_size(late) > 600);
+}
+
+TEST_CASE("a spawner that gets no descriptors of its own does without") {
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const os::ScopedFd lowest(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const rlimit one_more{static_cast<rlim_t>(lowest.get()) + 2, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &one_more) == 0);
+  os::Spawner without;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(table_size(without) > 0);
+}
+
+TEST_CASE("what a worker is to be given must be there") {
+  const auto result = spawn_raw("/bin/true", {}, 0, 1, 9999);
+  REQUIRE(std::holds_alternative<core::SpawnError>(result));
+  CHECK(std::get<core::SpawnError>(result).stage == core::SpawnStage::setup);
+  CHECK(std::get<core::SpawnError>(result).error_number == EBADF);
+}
+
+TEST_CASE("a worker has default dispositions and an empty mask") {
+  os::take_over_signals();
+  auto shell = start_shell("grep -E 'SigBlk|SigIgn' /proc/self/status | cut -f2");
+  for (int i = 0; i < 2; ++i) CHECK(read_line(shell.out.get()) == "0000000000000000");
+  CHECK(exit_code_of(shell.pid) == 0);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+TEST_CASE("the environment is the given one and nothing else") {
+  Pipe out = make_pipe();
+  auto spawned = spawn_raw("/usr/bin/env", {}, 0, out.write.get(), 2, {"A=1", "B=x y", "EMPTY="});
+  out.write.reset();
+  CHECK(read_to_end(out.read.get()) == "A=1\nB=x y\nEMPTY=\n");
+  CHECK(exit_code_of(std::get<os::Child>(spawned).pid) == 0);
+}
+
+TEST_CASE("why a program cannot be started is told as execvp tells it") {
+  char directory[] = "/tmp/ddp-spawn-XXXXXX";
+  REQUIRE(::mkdtemp(directory) != nullptr);
+  const std::string base = directory;
+  const auto file = [&](const char* name, const char* text, mode_t mode) {
+    const std::string path = base + "/" + name;
+    std::ofstream(path) << text;
+    ::chmod(path.c_str(), mode);
+    return path;
+  };
+  const std::string plain = file("plain", "#!/bin/sh\n", 0644);
+  const std::string no_magic = file("no-magic", "echo hello\n", 0755);
+  const std::string no_interpreter = file("no-interpreter", "#!/nowhere/sh\n", 0755);
+
+  CHECK(error_of("/nowhere/program").error_number == ENOENT);
+  CHECK(error_of("surely-not-in-path").error_number == ENOENT);
+  CHECK(error_of(plain).error_number == EACCES);
+  CHECK(error_of(base).error_number == EACCES);  // a directory
+  CHECK(error_of(no_magic).error_number == ENOEXEC);
+  CHECK(error_of(no_interpreter).error_number == ENOENT);
+  CHECK(error_of(plain + "/below").error_number == ENOTDIR);
+  CHECK(error_of("").error_number == ENOENT);
+  for (const char* name : {"plain", "no-magic", "no-interpreter"})
+    ::unlink((base + "/" + name).c_str());
+  ::rmdir(directory);
+}
+
+TEST_CASE("neither success nor failure leaks a descriptor") {
+  const int before = open_descriptors();
+  for (int i = 0; i < 50; ++i) {
+    error_of("/nowhere/program");
+    auto shell = start_shell("exit 0");
+    exit_code_of(shell.pid);
+  }
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("a process limit is the system's refusal, at the fork") {
+  // root is not bound by RLIMIT_NPROC: the child drops root first.
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    const rlimit none{0, 0};
+    if (::getuid() == 0 && (::setgid(65534) != 0 || ::setuid(65534) != 0)) ::_exit(2);
+    if (::setrlimit(RLIMIT_NPROC, &none) != 0) ::_exit(3);
+    const auto result = spawn_raw("/bin/true", {}, 0, 1, 2);
+    const auto* error = std::get_if<core::SpawnError>(&result);
+    const bool refused =
+        error != nullptr && error->stage == core::SpawnStage::fork && error->error_number == EAGAIN;
+    ::_exit(refused ? 0 : 1);
+  }
+  const int code = exit_code_of(pid);
+  if (code == 2) {
+    MESSAGE("root cannot become another user here: nothing to test");
+    return;
+  }
+  CHECK(code == 0);
+}
+
+TEST_CASE("a worker dies with its parent") {
+  Pipe report = make_pipe();
+  Pipe life = make_pipe();  // held by the worker alone: its end is the worker's death
+  const pid_t parent = ::fork();
+  if (parent == 0) {
+    auto spawned = spawn_raw("/bin/sh", {"-c", "echo up; exec sleep 1000"}, 0, report.write.get(),
+                             life.write.get());
+    if (!std::holds_alternative<os::Child>(spawned)) ::_exit(1);
+    while (true) ::pause();
+  }
+  life.write.reset();
+  report.write.reset();
+  CHECK(read_line(report.read.get()) == "up");
+  CHECK_FALSE(is_hung_up(life.read.get()));  // the control: it lives while its parent does
+  ::kill(parent, SIGKILL);
+  CHECK(read_to_end(life.read.get()).empty());
+  ::waitpid(parent, nullptr, 0);
+}
