@@ -1,5 +1,6 @@
 // The launcher's end of sd_notify: one datagram as a value.
-#include "common/client/notifier.hpp"
+#include "common/notify_message.hpp"
+
 #include "common/utf8.hpp"
 
 #include <charconv>

@@ -2,10 +2,10 @@
 // malformed or contradictory.
 #pragma once
 
+#include "common/get_env.hpp"
 #include "common/result.hpp"
 
 #include <cstdint>
-#include <functional>
 #include <string>
 
 namespace ddp {
@@ -22,9 +22,6 @@ struct WorkerEnv {
   int restart_count = 0;  // TORCHELASTIC_RESTART_COUNT: the generation
   std::string run_id;     // TORCHELASTIC_RUN_ID, may be empty
 };
-
-// nullptr for "not set", as getenv(3).
-using GetEnv = std::function<const char*(const char*)>;
 
 // With none of RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT set: a world of one. Otherwise RANK
 // and WORLD_SIZE must be there, and for WORLD_SIZE > 1 MASTER_ADDR and MASTER_PORT as well. The

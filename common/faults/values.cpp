@@ -1,8 +1,8 @@
 // What may stand behind each '=' of a spec.
 #include "common/faults/values.hpp"
 
-#include "common/client/notifier.hpp"
 #include "common/faults/line_pattern.hpp"
+#include "common/notify_message.hpp"
 #include "common/parse.hpp"
 #include "common/signal_name.hpp"
 

@@ -8,9 +8,9 @@
 // in canonical form, its seed always named.
 #pragma once
 
-#include "common/client/worker_env.hpp"
 #include "common/faults/schedule.hpp"
 #include "common/faults/spec.hpp"
+#include "common/get_env.hpp"
 #include "common/result.hpp"
 
 #include <cstdint>

@@ -8,9 +8,9 @@
 // On GPUs, replace the Gloo part with NCCL: rank 0 makes the ncclUniqueId, passes it on through the
 // same FileStore (set and get), and each rank calls cudaSetDevice(env->local_rank) and
 // ncclCommInitRank.
-#include <ddp_launch/common/fault_points.hpp>
-#include <ddp_launch/common/notify.hpp>
-#include <ddp_launch/common/worker_env.hpp>
+#include <ddp_launch/common/client/fault_points.hpp>
+#include <ddp_launch/common/client/notifier.hpp>
+#include <ddp_launch/common/client/worker_env.hpp>
 
 #include <gloo/allreduce.h>
 #include <gloo/math.h>

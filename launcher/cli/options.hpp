@@ -1,7 +1,7 @@
 // The command line and the configuration file of ddp-launch, as one checked value.
 #pragma once
 
-#include "common/client/worker_env.hpp"
+#include "common/get_env.hpp"
 #include "launcher/base/log.hpp"
 #include "launcher/core/group/group.hpp"
 #include "launcher/core/hangs/hang_watch.hpp"

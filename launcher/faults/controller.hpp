@@ -11,7 +11,7 @@
 // kills the launcher (launcher/os/fault_effects.hpp).
 #pragma once
 
-#include "common/client/notifier.hpp"
+#include "common/notify_message.hpp"
 #include "launcher/cli/options.hpp"
 #include "launcher/core/record/run_record.hpp"
 #include "launcher/events/event_log.hpp"

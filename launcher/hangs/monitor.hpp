@@ -3,7 +3,7 @@
 // Without a limit it wakes up never.
 #pragma once
 
-#include "common/client/notifier.hpp"
+#include "common/notify_message.hpp"
 #include "launcher/cli/options.hpp"
 #include "launcher/core/group/action.hpp"
 #include "launcher/core/group/event.hpp"

@@ -5,7 +5,7 @@
 // heard. However much is sent, a turn of the event loop reads a bounded number of messages.
 #pragma once
 
-#include "common/client/notifier.hpp"
+#include "common/notify_message.hpp"
 #include "common/result.hpp"
 
 #include <functional>

@@ -1,6 +1,6 @@
 #include "launcher/plan/plan_file.hpp"
 
-#include "common/client/notifier.hpp"
+#include "common/notify_message.hpp"
 #include "common/parse.hpp"
 #include "launcher/base/text_file.hpp"
 #include "launcher/base/toml_library.hpp"

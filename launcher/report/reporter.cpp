@@ -1,6 +1,6 @@
 #include "launcher/report/reporter.hpp"
 
-#include "common/client/notifier.hpp"
+#include "common/notify_message.hpp"
 #include "common/signal_name.hpp"
 #include "launcher/base/log.hpp"
 #include "launcher/core/group/exit_code.hpp"

@@ -1,5 +1,5 @@
 // sd_notify datagrams: whatever a worker sends.
-#include "common/client/notifier.hpp"
+#include "common/notify_message.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 using ddp::fuzz::require;

@@ -1,6 +1,6 @@
 #include "common/faults/schedule.hpp"
-#include "common/client/notifier.hpp"
 #include "common/faults/worker_faults.hpp"
+#include "common/notify_message.hpp"
 
 #include <doctest/doctest.h>
 
