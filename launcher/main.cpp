@@ -48,18 +48,18 @@ bool write_all(int fd, const std::string& text) {
 }
 
 // What is left to say of a run whose supervisor died: its record went with it, the end is known.
-int judge_without_supervisor(const ddp::Options& options, const std::string& run_dir,
-                             const std::string& log_dir, int code,
-                             std::chrono::steady_clock::time_point began) {
+int evaluate_without_supervisor(const ddp::Options& options, const std::string& run_dir,
+                                const std::string& log_dir, int code,
+                                std::chrono::steady_clock::time_point began) {
   ddp::EventLog events(ddp::events_path(log_dir), nullptr, options.campaign_events);
   ddp::core::RunRecord record(options.first_rank());
   std::vector<ddp::core::FaultTally> planned;
   for (const auto& spec : options.plan.faults) planned.push_back({spec});
   record.lost(code, std::ssize(ddp::os::processes_of_launch(run_dir)), std::move(planned));
-  const auto judgement =
-      ddp::judge(options, record, events, std::chrono::steady_clock::now() - began);
-  write_all(STDERR_FILENO, judgement.text);
-  return judgement.exit_code;
+  const auto result =
+      ddp::evaluate(options, record, events, std::chrono::steady_clock::now() - began);
+  write_all(STDERR_FILENO, result.text);
+  return result.exit_code;
 }
 
 // What was asked for, such as --help; the exit code.
@@ -144,6 +144,7 @@ int main(int argc, char** argv) {
   // A supervisor that ran to its end has judged the run itself.
   const bool asked = options.plan.expect || !options.junit.empty();
   return kept.supervisor_died && asked
-             ? judge_without_supervisor(options, place.run_dir, log_dir.path, kept.exit_code, began)
+             ? evaluate_without_supervisor(options, place.run_dir, log_dir.path, kept.exit_code,
+                                           began)
              : kept.exit_code;
 }

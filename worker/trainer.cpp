@@ -166,20 +166,21 @@ void Trainer::start_buckets(std::size_t ready_end, std::int64_t step) {
 
 void Trainer::take_faults(std::int64_t step) {
   faults_.begin_step(step);
-  for (const auto& strike :
+  for (const auto& injection :
        faults_.take(step, {fault::Kind::skip_allreduce, fault::Kind::die_in_allreduce})) {
-    communicator_.sabotage(strike.kind == fault::Kind::skip_allreduce ? Sabotage::skip
-                                                                      : Sabotage::die);
+    communicator_.sabotage(injection.kind == fault::Kind::skip_allreduce ? Sabotage::skip
+                                                                         : Sabotage::die);
   }
   gradient_faults_ = faults_.take(step, {fault::Kind::nan, fault::Kind::bitflip});
 }
 
 void Trainer::damage(const Range& bucket) {
   const Layout& layout = engine_.layout();
-  for (const auto& strike : gradient_faults_) {
-    const std::size_t element = layout.element_of(strike.choice % layout.parameters);
+  for (const auto& injection : gradient_faults_) {
+    const std::size_t element = layout.element_of(injection.choice % layout.parameters);
     if (element >= bucket.begin && element < bucket.end)
-      engine_.change_gradient(element, [&](float value) { return fault::damaged(strike, value); });
+      engine_.change_gradient(element,
+                              [&](float value) { return fault::damaged(injection, value); });
   }
 }
 

@@ -64,7 +64,7 @@ class Trainer {
   std::vector<Range> buckets_;
   std::size_t next_bucket_ = 0;
   double busy_seconds_ = 0;  // of the step in hand, until it waits for the other ranks
-  std::vector<fault::WorkerFaults::Strike> gradient_faults_;  // of the step in hand
+  std::vector<fault::WorkerFaults::Injection> gradient_faults_;  // of the step in hand
   std::vector<std::uint8_t> contexts_;
   std::vector<std::uint8_t> targets_;
 };

@@ -15,7 +15,7 @@ namespace {
 
 using fault::Kind;
 using fault::Nanoseconds;
-using Strike = fault::WorkerFaults::Strike;
+using Injection = fault::WorkerFaults::Injection;
 
 [[noreturn]] void throw_injected() { throw std::runtime_error("injected by the fault plan"); }
 
@@ -35,10 +35,10 @@ using Strike = fault::WorkerFaults::Strike;
   std::_Exit(code);  // as a crashing program would: without waiting for its threads
 }
 
-void strike_process(const Strike& strike) {
-  switch (strike.kind) {
+void inject_into_process(const Injection& injection) {
+  switch (injection.kind) {
     case Kind::exit:
-      exit_with(static_cast<int>(std::get<std::int64_t>(strike.value)));
+      exit_with(static_cast<int>(std::get<std::int64_t>(injection.value)));
     case Kind::throw_exception:
       throw_uncaught();
     case Kind::segfault:
@@ -75,8 +75,8 @@ void FaultPoints::phase(std::string_view name) {
 }
 
 void FaultPoints::begin_step(std::int64_t step) {
-  for (const Strike& strike : take(step, {Kind::delay}))
-    std::this_thread::sleep_for(std::get<Nanoseconds>(strike.value));
+  for (const Injection& injection : take(step, {Kind::delay}))
+    std::this_thread::sleep_for(std::get<Nanoseconds>(injection.value));
 }
 
 void FaultPoints::end_step(std::int64_t step,
@@ -84,33 +84,34 @@ void FaultPoints::end_step(std::int64_t step,
   notifier_->step(step, metrics);
   notifier_->alive();
   settle();
-  for (const Strike& strike :
+  for (const Injection& injection :
        take(step, {Kind::exit, Kind::throw_exception, Kind::segfault, Kind::abort}))
-    strike_process(strike);
+    inject_into_process(injection);
 }
 
-std::vector<Strike> FaultPoints::take(std::int64_t step, std::initializer_list<Kind> kinds) {
+std::vector<Injection> FaultPoints::take(std::int64_t step, std::initializer_list<Kind> kinds) {
   if (!active()) return {};
-  auto strikes = faults_.take(step, std::span(kinds.begin(), kinds.size()));
-  for (const Strike& strike : strikes) notifier_->fault(fault::format_strike_id(strike.id));
-  if (!strikes.empty()) settle();
-  return strikes;
+  auto injections = faults_.take(step, std::span(kinds.begin(), kinds.size()));
+  for (const Injection& injection : injections)
+    notifier_->fault(fault::format_injection_id(injection.id));
+  if (!injections.empty()) settle();
+  return injections;
 }
 
 void FaultPoints::damage(std::int64_t step, std::span<float> gradient) {
   if (gradient.empty()) return;
-  for (const Strike& strike : take(step, {Kind::nan, Kind::bitflip})) {
-    float& element = gradient[strike.choice % gradient.size()];
-    element = fault::damaged(strike, element);
+  for (const Injection& injection : take(step, {Kind::nan, Kind::bitflip})) {
+    float& element = gradient[injection.choice % gradient.size()];
+    element = fault::damaged(injection, element);
   }
 }
 
 namespace fault {
 
-float damaged(const WorkerFaults::Strike& strike, float value) {
-  if (strike.kind == Kind::nan) return std::numeric_limits<float>::quiet_NaN();
-  const auto* const bit = std::get_if<std::int64_t>(&strike.value);
-  const auto number = bit != nullptr ? static_cast<std::uint64_t>(*bit) : strike.choice >> 59;
+float damaged(const WorkerFaults::Injection& injection, float value) {
+  if (injection.kind == Kind::nan) return std::numeric_limits<float>::quiet_NaN();
+  const auto* const bit = std::get_if<std::int64_t>(&injection.value);
+  const auto number = bit != nullptr ? static_cast<std::uint64_t>(*bit) : injection.choice >> 59;
   return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) ^ (std::uint32_t{1} << number));
 }
 

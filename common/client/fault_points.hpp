@@ -51,10 +51,10 @@ class FaultPoints {
   // throw, segfault and abort strike.
   void end_step(std::int64_t step, const std::vector<std::pair<std::string, double>>& metrics = {});
   // What of `kinds` strikes in `step`, already told to the launcher: the caller must do it now.
-  std::vector<fault::WorkerFaults::Strike> take(std::int64_t step,
-                                                std::initializer_list<fault::Kind> kinds);
+  std::vector<fault::WorkerFaults::Injection> take(std::int64_t step,
+                                                   std::initializer_list<fault::Kind> kinds);
   // The same of one kind, where no more is to be known.
-  bool strikes(std::int64_t step, fault::Kind kind) { return !take(step, {kind}).empty(); }
+  bool triggers(std::int64_t step, fault::Kind kind) { return !take(step, {kind}).empty(); }
   // nan and bitflip, on an element of a gradient in this process's memory.
   void damage(std::int64_t step, std::span<float> gradient);
   // Waits, with a plan, until the launcher has handled all it was told.
@@ -69,7 +69,7 @@ namespace fault {
 
 // `value` after a strike of kind nan or bitflip. The bit that no value names is `choice`'s highest
 // five bits; which element of how many is `choice` modulo their number.
-float damaged(const WorkerFaults::Strike& strike, float value);
+float damaged(const WorkerFaults::Injection& injection, float value);
 
 // Ends the process as by SIGKILL: no destructor, no farewell to the peers.
 [[noreturn]] void die();

@@ -64,17 +64,17 @@ Result<std::vector<WorkerFaultEntry>> parse_entries(std::string_view text) {
   return entries;
 }
 
-std::string format_strike_id(const StrikeId& id) {
+std::string format_injection_id(const InjectionId& id) {
   return std::to_string(id.fault) + "." + std::to_string(id.occurrence) + "@" +
          std::to_string(id.step);
 }
 
-std::optional<StrikeId> parse_strike_id(std::string_view text) {
+std::optional<InjectionId> parse_injection_id(std::string_view text) {
   const auto fault = parse_integer("", cut(text, '.'), 0, 1 << 20);
   const auto occurrence = parse_integer("", cut(text, '@'), 0, kMost);
   const auto step = parse_integer("", text, 0, kMost);
   if (!fault || !occurrence || !step) return std::nullopt;
-  return StrikeId{static_cast<int>(*fault), *occurrence, *step};
+  return InjectionId{static_cast<int>(*fault), *occurrence, *step};
 }
 
 Result<WorkerFaults> WorkerFaults::read(const GetEnv& get_env, int rank, int world_size,
@@ -95,9 +95,9 @@ Result<WorkerFaults> WorkerFaults::read(const GetEnv& get_env, int rank, int wor
   return faults;
 }
 
-std::vector<WorkerFaults::Strike> WorkerFaults::take(std::int64_t step,
-                                                     std::span<const Kind> kinds) {
-  std::vector<Strike> strikes;
+std::vector<WorkerFaults::Injection> WorkerFaults::take(std::int64_t step,
+                                                        std::span<const Kind> kinds) {
+  std::vector<Injection> injections;
   for (auto& armed : armed_) {
     const Spec& spec = armed.entry.spec;
     if (std::find(kinds.begin(), kinds.end(), spec.kind) == kinds.end()) continue;
@@ -106,20 +106,20 @@ std::vector<WorkerFaults::Strike> WorkerFaults::take(std::int64_t step,
     if (spec.periodic()) {
       occurrence = take_due(armed.schedule, progress, rank_, step);
     } else if (const auto k = progress.next;
-               !armed.struck_this_generation && k < armed.schedule.times() &&
+               !armed.injected_this_generation && k < armed.schedule.times() &&
                armed.schedule.rank(k) == rank_ && armed.schedule.step(k) <= step) {
       // At most once a generation: what is due at step 50 would be due at 51 as well.
-      armed.struck_this_generation = true;
+      armed.injected_this_generation = true;
       progress.finish(k);
       occurrence = k;
     }
     if (!occurrence) continue;
-    strikes.push_back({spec.kind,
-                       spec.value,
-                       {armed.entry.fault, *occurrence, step},
-                       armed.schedule.choice(*occurrence)});
+    injections.push_back({spec.kind,
+                          spec.value,
+                          {armed.entry.fault, *occurrence, step},
+                          armed.schedule.choice(*occurrence)});
   }
-  return strikes;
+  return injections;
 }
 
 }  // namespace ddp::fault

@@ -32,21 +32,21 @@ Result<std::vector<WorkerFaultEntry>> parse_entries(std::string_view text);
 
 // "<fault>.<occurrence>@<step>": what a worker tells the launcher, as X_DDP_FAULT, and has
 // acknowledged by a barrier, before it strikes itself.
-struct StrikeId {
+struct InjectionId {
   int fault = 0;
   std::int64_t occurrence = 0;
   std::int64_t step = 0;
-  friend bool operator==(const StrikeId&, const StrikeId&) = default;
+  friend bool operator==(const InjectionId&, const InjectionId&) = default;
 };
-std::string format_strike_id(const StrikeId& id);
-std::optional<StrikeId> parse_strike_id(std::string_view text);
+std::string format_injection_id(const InjectionId& id);
+std::optional<InjectionId> parse_injection_id(std::string_view text);
 
 class WorkerFaults {
  public:
-  struct Strike {
+  struct Injection {
     Kind kind = Kind::exit;
     Value value;
-    StrikeId id;               // what the launcher is told before it strikes
+    InjectionId id;            // what the launcher is told before it strikes
     std::uint64_t choice = 0;  // drawn by the seed: which element, bit or byte
   };
 
@@ -58,13 +58,13 @@ class WorkerFaults {
   bool active() const { return active_; }
   // What of the given kinds strikes this rank now that it is in (or has finished) `step`; each
   // occurrence once, in the order of the plan. A fault the caller does not ask for stays due.
-  std::vector<Strike> take(std::int64_t step, std::span<const Kind> kinds);
+  std::vector<Injection> take(std::int64_t step, std::span<const Kind> kinds);
 
  private:
   struct Armed {
     WorkerFaultEntry entry;
     Schedule schedule;
-    bool struck_this_generation = false;
+    bool injected_this_generation = false;
   };
   bool active_ = false;
   int rank_ = 0;

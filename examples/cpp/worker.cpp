@@ -61,12 +61,12 @@ void train(const ddp::WorkerEnv& env, ddp::Notifier& notifier, ddp::FaultPoints&
       gradient[i] = parameters[i] - static_cast<float>(env.rank);
 
     faults.damage(step, gradient);
-    if (faults.strikes(step, Kind::skip_allreduce)) ddp::fault::stand_still();
+    if (faults.triggers(step, Kind::skip_allreduce)) ddp::fault::stand_still();
     gloo::AllreduceOptions options(context);
     options.setOutput(gradient.data(), gradient.size());
     options.setReduceFunction(
         static_cast<void (*)(void*, const void*, const void*, std::size_t)>(&gloo::sum<float>));
-    if (faults.strikes(step, Kind::die_in_allreduce)) options.setReduceFunction(&die);
+    if (faults.triggers(step, Kind::die_in_allreduce)) options.setReduceFunction(&die);
     gloo::allreduce(options);
 
     for (std::size_t i = 0; i < gradient.size(); ++i)

@@ -93,8 +93,8 @@ bool PlanResult::met() const {
          std::all_of(checks.begin(), checks.end(), [](const auto& check) { return check.met; });
 }
 
-std::vector<core::Check> judge(const core::FaultPlan& plan, const RunEnd& end,
-                               const RunEvents& events) {
+std::vector<core::Check> evaluate(const core::FaultPlan& plan, const RunEnd& end,
+                                  const RunEvents& events) {
   if (!end.status) return {{"started", "ddp-launch started", end.not_started, false}};
   std::vector<core::Check> checks;
   // What a run came to that was stopped is only what the stop made of it.

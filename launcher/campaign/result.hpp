@@ -51,8 +51,8 @@ struct RunEnd {
 // The checks of a plan: those that the run made, unless it was stopped for its time, and what only
 // the campaign sees. Where the run made none, because there was nothing to expect or because nobody
 // was left to judge, its exit code is held against the plan's (0 without one).
-std::vector<core::Check> judge(const core::FaultPlan& plan, const RunEnd& end,
-                               const RunEvents& events);
+std::vector<core::Check> evaluate(const core::FaultPlan& plan, const RunEnd& end,
+                                  const RunEvents& events);
 
 // Whether the system let the campaign down rather than the program its plan: a part of what the run
 // showed or wrote is lost, or ddp-launch could not start it.

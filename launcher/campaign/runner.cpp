@@ -241,7 +241,7 @@ class Runner {
     events.lost = shown(std::move(events.lost));
     complete_ &= !system_refused(run.plan, end_, events);
     PlanResult result{.name = run.plan.name, .duration = Clock::now() - began_};
-    result.checks = judge(run.plan, end_, events);
+    result.checks = evaluate(run.plan, end_, events);
     result.failures = std::move(events.failures);
     result.stopped = stop_signal_ != 0;
     if (!result.met()) result.tail = out::tail_of_file(output_path(), kTailLines);

@@ -18,7 +18,7 @@ void write_failure(EventLog& events, const core::Incident& incident) {
   const auto add_time = [&](std::string_view name, const std::optional<core::Nanoseconds>& time) {
     if (time) fields.push_back({name, std::int64_t{time->count()}});
   };
-  if (incident.fault) fields.push_back({"fault", fault::format(incident.fault->strike.replay)});
+  if (incident.fault) fields.push_back({"fault", fault::format(incident.fault->injection.replay)});
   add("rank", incident.rank);
   add("step", incident.step);
   add_time("detected_ns", incident.detected);

@@ -22,18 +22,18 @@ using Clock = std::chrono::steady_clock;
 using fault::Kind;
 
 // Of each fault; the event file has all of them.
-constexpr std::int64_t kToldStrikes = 10;
+constexpr std::int64_t kReportedInjections = 10;
 
 }  // namespace
 
-class FaultSession::Impl {
+class FaultController::Impl {
  public:
   Impl(boost::asio::io_context& io, const Options& options, EventLog& events, out::Router& router,
        WorkerSet& workers)
       : options_(options),
         events_(events),
         router_(router),
-        striker_(options, router, workers),
+        injector_(options, router, workers),
         timer_(io),
         record_(options.first_rank()) {
     if (options.plan.faults.empty()) return;
@@ -53,7 +53,7 @@ class FaultSession::Impl {
 
   void generation_began(core::Generation generation, std::uint16_t port) {
     record_.began(generation);
-    striker_.generation_began(port);
+    injector_.generation_began(port);
     hear(core::heard::GenerationBegan{generation});
   }
 
@@ -65,7 +65,7 @@ class FaultSession::Impl {
   }
 
   void started(core::LocalRank local_rank, int pid) {
-    striker_.started(local_rank, pid);
+    injector_.started(local_rank, pid);
     record_.started(Clock::now());
     hear(core::heard::Started{local_rank});
   }
@@ -78,13 +78,13 @@ class FaultSession::Impl {
     // The step first: a phase is entered within it.
     if (message.step) hear(core::heard::Stepped{rank, *message.step});
     if (message.phase) hear(core::heard::PhaseEntered{rank, *message.phase});
-    const auto struck = message.fault ? fault::parse_strike_id(*message.fault) : std::nullopt;
-    if (struck) hear(core::heard::Struck{rank, *struck});
+    const auto injected = message.fault ? fault::parse_injection_id(*message.fault) : std::nullopt;
+    if (injected) hear(core::heard::Injected{rank, *injected});
   }
 
   void exited(core::LocalRank rank) {
     if (!engine_) return;
-    striker_.exited(rank);
+    injector_.exited(rank);
     close_lasting("exit", [rank](const Lasting& one) { return one.local_rank == rank; });
     hear(core::heard::Exited{rank});
   }
@@ -103,7 +103,7 @@ class FaultSession::Impl {
     tell_failure();
     record_.ended(verdict);
     if (record_.last_failure() != nullptr) untold_failure_ = true;
-    if (!striker_.generation_over()) return;
+    if (!injector_.generation_over()) return;
     events_.write(Clock::now(), "fault_undone",
                   {{"gen", std::int64_t{verdict.generation}},
                    {"rank", std::int64_t{-1}},
@@ -121,7 +121,7 @@ class FaultSession::Impl {
     tell_failure();
     // A killed keeper is what the user sees, whatever the supervisor does afterwards.
     record_.finished(
-        striker_.keeper_killed() ? 128 + SIGKILL : exit_code,
+        injector_.keeper_killed() ? 128 + SIGKILL : exit_code,
         options_.plan.expect && options_.plan.expect->no_process_left ? processes_left(run_dir) : 0,
         tallies_here());
   }
@@ -130,7 +130,7 @@ class FaultSession::Impl {
 
   std::string behind_last_failure() const {
     const auto* failure = record_.last_failure();
-    return failure && failure->fault ? fault::format(failure->fault->strike.replay) : "";
+    return failure && failure->fault ? fault::format(failure->fault->injection.replay) : "";
   }
 
  private:
@@ -195,63 +195,62 @@ class FaultSession::Impl {
 
   // --- what the engine asks for
 
-  void carry_out(const core::Strike& strike) {
-    const std::string replay = fault::format(strike.replay);
+  void carry_out(const core::Injection& injection) {
+    const std::string replay = fault::format(injection.replay);
     const auto now = Clock::now();
     std::vector<EventLog::Field> fields{
-        {"gen", std::int64_t{strike.generation}},
-        {"rank", global(strike.local_rank)},
-        {"fault", std::string(fault::info(strike.kind).name)},
-        {"index", std::int64_t{strike.fault}},
-        {"occurrence", strike.occurrence},
+        {"gen", std::int64_t{injection.generation}},
+        {"rank", global(injection.local_rank)},
+        {"fault", std::string(fault::info(injection.kind).name)},
+        {"index", std::int64_t{injection.fault}},
+        {"occurrence", injection.occurrence},
         {"replay", replay},
     };
-    if (strike.step) fields.push_back({"step", *strike.step});
-    if (strike.since_start) fields.push_back({"since_start_ns", strike.since_start->count()});
+    if (injection.step) fields.push_back({"step", *injection.step});
+    if (injection.since_start) fields.push_back({"since_start_ns", injection.since_start->count()});
     events_.write(now, "fault_injected", fields);
-    auto& tally = tallies_.at(static_cast<std::size_t>(strike.fault));
-    const auto before = tally.struck + tally.refused;
-    const bool told = before < kToldStrikes;
-    if (before == kToldStrikes)
+    auto& tally = tallies_.at(static_cast<std::size_t>(injection.fault));
+    const auto before = tally.injected + tally.refused;
+    const bool told = before < kReportedInjections;
+    if (before == kReportedInjections)
       router_.notice(
           fmt::format("ddp-launch: more strikes of {} follow; events.jsonl has all (--log-dir)\n",
                       fault::format(tally.spec)));
     // The supervisor's own end leaves no time to tell of it.
     const std::string injected = "ddp-launch: injected " + replay + "\n";
-    const bool told_first = strike.kind == Kind::kill_supervisor;
+    const bool told_first = injection.kind == Kind::kill_supervisor;
     if (told && told_first) router_.notice(injected);
-    const std::string refused = striker_.strike(strike, change_);
-    record_.struck({strike, now, refused});
-    ++(refused.empty() ? tally.struck : tally.refused);
+    const std::string refused = injector_.inject(injection, change_);
+    record_.injected({injection, now, refused});
+    ++(refused.empty() ? tally.injected : tally.refused);
     if (refused.empty()) {
       if (told && !told_first) router_.notice(injected);
-      if (strike.local_rank && fault::takes(strike.kind, fault::Word::lasts)) {
+      if (injection.local_rank && fault::takes(injection.kind, fault::Word::lasts)) {
         close_lasting("another", [&](const Lasting& one) {
-          return one.local_rank == *strike.local_rank &&
-                 core::LastingFaults::replaces(strike, one.fault, one.kind);
+          return one.local_rank == *injection.local_rank &&
+                 core::LastingFaults::replaces(injection, one.fault, one.kind);
         });
-        lasting_.push_back({strike.fault, strike.kind, *strike.local_rank});
+        lasting_.push_back({injection.fault, injection.kind, *injection.local_rank});
       }
       return;
     }
     events_.write(Clock::now(), "fault_refused",
-                  {{"gen", std::int64_t{strike.generation}},
-                   {"rank", global(strike.local_rank)},
-                   {"fault", std::string(fault::info(strike.kind).name)},
+                  {{"gen", std::int64_t{injection.generation}},
+                   {"rank", global(injection.local_rank)},
+                   {"fault", std::string(fault::info(injection.kind).name)},
                    {"replay", replay},
                    {"why", refused}});
     if (told) router_.notice("ddp-launch: could not inject " + replay + ": " + refused + "\n");
   }
 
-  void carry_out(const core::Relent& relent) {
-    if (!relent.still_held) striker_.relent(relent);
+  void carry_out(const core::UndoFault& undo) {
+    if (!undo.still_held) injector_.undo(undo);
     close_lasting(undone_by_, [&](const Lasting& one) {
-      return one.fault == relent.fault && one.kind == relent.kind &&
-             one.local_rank == relent.local_rank;
+      return one.fault == undo.fault && one.kind == undo.kind && one.local_rank == undo.local_rank;
     });
   }
 
-  void carry_out(const core::Pulse& pulse) { striker_.pulse(pulse); }
+  void carry_out(const core::ThrottleTick& tick) { injector_.throttle(tick); }
 
   // Tells of the end of lasting faults.
   template <class Ends>
@@ -271,7 +270,7 @@ class FaultSession::Impl {
   const Options& options_;
   EventLog& events_;
   out::Router& router_;
-  FaultStriker striker_;
+  FaultInjector injector_;
   boost::asio::steady_timer timer_;
   std::optional<core::TimePoint> armed_;
   core::RunRecord record_;
@@ -283,33 +282,35 @@ class FaultSession::Impl {
   SpawnChange change_;  // of the worker whose start is being considered
 };
 
-FaultSession::FaultSession(boost::asio::io_context& io, const Options& options, EventLog& events,
-                           out::Router& router, WorkerSet& workers)
+FaultController::FaultController(boost::asio::io_context& io, const Options& options,
+                                 EventLog& events, out::Router& router, WorkerSet& workers)
     : impl_(std::make_unique<Impl>(io, options, events, router, workers)) {}
-FaultSession::~FaultSession() = default;
+FaultController::~FaultController() = default;
 
-void FaultSession::generation_began(core::Generation generation, std::uint16_t port) {
+void FaultController::generation_began(core::Generation generation, std::uint16_t port) {
   impl_->generation_began(generation, port);
 }
-SpawnChange FaultSession::spawn_due(core::LocalRank local_rank) {
+SpawnChange FaultController::spawn_due(core::LocalRank local_rank) {
   return impl_->spawn_due(local_rank);
 }
-void FaultSession::started(core::LocalRank local_rank, int pid) { impl_->started(local_rank, pid); }
-void FaultSession::notified(core::LocalRank local_rank, const NotifyMessage& message) {
+void FaultController::started(core::LocalRank local_rank, int pid) {
+  impl_->started(local_rank, pid);
+}
+void FaultController::notified(core::LocalRank local_rank, const NotifyMessage& message) {
   impl_->notified(local_rank, message);
 }
-void FaultSession::exited(core::LocalRank local_rank) { impl_->exited(local_rank); }
-void FaultSession::teardown_began() { impl_->teardown_began(); }
-void FaultSession::generation_over(const core::Verdict& verdict) {
+void FaultController::exited(core::LocalRank local_rank) { impl_->exited(local_rank); }
+void FaultController::teardown_began() { impl_->teardown_began(); }
+void FaultController::generation_over(const core::Verdict& verdict) {
   impl_->generation_over(verdict);
 }
-void FaultSession::finished(int exit_code, const std::string& run_dir) {
+void FaultController::finished(int exit_code, const std::string& run_dir) {
   impl_->finished(exit_code, run_dir);
 }
-bool FaultSession::keeps_stopped(core::LocalRank local_rank) const {
+bool FaultController::keeps_stopped(core::LocalRank local_rank) const {
   return impl_->keeps_stopped(local_rank);
 }
-const core::RunRecord& FaultSession::record() const { return impl_->record(); }
-std::string FaultSession::behind_last_failure() const { return impl_->behind_last_failure(); }
+const core::RunRecord& FaultController::record() const { return impl_->record(); }
+std::string FaultController::behind_last_failure() const { return impl_->behind_last_failure(); }
 
 }  // namespace ddp

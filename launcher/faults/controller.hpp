@@ -27,12 +27,12 @@ class io_context;
 
 namespace ddp {
 
-class FaultSession {
+class FaultController {
  public:
   // All of it must outlive the session.
-  FaultSession(boost::asio::io_context& io, const Options& options, EventLog& events,
-               out::Router& router, WorkerSet& workers);
-  ~FaultSession();
+  FaultController(boost::asio::io_context& io, const Options& options, EventLog& events,
+                  out::Router& router, WorkerSet& workers);
+  ~FaultController();
 
   // --- news, in the order it comes
 

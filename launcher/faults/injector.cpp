@@ -25,42 +25,42 @@ core::SpawnError spawn_error(const fault::Value& value) {
 
 }  // namespace
 
-FaultStriker::FaultStriker(const Options& options, out::Router& router, WorkerSet& workers)
+FaultInjector::FaultInjector(const Options& options, out::Router& router, WorkerSet& workers)
     : options_(options),
       router_(router),
       workers_(workers),
       pids_(static_cast<std::size_t>(options.nproc)),
       keeper_(::getppid()) {}
 
-void FaultStriker::exited(core::LocalRank rank) {
+void FaultInjector::exited(core::LocalRank rank) {
   effects_.forget(pid_of(rank));
   pid_of(rank) = 0;
   router_.hold(rank, false);  // what it wrote last is shown
 }
 
-bool FaultStriker::generation_over() {
+bool FaultInjector::generation_over() {
   std::fill(pids_.begin(), pids_.end(), 0);
   return std::exchange(occupied_, os::ScopedFd()).valid();
 }
 
-std::string FaultStriker::strike(const core::Strike& strike, SpawnChange& change) {
-  if (fault::info(strike.kind).side == fault::Side::worker) return {};  // it does it itself
-  switch (strike.kind) {
+std::string FaultInjector::inject(const core::Injection& injection, SpawnChange& change) {
+  if (fault::info(injection.kind).side == fault::Side::worker) return {};  // it does it itself
+  switch (injection.kind) {
     case Kind::stop:
-      workers_.signal(*strike.local_rank, SIGSTOP);
+      workers_.signal(*injection.local_rank, SIGSTOP);
       return {};
     case Kind::slow:
       return {};  // its first pulse follows
     case Kind::block_output:
-      return router_.hold(*strike.local_rank, true) ? "" : "its output goes to files directly";
+      return router_.hold(*injection.local_rank, true) ? "" : "its output goes to files directly";
     case Kind::hide_device:
       change.hide_devices = true;
       return {};
     case Kind::spawn_fail:
-      change.refusal = spawn_error(strike.value);
+      change.refusal = spawn_error(injection.value);
       return {};
     case Kind::spawn_delay:
-      change.delay += std::get<core::Nanoseconds>(strike.value);
+      change.delay += std::get<core::Nanoseconds>(injection.value);
       return {};
     case Kind::port_taken:
       return take_port();
@@ -69,11 +69,11 @@ std::string FaultStriker::strike(const core::Strike& strike, SpawnChange& change
     case Kind::kill_keeper:
       return kill_keeper();
     default:
-      return effects_.apply(strike.kind, strike.value, pid_of(*strike.local_rank));
+      return effects_.apply(injection.kind, injection.value, pid_of(*injection.local_rank));
   }
 }
 
-std::string FaultStriker::take_port() {
+std::string FaultInjector::take_port() {
   if (options_.node_rank != 0) return "rank 0 listens on another machine";
   if (port_ == 0) return "no port was reserved";
   auto taken = os::occupy_port(port_);
@@ -82,7 +82,7 @@ std::string FaultStriker::take_port() {
   return {};
 }
 
-std::string FaultStriker::kill_keeper() {
+std::string FaultInjector::kill_keeper() {
   // Pid 1 of a container ignores what comes from inside it.
   if (keeper_ <= 1 || ::getppid() != keeper_) return "there is no keeper that can be killed";
   if (::kill(keeper_, SIGKILL) != 0) return std::strerror(errno);
@@ -90,23 +90,23 @@ std::string FaultStriker::kill_keeper() {
   return {};
 }
 
-void FaultStriker::relent(const core::Relent& relent) {
-  switch (relent.kind) {
+void FaultInjector::undo(const core::UndoFault& undo) {
+  switch (undo.kind) {
     case Kind::stop:
-      workers_.signal(relent.local_rank, SIGCONT);
+      workers_.signal(undo.local_rank, SIGCONT);
       break;
     case Kind::slow:
       break;  // its last pulse let it run
     case Kind::block_output:
-      router_.hold(relent.local_rank, false);
+      router_.hold(undo.local_rank, false);
       break;
     default:
-      effects_.undo(relent.kind, pid_of(relent.local_rank));
+      effects_.undo(undo.kind, pid_of(undo.local_rank));
   }
 }
 
-void FaultStriker::pulse(const core::Pulse& pulse) {
-  workers_.signal(pulse.local_rank, pulse.run ? SIGCONT : SIGSTOP);
+void FaultInjector::throttle(const core::ThrottleTick& tick) {
+  workers_.signal(tick.local_rank, tick.run ? SIGCONT : SIGSTOP);
 }
 
 }  // namespace ddp

@@ -25,10 +25,10 @@ struct SpawnChange {
   std::optional<std::string> worker_faults;  // DDP_FAULTS; none: no plan
 };
 
-class FaultStriker {
+class FaultInjector {
  public:
   // Made in the supervisor, whose parent is the keeper.
-  FaultStriker(const Options& options, out::Router& router, WorkerSet& workers);
+  FaultInjector(const Options& options, out::Router& router, WorkerSet& workers);
 
   void generation_began(std::uint16_t port) { port_ = port; }
   void started(core::LocalRank local_rank, int pid) { pid_of(local_rank) = pid; }
@@ -37,9 +37,9 @@ class FaultStriker {
   bool generation_over();
 
   // Empty, or why it could not be done. `change` is that of the start being considered.
-  std::string strike(const core::Strike& strike, SpawnChange& change);
-  void relent(const core::Relent& relent);
-  void pulse(const core::Pulse& pulse);
+  std::string inject(const core::Injection& injection, SpawnChange& change);
+  void undo(const core::UndoFault& undo);
+  void throttle(const core::ThrottleTick& tick);
 
   bool keeper_killed() const { return keeper_killed_; }
 

@@ -30,10 +30,10 @@ constexpr std::size_t kStackLines = 20;
 
 }  // namespace
 
-class HangSession::Impl {
+class HangMonitor::Impl {
  public:
-  explicit Impl(Surroundings surroundings)
-      : around_(std::move(surroundings)),
+  explicit Impl(Deps deps)
+      : around_(std::move(deps)),
         watch_(around_.options.hang, around_.options.nproc,
                [this](core::LocalRank rank) { return around_.router.last_output(rank); }),
         stragglers_(around_.options.straggler, around_.options.nproc),
@@ -96,20 +96,20 @@ class HangSession::Impl {
     handlers.seen = [this, take](std::vector<core::ProcessPicture> pictures) {
       core::Hang hang = take.hang;
       for (std::size_t i = 0; i < pictures.size(); ++i) hang.ranks[i].process = pictures[i];
-      around_.narrator.ranks_seen(take.generation, hang);
+      around_.reporter.ranks_seen(take.generation, hang);
       around_.feed(core::ProcessesSeen{take.generation, std::move(pictures)});
       return core::blame(hang);
     };
     handlers.kept = [this, take](const HangSubject& subject, const std::string& what,
                                  const std::string& file, const std::string& outcome) {
-      around_.narrator.hang_evidence(take.generation, subject.local_rank, what, file, outcome);
+      around_.reporter.hang_evidence(take.generation, subject.local_rank, what, file, outcome);
     };
     handlers.done = [this, take] { around_.feed(core::EvidenceTaken{take.generation}); };
     evidence_.emplace(around_.io, around_.workers, std::move(plan), std::move(handlers));
   }
 
   void teardown_began(const core::TeardownBegan& teardown) {
-    if (evidence_) tell_evidence(core::blamed_rank(teardown.cause));
+    if (evidence_) tell_evidence(core::root_cause_rank(teardown.cause));
     evidence_.reset();
     watch_.generation_over();
     arm();
@@ -122,7 +122,7 @@ class HangSession::Impl {
       if (name == kBusySeconds) busy = value;
     }
     for (const auto& straggler : stragglers_.stepped(rank, *message.step, busy, now))
-      around_.narrator.straggler(generation_, straggler);
+      around_.reporter.straggler(generation_, straggler);
   }
 
   std::string dir(core::Generation generation, const std::string& rank) const {
@@ -138,7 +138,7 @@ class HangSession::Impl {
     }
     const auto& options = around_.options;
     const bool taken = options.group.evidence_timeout.count() > 0;
-    around_.narrator.hang_evidence_taken(
+    around_.reporter.hang_evidence_taken(
         std::move(stack),
         !taken ? ""
         : !options.log_dir.empty()
@@ -157,14 +157,14 @@ class HangSession::Impl {
       }
       armed_.reset();
       if (const auto hang = watch_.check(now)) {
-        around_.narrator.hang_detected(generation_, *hang);
+        around_.reporter.hang_detected(generation_, *hang);
         around_.feed(core::HangDetected{*hang});
       }
       arm();
     });
   }
 
-  Surroundings around_;
+  Deps around_;
   core::HangWatch watch_;
   core::StragglerWatch stragglers_;
   boost::asio::steady_timer timer_;
@@ -173,40 +173,40 @@ class HangSession::Impl {
   std::optional<HangEvidence> evidence_;
 };
 
-HangSession::HangSession(Surroundings surroundings) {
-  if (surroundings.options.hang.any() || surroundings.options.straggler.factor > 0)
-    impl_ = std::make_unique<Impl>(std::move(surroundings));
+HangMonitor::HangMonitor(Deps deps) {
+  if (deps.options.hang.any() || deps.options.straggler.factor > 0)
+    impl_ = std::make_unique<Impl>(std::move(deps));
 }
-HangSession::~HangSession() = default;
+HangMonitor::~HangMonitor() = default;
 
-void HangSession::run_began() {
+void HangMonitor::run_began() {
   if (!impl_) return;
   impl_->watch().run_began(Clock::now());
   impl_->arm();
 }
-void HangSession::generation_began(core::Generation generation) {
+void HangMonitor::generation_began(core::Generation generation) {
   if (impl_) impl_->generation_began(generation);
 }
-void HangSession::worker_started(core::LocalRank rank) {
+void HangMonitor::worker_started(core::LocalRank rank) {
   if (!impl_) return;
   impl_->watch().started(rank, Clock::now());
   impl_->arm();
 }
-void HangSession::notified(core::LocalRank rank, const NotifyMessage& message) {
+void HangMonitor::notified(core::LocalRank rank, const NotifyMessage& message) {
   if (impl_) impl_->notified(rank, message);
 }
-void HangSession::worker_exited(core::LocalRank rank) {
+void HangMonitor::worker_exited(core::LocalRank rank) {
   if (impl_) impl_->worker_exited(rank);
 }
-void HangSession::suspended(core::Nanoseconds duration) {
+void HangMonitor::suspended(core::Nanoseconds duration) {
   if (!impl_) return;
   impl_->watch().suspended(duration);
   impl_->arm();
 }
-void HangSession::take_evidence(const core::TakeEvidence& take) {
+void HangMonitor::take_evidence(const core::TakeEvidence& take) {
   if (impl_) impl_->take_evidence(take);
 }
-void HangSession::teardown_began(const core::TeardownBegan& teardown) {
+void HangMonitor::teardown_began(const core::TeardownBegan& teardown) {
   if (impl_) impl_->teardown_began(teardown);
 }
 

@@ -17,20 +17,20 @@
 
 namespace ddp {
 
-class HangSession {
+class HangMonitor {
  public:
   // All borrowed.
-  struct Surroundings {
+  struct Deps {
     boost::asio::io_context& io;
     const Options& options;
     const out::Router& router;
     WorkerSet& workers;
-    Narrator& narrator;
+    Reporter& reporter;
     std::string run_dir;
     std::function<void(const core::Event&)> feed;  // to the group
   };
-  explicit HangSession(Surroundings surroundings);
-  ~HangSession();
+  explicit HangMonitor(Deps deps);
+  ~HangMonitor();
 
   void run_began();
   void generation_began(core::Generation generation);

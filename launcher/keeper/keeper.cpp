@@ -2,7 +2,7 @@
 
 #include "common/signal_name.hpp"
 #include "launcher/core/group/exit_code.hpp"
-#include "launcher/core/group/hearing.hpp"
+#include "launcher/core/group/responsiveness.hpp"
 #include "launcher/os/descendants.hpp"
 #include "launcher/os/mechanism.hpp"
 #include "launcher/os/proc.hpp"
@@ -39,7 +39,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kPatienceMs = 1000;
 
-std::chrono::milliseconds hearing_limit() {
+std::chrono::milliseconds responsiveness_limit() {
   return is_off(Mechanism::asking) ? std::chrono::milliseconds(500) : std::chrono::seconds(5);
 }
 
@@ -126,7 +126,8 @@ class Keeper {
     // The pipe is non-blocking: a supervisor that has not read 64 Ki signals does not need one
     // more.
     const bool stop_request = signal != SIGTSTP && signal != SIGUSR1 && signal != SIGUSR2;
-    if (::write(to_supervisor_.get(), &byte, 1) == 1) hearing_.told(stop_request, Clock::now());
+    if (::write(to_supervisor_.get(), &byte, 1) == 1)
+      responsiveness_.sent(stop_request, Clock::now());
   }
 
   void pass_on(int signal) {
@@ -136,23 +137,23 @@ class Keeper {
   }
 
   int wait_ms() const {
-    const auto look_at = hearing_.next_look();
+    const auto look_at = responsiveness_.next_look();
     if (!look_at) return -1;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*look_at - Clock::now());
     return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
   }
 
   void see_whether_heard() {
-    const auto look_at = hearing_.next_look();
+    const auto look_at = responsiveness_.next_look();
     const auto now = Clock::now();
     if (!look_at || now < *look_at) return;
     int unread = 0;
     if (::ioctl(to_supervisor_.get(), FIONREAD, &unread) == -1) unread = 0;  // nobody can tell
     const auto process = read_process(supervisor_);
     const bool held = process && (process->state == 'T' || process->state == 't');
-    if (!hearing_.given_up(unread, held, now)) return;
+    if (!responsiveness_.timed_out(unread, held, now)) return;
     complain("its supervisor does not answer: it has left a stop request unread for " +
-             std::to_string(2 * hearing_limit().count()) + " ms");
+             std::to_string(2 * responsiveness_limit().count()) + " ms");
     ::kill(supervisor_, SIGKILL);
   }
 
@@ -184,7 +185,7 @@ class Keeper {
   ScopedFd to_supervisor_;
   ScopedFd signals_;
   ScopedFd parent_;
-  core::Hearing hearing_{hearing_limit()};
+  core::Responsiveness responsiveness_{responsiveness_limit()};
 
   // What to do when the supervisor is seen stopped.
   enum class OnStop {

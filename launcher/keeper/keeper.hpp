@@ -10,7 +10,8 @@
 //   - It watches its own parent: a launcher whose parent died stops its group as after SIGHUP,
 //   unless it was told to
 //     outlive it (nohup, or a session of its own as setsid makes).
-//   - A supervisor that leaves a stop request unread is killed (launcher/core/group/hearing.hpp).
+//   - A supervisor that leaves a stop request unread is killed
+//   (launcher/core/group/responsiveness.hpp).
 //   - When the supervisor has ended, for whatever reason, every process below is killed and reaped
 //   and the run
 //     directory removed. A supervisor that was killed makes exit code 70.

@@ -140,7 +140,7 @@ class Reader {
     duration(expect, "torn_down_within", into.torn_down_within);
     duration(expect, "recovered_within", into.recovered_within);
     if (integer(expect, "lost_steps_at_most", 0, kMost, number)) into.lost_steps_at_most = number;
-    truth(expect, "every_fault_strikes", into.every_fault_strikes);
+    truth(expect, "every_fault_strikes", into.all_faults_triggered);
     truth(expect, "no_process_left", into.no_process_left);
     text(expect, "checkpoint_digest", into.checkpoint_digest);
     if (const auto* node = expect.get("checkpoint_digest");

@@ -42,7 +42,7 @@ std::string exited_before_text(const core::Verdict& verdict, int first_rank) {
   std::vector<core::LocalRank> ranks;
   std::optional<core::TimePoint> last;
   for (const auto& worker : verdict.workers) {
-    if (verdict.cause && core::blamed_rank(*verdict.cause) == worker.local_rank) continue;
+    if (verdict.cause && core::root_cause_rank(*verdict.cause) == worker.local_rank) continue;
     const bool before = worker.ended && verdict.failed && *worker.ended < *verdict.failed &&
                         worker.status && core::succeeded(*worker.status);
     if (!before) continue;

@@ -234,8 +234,8 @@ std::string verdict_text(const core::Verdict& verdict, const VerdictContext& con
       return std::find(context.ended_alike.begin(), context.ended_alike.end(), worker.local_rank) !=
              context.ended_alike.end();
     };
-    const auto struck = ends_text(verdict, context.first_rank, alike);
-    if (!struck.empty()) text += line("ended by injected faults too: " + struck);
+    const auto injected = ends_text(verdict, context.first_rank, alike);
+    if (!injected.empty()) text += line("ended by injected faults too: " + injected);
     const bool hung = std::holds_alternative<core::Hung>(*verdict.cause);
     const auto meanwhile =
         ends_text(verdict, context.first_rank, [&](const core::WorkerOutcome& worker) {

@@ -15,10 +15,10 @@ constexpr std::size_t kMostRows = 20;  // a run of 200 kills needs no page of th
 constexpr std::size_t kMostMissed = 8;
 
 // What struck, as it would be typed, without whom and when: the table has columns for those.
-std::string fault_name(const core::Strike& strike) {
+std::string fault_name(const core::Injection& injection) {
   fault::Spec what;
-  what.kind = strike.kind;
-  what.value = strike.value;
+  what.kind = injection.kind;
+  what.value = injection.value;
   const std::string text = fault::format(what);
   return text.substr(0, text.find('@'));
 }
@@ -38,16 +38,16 @@ Row row_of(const core::Incident& incident, int first_rank) {
   row[2] = optional(incident.rank);
   row[3] = optional(incident.step);
   if (incident.fault) {
-    const auto& strike = incident.fault->strike;
-    const auto struck =
-        strike.local_rank ? std::optional(first_rank + *strike.local_rank) : std::nullopt;
-    row[1] = "injected " + fault_name(strike);
+    const auto& injection = incident.fault->injection;
+    const auto injected =
+        injection.local_rank ? std::optional(first_rank + *injection.local_rank) : std::nullopt;
+    row[1] = "injected " + fault_name(injection);
     if (!incident.rank) {
-      row[2] = optional(struck);
-    } else if (struck && struck != incident.rank) {
-      row[1] += fmt::format(" at rank {}", *struck);
+      row[2] = optional(injected);
+    } else if (injected && injected != incident.rank) {
+      row[1] += fmt::format(" at rank {}", *injected);
     }
-    if (strike.step && optional(struck) == row[2]) row[3] = std::to_string(*strike.step);
+    if (injection.step && optional(injected) == row[2]) row[3] = std::to_string(*injection.step);
   } else {
     row[1] = "real: " + core::cause_name(incident.cause);
   }
@@ -62,17 +62,17 @@ Row row_of(const core::Incident& incident, int first_rank) {
 std::string harmless_text(const core::RunRecord& record) {
   const auto harmless = record.harmless();
   std::string text;
-  for (const auto& [strike, at, refused, over] : harmless.first) {
-    std::string where = fmt::format("generation {}", strike.generation);
-    if (strike.local_rank)
-      where += fmt::format(", rank {}", record.first_rank() + *strike.local_rank);
-    if (strike.step) where += fmt::format(", step {}", *strike.step);
+  for (const auto& [injection, at, refused, over] : harmless.first) {
+    std::string where = fmt::format("generation {}", injection.generation);
+    if (injection.local_rank)
+      where += fmt::format(", rank {}", record.first_rank() + *injection.local_rank);
+    if (injection.step) where += fmt::format(", step {}", *injection.step);
     if (refused.empty()) {
       text += fmt::format("ddp-launch: injected {} ({}); nothing failed by it\n",
-                          fault_name(strike), where);
+                          fault_name(injection), where);
     } else {
-      text += fmt::format("ddp-launch: could not inject {} ({}): {}\n", fault_name(strike), where,
-                          refused);
+      text += fmt::format("ddp-launch: could not inject {} ({}): {}\n", fault_name(injection),
+                          where, refused);
     }
   }
   if (harmless.more > 0)
@@ -83,8 +83,8 @@ std::string harmless_text(const core::RunRecord& record) {
 std::string missed_text(const std::vector<core::FaultTally>& planned) {
   std::string text;
   std::size_t missed = 0;
-  for (const auto& [spec, struck, refused, unread] : planned) {
-    if (struck > 0 || refused > 0 || ++missed > kMostMissed) continue;
+  for (const auto& [spec, injected, refused, unread] : planned) {
+    if (injected > 0 || refused > 0 || ++missed > kMostMissed) continue;
     const char* why = "";
     if (fault::info(spec.kind).side == fault::Side::worker) {
       why = ": it is the worker's to do";

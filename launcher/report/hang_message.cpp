@@ -31,14 +31,14 @@ bool alike(const RankStanding& a, const RankStanding& b) {
 std::vector<Likes> grouped(const core::Hang& hang, std::optional<core::LocalRank> blamed) {
   std::vector<Likes> groups;
   for (const auto& rank : hang.ranks) {
-    const bool is_blamed = blamed == rank.local_rank;
+    const bool is_root_cause = blamed == rank.local_rank;
     const auto found = std::find_if(groups.begin(), groups.end(), [&](const Likes& group) {
-      return !is_blamed && !group.blamed && alike(group.standing, rank);
+      return !is_root_cause && !group.blamed && alike(group.standing, rank);
     });
     if (found != groups.end()) {
       found->ranks.push_back(rank.local_rank);
     } else {
-      groups.push_back({rank, is_blamed, {rank.local_rank}});
+      groups.push_back({rank, is_root_cause, {rank.local_rank}});
     }
   }
   const auto weight = [](const Likes& group) {

@@ -26,18 +26,18 @@ std::int64_t number(std::size_t count) { return static_cast<std::int64_t>(count)
 
 }  // namespace
 
-void Narrator::record_in(const std::string& log_dir) {
+void Reporter::record_in(const std::string& log_dir) {
   events_ = EventLog(
       events_path(log_dir), [](const std::string& text) { log::write(log::Level::warn, text); },
       options_.campaign_events);
 }
 
-void Narrator::lost(const std::string& what) {
+void Reporter::lost(const std::string& what) {
   log::write(log::Level::warn, what);
   events_.write(Clock::now(), kLostEvent, {{"what", what}});
 }
 
-void Narrator::run_started() {
+void Reporter::run_started() {
   events_.write(Clock::now(), "run_started",
                 {{"run_id", options_.run_id},
                  {"nproc", std::int64_t{options_.nproc}},
@@ -45,17 +45,17 @@ void Narrator::run_started() {
                  {"first_rank", std::int64_t{options_.first_rank()}}});
 }
 
-void Narrator::generation_began(core::Generation generation) {
+void Reporter::generation_began(core::Generation generation) {
   events_.write(Clock::now(), "generation_began", {{"gen", std::int64_t{generation}}});
 }
 
-void Narrator::worker_started(core::Generation generation, core::LocalRank rank, int pid) {
+void Reporter::worker_started(core::Generation generation, core::LocalRank rank, int pid) {
   events_.write(
       Clock::now(), "worker_started",
       {{"gen", std::int64_t{generation}}, {"rank", global(rank)}, {"pid", std::int64_t{pid}}});
 }
 
-void Narrator::spawn_failed(core::Generation generation, core::LocalRank rank,
+void Reporter::spawn_failed(core::Generation generation, core::LocalRank rank,
                             const core::SpawnError& error) {
   events_.write(Clock::now(), "spawn_failed",
                 {{"gen", std::int64_t{generation}},
@@ -63,13 +63,13 @@ void Narrator::spawn_failed(core::Generation generation, core::LocalRank rank,
                  {"errno", std::int64_t{error.error_number}}});
 }
 
-void Narrator::group_running(core::Generation generation, std::uint16_t master_port) {
+void Reporter::group_running(core::Generation generation, std::uint16_t master_port) {
   events_.write(Clock::now(), "group_running", {{"gen", std::int64_t{generation}}});
   log::write(log::Level::info, fmt::format("attempt {}: {} workers are started, MASTER_PORT {}",
                                            generation, options_.nproc, master_port));
 }
 
-void Narrator::worker_exited(core::Generation generation, core::LocalRank rank,
+void Reporter::worker_exited(core::Generation generation, core::LocalRank rank,
                              const core::ExitStatus& status, bool oom_killed) {
   const auto* code = std::get_if<core::Exited>(&status);
   const auto* signaled = std::get_if<core::Signaled>(&status);
@@ -81,7 +81,7 @@ void Narrator::worker_exited(core::Generation generation, core::LocalRank rank,
                  {"oom_killed", oom_killed}});
 }
 
-void Narrator::hang_detected(core::Generation generation, const core::Hang& hang) {
+void Reporter::hang_detected(core::Generation generation, const core::Hang& hang) {
   cause_time_ = local_time(Clock::now());
   std::vector<core::LocalRank> behind;
   for (const auto& rank : hang.ranks) {
@@ -94,7 +94,7 @@ void Narrator::hang_detected(core::Generation generation, const core::Hang& hang
                  {"behind", rank_list(behind, options_.first_rank())}});
 }
 
-void Narrator::ranks_seen(core::Generation generation, const core::Hang& hang) {
+void Reporter::ranks_seen(core::Generation generation, const core::Hang& hang) {
   for (const auto& rank : hang.ranks) {
     events_.write(Clock::now(), "hang_rank",
                   {{"gen", std::int64_t{generation}},
@@ -111,7 +111,7 @@ void Narrator::ranks_seen(core::Generation generation, const core::Hang& hang) {
   }
 }
 
-void Narrator::hang_evidence(core::Generation generation, core::LocalRank rank,
+void Reporter::hang_evidence(core::Generation generation, core::LocalRank rank,
                              const std::string& what, const std::string& file,
                              const std::string& outcome) {
   events_.write(Clock::now(), "hang_evidence",
@@ -122,7 +122,7 @@ void Narrator::hang_evidence(core::Generation generation, core::LocalRank rank,
                  {"outcome", outcome}});
 }
 
-void Narrator::straggler(core::Generation generation, const core::Straggler& straggler) {
+void Reporter::straggler(core::Generation generation, const core::Straggler& straggler) {
   events_.write(Clock::now(), "straggler",
                 {{"gen", std::int64_t{generation}},
                  {"rank", global(straggler.local_rank)},
@@ -134,32 +134,32 @@ void Narrator::straggler(core::Generation generation, const core::Straggler& str
   router_.notice(straggler_text(straggler, options_.straggler.window, options_.first_rank()));
 }
 
-void Narrator::hang_evidence_taken(std::vector<std::string> stack, std::string where) {
+void Reporter::hang_evidence_taken(std::vector<std::string> stack, std::string where) {
   stack_ = std::move(stack);
   evidence_ = std::move(where);
 }
 
-void Narrator::teardown_began(core::Generation generation, const core::TeardownBegan& teardown) {
+void Reporter::teardown_began(core::Generation generation, const core::TeardownBegan& teardown) {
   // Of a hang it is known already, and its evidence took a while.
   if (!std::holds_alternative<core::Hung>(teardown.cause)) cause_time_ = local_time(Clock::now());
   events_.write(Clock::now(), "teardown_began",
                 {{"gen", std::int64_t{generation}},
-                 {"rank", rank_field(core::blamed_rank(teardown.cause))},
+                 {"rank", rank_field(core::root_cause_rank(teardown.cause))},
                  {"signal", std::int64_t{teardown.signal}},
                  {"waiting_for", number(teardown.waiting_for.size())}});
 }
 
-void Narrator::still_waiting(const core::Cause& cause,
+void Reporter::still_waiting(const core::Cause& cause,
                              const std::vector<core::LocalRank>& waiting_for,
                              core::Nanoseconds left, bool interrupted) {
   router_.notice(waiting_text(cause, waiting_for, left, interrupted, context()));
 }
 
-void Narrator::still_dying(const std::vector<core::Survivor>& remaining, core::Nanoseconds left) {
+void Reporter::still_dying(const std::vector<core::Survivor>& remaining, core::Nanoseconds left) {
   if (!remaining.empty()) router_.notice(dying_text(remaining, options_.first_rank(), left));
 }
 
-void Narrator::teardown_escalated(core::Generation generation,
+void Reporter::teardown_escalated(core::Generation generation,
                                   const core::TeardownEscalated& escalated) {
   events_.write(Clock::now(), "killed",
                 {{"gen", std::int64_t{generation}},
@@ -171,12 +171,12 @@ void Narrator::teardown_escalated(core::Generation generation,
                                ranks_text(escalated.waiting_for, options_.first_rank())));
 }
 
-void Narrator::still_lingering(const std::vector<core::Leftover>& running, core::Nanoseconds left) {
+void Reporter::still_lingering(const std::vector<core::Leftover>& running, core::Nanoseconds left) {
   if (!running.empty())
     router_.notice("ddp-launch: " + lingering_text(running, options_.first_rank(), left) + "\n");
 }
 
-void Narrator::processes_gone(core::Generation generation, std::size_t survivors,
+void Reporter::processes_gone(core::Generation generation, std::size_t survivors,
                               const std::vector<core::Leftover>& killed) {
   for (const auto& one : killed) {
     events_.write(Clock::now(), "leftover_killed",
@@ -190,7 +190,7 @@ void Narrator::processes_gone(core::Generation generation, std::size_t survivors
                 {{"gen", std::int64_t{generation}}, {"survivors", number(survivors)}});
 }
 
-void Narrator::restart_given_up(const core::RestartGivenUp& given_up) {
+void Reporter::restart_given_up(const core::RestartGivenUp& given_up) {
   if (given_up.by_request) {
     events_.write(Clock::now(), "stop_requested", {{"signal", std::int64_t{*given_up.by_request}}});
   } else {
@@ -201,12 +201,12 @@ void Narrator::restart_given_up(const core::RestartGivenUp& given_up) {
                                                  : "the time of the run (--timeout) was up"));
 }
 
-void Narrator::keeper_gone() {
+void Reporter::keeper_gone() {
   events_.write(Clock::now(), "keeper_gone", {});
   router_.notice("ddp-launch: ddp-launch itself was killed, so the group is stopped\n");
 }
 
-void Narrator::shared_memory_left(core::Generation generation,
+void Reporter::shared_memory_left(core::Generation generation,
                                   const std::vector<ReportedSegment>& segments) {
   for (const auto& one : segments) {
     events_.write(Clock::now(), "shared_memory_left",
@@ -219,11 +219,11 @@ void Narrator::shared_memory_left(core::Generation generation,
   }
 }
 
-void Narrator::generation_over(const core::GenerationOver& over, const std::string& injected,
+void Reporter::generation_over(const core::GenerationOver& over, const std::string& injected,
                                const std::vector<core::LocalRank>& ended_alike,
                                const std::vector<ReportedSegment>& segments) {
   shared_memory_left(over.verdict.generation, segments);
-  const auto rank = over.verdict.cause ? core::blamed_rank(*over.verdict.cause) : std::nullopt;
+  const auto rank = over.verdict.cause ? core::root_cause_rank(*over.verdict.cause) : std::nullopt;
   events_.write(Clock::now(), "generation_ended",
                 {{"gen", std::int64_t{over.verdict.generation}},
                  {"exit_code", std::int64_t{core::exit_code_of(over.verdict)}},
@@ -245,13 +245,13 @@ void Narrator::generation_over(const core::GenerationOver& over, const std::stri
   if (!text.empty()) router_.notice(text);
 }
 
-void Narrator::run_finished(int exit_code) {
+void Reporter::run_finished(int exit_code) {
   events_.write(Clock::now(), "run_finished", {{"exit_code", std::int64_t{exit_code}}});
   events_.check();
 }
 
 // What does not change from failure to failure, and when the present one was seen.
-VerdictContext Narrator::context() const {
+VerdictContext Reporter::context() const {
   VerdictContext context;
   context.first_rank = options_.first_rank();
   context.max_restarts = options_.group.restart.max_restarts;
@@ -261,7 +261,7 @@ VerdictContext Narrator::context() const {
   return context;
 }
 
-std::int64_t Narrator::rank_field(std::optional<core::LocalRank> rank) const {
+std::int64_t Reporter::rank_field(std::optional<core::LocalRank> rank) const {
   return rank ? global(*rank) : -1;
 }
 

@@ -16,10 +16,10 @@
 
 namespace ddp {
 
-class Narrator {
+class Reporter {
  public:
   // Both are borrowed. Messages go through `router`, in order with the workers' lines.
-  Narrator(const Options& options, out::Router& router) : options_(options), router_(router) {}
+  Reporter(const Options& options, out::Router& router) : options_(options), router_(router) {}
 
   // Events go to events.jsonl in `log_dir` (D/<run_id>), which is there; empty: to none. A failure
   // is told, and no events are kept.

@@ -24,11 +24,11 @@ JUnitSuite suite_of(const std::string& name, const std::vector<core::Check>& che
 
 }  // namespace
 
-Judgement judge(const Options& options, const core::RunRecord& record, EventLog& events,
-                std::chrono::nanoseconds duration) {
+RunResult evaluate(const Options& options, const core::RunRecord& record, EventLog& events,
+                   std::chrono::nanoseconds duration) {
   const auto& expect = options.plan.expect;
   const auto checks = core::evaluate(expect.value_or(core::exit_0_alone()), record);
-  Judgement judgement{failure_table(record), record.exit_code()};
+  RunResult result{failure_table(record), record.exit_code()};
   if (expect) {
     for (const auto& check : checks) {
       events.write(std::chrono::steady_clock::now(), kExpectationEvent,
@@ -39,20 +39,20 @@ Judgement judge(const Options& options, const core::RunRecord& record, EventLog&
     }
     const bool all_met =
         std::all_of(checks.begin(), checks.end(), [](const auto& check) { return check.met; });
-    judgement.exit_code = all_met ? core::kSuccess : core::kExpectationFailed;
-    judgement.text += checks_text(checks);
+    result.exit_code = all_met ? core::kSuccess : core::kExpectationFailed;
+    result.text += checks_text(checks);
   }
   if (!options.junit.empty()) {
     auto suite = suite_of(options.plan.name.empty() ? options.run_id : options.plan.name, checks);
     suite.duration = duration;
-    suite.output = judgement.text;
+    suite.output = result.text;
     const std::string failure = write_whole_file(options.junit, junit_xml({suite}));
     if (!failure.empty()) {
-      judgement.text += "ddp-launch: " + failure + "; the JUnit file is missing\n";
-      if (judgement.exit_code == core::kSuccess) judgement.exit_code = core::kSystemRefused;
+      result.text += "ddp-launch: " + failure + "; the JUnit file is missing\n";
+      if (result.exit_code == core::kSuccess) result.exit_code = core::kSystemRefused;
     }
   }
-  return judgement;
+  return result;
 }
 
 }  // namespace ddp

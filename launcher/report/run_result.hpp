@@ -11,14 +11,14 @@
 
 namespace ddp {
 
-struct Judgement {
+struct RunResult {
   std::string text;  // lines for the user, each ending in a newline; empty: nothing to say
   // With expectations 0 or 73; without them the run's own.
   int exit_code = 0;
 };
 
 // Writes an "expectation" event for each check, and options.junit if that is asked for.
-Judgement judge(const Options& options, const core::RunRecord& record, EventLog& events,
-                std::chrono::nanoseconds duration);
+RunResult evaluate(const Options& options, const core::RunRecord& record, EventLog& events,
+                   std::chrono::nanoseconds duration);
 
 }  // namespace ddp

@@ -16,7 +16,7 @@
 #include "launcher/report/reporter.hpp"
 #include "launcher/report/run_result.hpp"
 #include "launcher/supervisor/worker_starter.hpp"
-#include "launcher/workers/memory_session.hpp"
+#include "launcher/workers/shared_memory_tracker.hpp"
 #include "launcher/workers/worker_set.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -75,8 +75,8 @@ class Supervisor {
         deadline_timer_(io_),
         waiting_timer_(io_),
         router_(io_, router_config(options, log_dir_.path), STDOUT_FILENO, STDERR_FILENO,
-                [this](const std::string& loss) { narrator_.lost(loss); }),
-        narrator_(options, router_),
+                [this](const std::string& loss) { reporter_.lost(loss); }),
+        reporter_(options, router_),
         memory_(options),
         workers_(io_,
                  {.nproc = options.nproc,
@@ -85,17 +85,17 @@ class Supervisor {
                   .stop_scope = options.stop_scope,
                   .before_kill = [this](const auto& processes) { memory_.look(processes); }},
                  [this](core::LocalRank rank, core::ExitStatus status) { exited(rank, status); }),
-        faults_(io_, options, narrator_.events(), router_, workers_),
+        faults_(io_, options, reporter_.events(), router_, workers_),
         hangs_({.io = io_,
                 .options = options_,
                 .router = router_,
                 .workers = workers_,
-                .narrator = narrator_,
+                .reporter = reporter_,
                 .run_dir = run_dir(),
                 .feed = [this](const core::Event& event) { feed(event); }}),
         signals_(io_, std::move(from_keeper), std::move(signals),
                  {.stop = [this](int signal) { feed(core::StopRequested{signal}); },
-                  .alone = [this] { narrator_.keeper_gone(); },
+                  .alone = [this] { reporter_.keeper_gone(); },
                   .forward = [this](int signal) { workers_.forward(signal); },
                   .child = [this] { workers_.child_changed(); },
                   .suspend = [this] { suspend(); }}),
@@ -129,9 +129,9 @@ class Supervisor {
  private:
   // Everything a launch needs once; an exit code if the system refuses.
   int set_up() {
-    narrator_.record_in(log_dir_.path);
+    reporter_.record_in(log_dir_.path);
     if (!log_dir_.failure.empty()) {
-      narrator_.lost(log_dir_.failure + "; no logs are kept");
+      reporter_.lost(log_dir_.failure + "; no logs are kept");
     } else if (!log_dir_.taken.empty()) {
       router_.notice("ddp-launch: " + log_dir_.taken + " exists: this run's files are in " +
                      log_dir_.path);
@@ -146,7 +146,7 @@ class Supervisor {
       }
       notify_.push_back(std::move(*socket));
     }
-    narrator_.run_started();
+    reporter_.run_started();
     return 0;
   }
 
@@ -181,7 +181,7 @@ class Supervisor {
   }
 
   void carry_out(const core::BeginGeneration& begin) {
-    narrator_.generation_began(begin.generation);
+    reporter_.generation_began(begin.generation);
     hangs_.generation_began(begin.generation);
     if (begin.generation > 0) {
       for (const auto& socket : notify_) socket->discard_queued();
@@ -203,13 +203,13 @@ class Supervisor {
   void started(core::LocalRank rank, core::Generation generation,
                const WorkerStarter::Outcome& outcome) {
     if (const auto* pid = std::get_if<int>(&outcome)) {
-      narrator_.worker_started(generation, rank, *pid);
+      reporter_.worker_started(generation, rank, *pid);
       hangs_.worker_started(rank);
       feed(core::WorkerStarted{rank, *pid});
       faults_.started(rank, *pid);
     } else {
       const auto& failed = std::get<core::SpawnError>(outcome);
-      narrator_.spawn_failed(generation, rank, failed);
+      reporter_.spawn_failed(generation, rank, failed);
       feed(core::SpawnFailed{rank, failed});
     }
   }
@@ -234,7 +234,7 @@ class Supervisor {
     waiting_timer_.async_wait([this](boost::system::error_code ec) {
       const auto kill_at = group_.kill_at();
       if (ec || group_.phase() != core::Phase::lingering || !kill_at) return;
-      narrator_.still_lingering(workers_.left_running(), *kill_at - Clock::now());
+      reporter_.still_lingering(workers_.left_running(), *kill_at - Clock::now());
     });
     workers_.await_descendants([this, await] {
       waiting_timer_.cancel();
@@ -248,13 +248,13 @@ class Supervisor {
     const auto give_up_at = Clock::now() + os::final_wait();
     waiting_timer_.expires_after(kTellWaitingAfter);
     waiting_timer_.async_wait([this, give_up_at](boost::system::error_code ec) {
-      if (!ec) narrator_.still_dying(workers_.remaining(), give_up_at - Clock::now());
+      if (!ec) reporter_.still_dying(workers_.remaining(), give_up_at - Clock::now());
     });
     workers_.end(
         give_up_at, end.at_once,
         [this, end](std::vector<core::Survivor> survivors, std::vector<core::Leftover> killed) {
           waiting_timer_.cancel();
-          narrator_.processes_gone(end.generation, survivors.size(), killed);
+          reporter_.processes_gone(end.generation, survivors.size(), killed);
           if (survivors.empty())
             shared_memory_ = memory_.generation_ended(group_.verdict(), !killed.empty());
           core::GenerationEnded ended{std::move(survivors), std::move(killed)};
@@ -266,14 +266,14 @@ class Supervisor {
   }
 
   void carry_out(const core::GroupRunning& running) {
-    narrator_.group_running(running.generation, starter_.port());
+    reporter_.group_running(running.generation, starter_.port());
   }
 
   void carry_out(const core::TeardownBegan& teardown) {
     starter_.cancel();
     workers_.stop_began(teardown.signal);
     faults_.teardown_began();
-    narrator_.teardown_began(group_.generation(), teardown);
+    reporter_.teardown_began(group_.generation(), teardown);
     hangs_.teardown_began(teardown);
     if (teardown.waiting_for.empty()) return;
     waiting_timer_.expires_after(kTellWaitingAfter);
@@ -284,36 +284,36 @@ class Supervisor {
       for (const auto& worker : group_.verdict().workers) {
         if (worker.pid > 0 && !worker.status) waiting_for.push_back(worker.local_rank);
       }
-      narrator_.still_waiting(*group_.verdict().cause, waiting_for, *kill_at - Clock::now(),
+      reporter_.still_waiting(*group_.verdict().cause, waiting_for, *kill_at - Clock::now(),
                               group_.stop_signal() == SIGINT);
     });
   }
 
   void carry_out(const core::TeardownEscalated& escalated) {
     waiting_timer_.cancel();
-    narrator_.teardown_escalated(group_.generation(), escalated);
+    reporter_.teardown_escalated(group_.generation(), escalated);
   }
 
-  void carry_out(const core::RestartGivenUp& given_up) { narrator_.restart_given_up(given_up); }
+  void carry_out(const core::RestartGivenUp& given_up) { reporter_.restart_given_up(given_up); }
 
   void carry_out(const core::GenerationOver& over) {
     faults_.generation_over(over.verdict);
-    narrator_.generation_over(over, faults_.behind_last_failure(), faults_.record().ended_alike(),
+    reporter_.generation_over(over, faults_.behind_last_failure(), faults_.record().ended_alike(),
                               std::exchange(shared_memory_, {}));
   }
 
   void carry_out(const core::Finish& finish) {
     faults_.finished(finish.exit_code, place_.run_dir);
-    const auto judgement =
-        judge(options_, faults_.record(), narrator_.events(), Clock::now() - began_);
-    if (!judgement.text.empty()) router_.notice(judgement.text);
-    narrator_.run_finished(judgement.exit_code);
+    const auto result =
+        evaluate(options_, faults_.record(), reporter_.events(), Clock::now() - began_);
+    if (!result.text.empty()) router_.notice(result.text);
+    reporter_.run_finished(result.exit_code);
     // The keeper removes both too; but should it have died, nobody else does.
     if (place_.cgroup) place_.cgroup->remove();
     os::remove_run_dir(place_.run_dir);
     // The verdict may still be on its way to a slow console.
     router_.end_generation(Clock::now() + drain_wait(),
-                           [this, judgement] { exit_code_ = judgement.exit_code; });
+                           [this, result] { exit_code_ = result.exit_code; });
   }
 
   // --- the system's news
@@ -325,7 +325,7 @@ class Supervisor {
       oom_killed = oom_now && oom_before_ && *oom_now > *oom_before_;
     }
     faults_.exited(rank);
-    narrator_.worker_exited(group_.generation(), rank, status, oom_killed);
+    reporter_.worker_exited(group_.generation(), rank, status, oom_killed);
     hangs_.worker_exited(rank);
     feed(core::WorkerExited{rank, status, oom_killed});
   }
@@ -375,12 +375,12 @@ class Supervisor {
   std::optional<core::TimePoint> armed_;
   boost::asio::steady_timer waiting_timer_;
   out::Router router_;
-  Narrator narrator_;
-  MemorySession memory_;
+  Reporter reporter_;
+  SharedMemoryTracker memory_;
   std::vector<ReportedSegment> shared_memory_;  // of the generation that has just ended
   WorkerSet workers_;
-  FaultSession faults_;
-  HangSession hangs_;
+  FaultController faults_;
+  HangMonitor hangs_;
   os::SignalInbox signals_;
   WorkerStarter starter_;
   std::vector<std::unique_ptr<os::NotifySocket>> notify_;

@@ -26,10 +26,8 @@ std::string notify_prefix(const std::string& private_dir) { return private_dir +
 
 class WorkerStarter::Impl {
  public:
-  explicit Impl(Surroundings surroundings)
-      : s_(std::move(surroundings)),
-        delay_(s_.io),
-        dev_null_(::open("/dev/null", O_RDWR | O_CLOEXEC)) {}
+  explicit Impl(Deps deps)
+      : s_(std::move(deps)), delay_(s_.io), dev_null_(::open("/dev/null", O_RDWR | O_CLOEXEC)) {}
 
   bool usable() const { return dev_null_.valid(); }
   std::uint16_t port() const { return port_; }
@@ -98,7 +96,7 @@ class WorkerStarter::Impl {
     return s_.workers.spawn(spawn.local_rank, std::move(request));
   }
 
-  Surroundings s_;
+  Deps s_;
   boost::asio::steady_timer delay_;  // of a worker whose start a fault delays
   os::ScopedFd dev_null_;
   std::optional<os::PortReservation> reservation_;
@@ -106,8 +104,7 @@ class WorkerStarter::Impl {
   int no_port_ = 0;  // why not
 };
 
-WorkerStarter::WorkerStarter(Surroundings surroundings)
-    : impl_(std::make_unique<Impl>(std::move(surroundings))) {}
+WorkerStarter::WorkerStarter(Deps deps) : impl_(std::make_unique<Impl>(std::move(deps))) {}
 WorkerStarter::~WorkerStarter() = default;
 
 bool WorkerStarter::usable() const { return impl_->usable(); }

@@ -22,16 +22,16 @@ std::string notify_prefix(const std::string& private_dir);
 class WorkerStarter {
  public:
   // All borrowed. The log directory of the run, or where there is none its private directory.
-  struct Surroundings {
+  struct Deps {
     boost::asio::io_context& io;
     const Options& options;
     out::Router& router;
     WorkerSet& workers;
-    FaultSession& faults;
+    FaultController& faults;
     std::string run_dir;
     std::string private_dir;  // with the notification sockets
   };
-  explicit WorkerStarter(Surroundings surroundings);
+  explicit WorkerStarter(Deps deps);
   ~WorkerStarter();
 
   // Whether the system gave what every start needs; errno says why not.

@@ -51,8 +51,9 @@ class Attempt {
   std::optional<Milliseconds> run() {
     reach_phase();
     if (!reached_) return std::nullopt;
-    const auto began = strike();
-    if (case_.strike == Strike::keeper_killed || case_.strike == Strike::parent_killed) {
+    const auto began = inject();
+    if (case_.injection == Injection::keeper_killed ||
+        case_.injection == Injection::parent_killed) {
       launch_.wait_nothing_left();
       const auto ended = Clock::now();
       check_end();
@@ -69,7 +70,7 @@ class Attempt {
 
  private:
   int launcher_pid() const {
-    if (case_.strike != Strike::parent_killed) return launch_.pid();
+    if (case_.injection != Injection::parent_killed) return launch_.pid();
     for (const auto& process : descendants(launch_.pid())) {
       if (process.parent == launch_.pid()) return process.pid;
     }
@@ -86,7 +87,7 @@ class Attempt {
 
   std::string until(const std::string& text) { return launch_.until(text); }
   void until_told(const std::string& text) {  // by the launcher itself
-    if (at_terminal(case_.strike)) {
+    if (at_terminal(case_.injection)) {
       launch_.until(text);
     } else {
       launch_.until_err(text);
@@ -148,12 +149,12 @@ class Attempt {
   }
 
   int launcher_pid_or_none() const {
-    if (case_.strike != Strike::parent_killed) return launch_.pid();
+    if (case_.injection != Injection::parent_killed) return launch_.pid();
     const auto below = descendants(launch_.pid());
     return below.empty() ? -1 : below.front().pid;
   }
 
-  Clock::time_point strike() {
+  Clock::time_point inject() {
     const int victim = pids_[case_.phase == Phase::tearing_down ? 2 : 0];
     const auto kill_rank = [&](int signal) {
       REQUIRE(victim > 1);
@@ -162,34 +163,34 @@ class Attempt {
       return go_on(victim, began);
     };
     const auto began = Clock::now();
-    switch (case_.strike) {
-      case Strike::exit_0:
-      case Strike::exit_3:
+    switch (case_.injection) {
+      case Injection::exit_0:
+      case Injection::exit_3:
         write_file(scene_.path("go"), "");
         return go_on(victim, began);
-      case Strike::rank_killed:
+      case Injection::rank_killed:
         return kill_rank(SIGKILL);
-      case Strike::rank_segv:
+      case Injection::rank_segv:
         return kill_rank(SIGSEGV);
-      case Strike::keeper_killed:
+      case Injection::keeper_killed:
         launch_.send_signal(SIGKILL);
         return began;
-      case Strike::parent_killed:
+      case Injection::parent_killed:
         launch_.send_signal(SIGKILL);
         return began;
-      case Strike::supervisor_killed: {
+      case Injection::supervisor_killed: {
         const int pid = supervisor();
         const auto at = Clock::now();
         kill(pid, SIGKILL);
         return at;
       }
-      case Strike::ctrl_c:
+      case Injection::ctrl_c:
         launch_.send("\x03");
         return began;
-      case Strike::terminal_gone:
+      case Injection::terminal_gone:
         launch_.hang_up();
         return began;
-      case Strike::interrupt_twice: {
+      case Injection::interrupt_twice: {
         launch_.send_signal(SIGINT);
         until("told");
         until_told("waiting up to");  // sooner it would be the same request
@@ -197,12 +198,12 @@ class Attempt {
         launch_.send_signal(SIGINT);
         return second;
       }
-      case Strike::interrupt_then_term:
+      case Injection::interrupt_then_term:
         launch_.send_signal(SIGINT);
         launch_.send_signal(SIGTERM);
         return began;
       default:
-        launch_.send_signal(stop_signal(case_.strike));
+        launch_.send_signal(stop_signal(case_.injection));
         return began;
     }
   }

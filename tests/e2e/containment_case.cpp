@@ -23,7 +23,7 @@ const char* name_of(Phase phase) {
   return "?";
 }
 
-const char* name_of(Strike strike) {
+const char* name_of(Injection injection) {
   static constexpr const char* kNames[] = {"every rank exits 0",
                                            "a rank exits 3",
                                            "a rank killed",
@@ -39,13 +39,13 @@ const char* name_of(Strike strike) {
                                            "Ctrl-C at a terminal",
                                            "terminal hangs up",
                                            "parent killed"};
-  return kNames[static_cast<int>(strike)];
+  return kNames[static_cast<int>(injection)];
 }
 
 // Then it must not be the grace period that ends the workers which ignore SIGTERM.
 bool kills_at_once(const Case& one) {
-  if (one.strike == Strike::interrupt_twice) return true;
-  return one.strike == Strike::interrupt_then_term &&
+  if (one.injection == Injection::interrupt_twice) return true;
+  return one.injection == Injection::interrupt_then_term &&
          (one.phase == Phase::spawning || one.phase == Phase::tearing_down);
 }
 
@@ -60,14 +60,15 @@ Words program(const Case& one, const Scene& scene) {
     steps = steps + Words{"fork", "[", "setsid", "fork", "[", "setsid"} + deaf +
             Words{"pause", "]", "exit", "0", "]"};
   }
-  if (one.strike == Strike::exit_0) {
+  if (one.injection == Injection::exit_0) {
     return helper(steps + Words{"print", "up {PID} {MASTER_PORT}", "wait-file", scene.path("go")});
   }
   const bool fails_by_itself =
       one.phase == Phase::backing_off || one.phase == Phase::between_generations;
-  const bool hears = one.phase == Phase::tearing_down || one.strike == Strike::interrupt_twice;
+  const bool hears =
+      one.phase == Phase::tearing_down || one.injection == Injection::interrupt_twice;
   if (hears) {
-    const std::string heard = one.strike == Strike::interrupt_twice ? "INT" : "TERM";
+    const std::string heard = one.injection == Injection::interrupt_twice ? "INT" : "TERM";
     steps = steps + Words{"on-rank", "2", "[", "on-signal", heard, "[", "print", "told", "]", "]"} +
             Words{"on-rank", "3", "["} + deaf + Words{"]"};
   }
@@ -99,28 +100,28 @@ Words flags(const Case& one) {
 }  // namespace
 
 std::string to_string(const Case& one) {
-  return std::string(name_of(one.phase)) + ", " + name_of(one.strike) +
+  return std::string(name_of(one.phase)) + ", " + name_of(one.injection) +
          ", N=" + std::to_string(one.nproc);
 }
 
-bool at_terminal(Strike strike) {
-  return strike == Strike::ctrl_c || strike == Strike::terminal_gone;
+bool at_terminal(Injection injection) {
+  return injection == Injection::ctrl_c || injection == Injection::terminal_gone;
 }
 
 // Of the launcher, for a strike that stops it.
-int stop_signal(Strike strike) {
-  switch (strike) {
-    case Strike::term:
+int stop_signal(Injection injection) {
+  switch (injection) {
+    case Injection::term:
       return SIGTERM;
-    case Strike::interrupt:
-    case Strike::interrupt_twice:
-    case Strike::interrupt_then_term:
-    case Strike::ctrl_c:
+    case Injection::interrupt:
+    case Injection::interrupt_twice:
+    case Injection::interrupt_then_term:
+    case Injection::ctrl_c:
       return SIGINT;
-    case Strike::hangup:
-    case Strike::terminal_gone:
+    case Injection::hangup:
+    case Injection::terminal_gone:
       return SIGHUP;
-    case Strike::quit:
+    case Injection::quit:
       return SIGQUIT;
     default:
       return 0;
@@ -128,22 +129,23 @@ int stop_signal(Strike strike) {
 }
 
 std::set<int> expected_codes(const Case& one) {
-  if (one.strike == Strike::keeper_killed || one.strike == Strike::parent_killed) return {kNoCode};
-  if (one.strike == Strike::supervisor_killed) return {70};
+  if (one.injection == Injection::keeper_killed || one.injection == Injection::parent_killed)
+    return {kNoCode};
+  if (one.injection == Injection::supervisor_killed) return {70};
   // The first failure stays the cause, whatever comes during its teardown.
   if (one.phase == Phase::tearing_down) return {3};
-  std::set<int> codes{128 + stop_signal(one.strike)};
+  std::set<int> codes{128 + stop_signal(one.injection)};
   // Either may be heard first.
-  if (one.strike == Strike::interrupt_then_term) codes.insert(128 + SIGTERM);
+  if (one.injection == Injection::interrupt_then_term) codes.insert(128 + SIGTERM);
   if (one.phase == Phase::between_generations) codes.insert(3);
-  switch (one.strike) {
-    case Strike::exit_0:
+  switch (one.injection) {
+    case Injection::exit_0:
       return {0};
-    case Strike::exit_3:
+    case Injection::exit_3:
       return {3};
-    case Strike::rank_killed:
+    case Injection::rank_killed:
       return {128 + SIGKILL};
-    case Strike::rank_segv:
+    case Injection::rank_segv:
       return {128 + SIGSEGV};
     default:
       return codes;
@@ -157,8 +159,8 @@ std::chrono::milliseconds grace_of(const Case& one) {
 Start start_of(const Case& one, const Scene& scene) {
   Start start = scene.start(flags(one), program(one, scene));
   start.env["NO_COLOR"] = "1";
-  if (at_terminal(one.strike)) start.stdio = Stdio::terminal;
-  if (one.strike == Strike::parent_killed) {
+  if (at_terminal(one.injection)) start.stdio = Stdio::terminal;
+  if (one.injection == Injection::parent_killed) {
     const Words command(start.argv.begin() + 1, start.argv.end());
     start.argv = helper(Words{"fork", "[", "exec", start.argv.front(), "["} + command +
                         Words{"]", "]", "pause"});

@@ -16,7 +16,7 @@ namespace ddp::test {
 
 enum class Phase { spawning, running, tearing_down, backing_off, between_generations };
 
-enum class Strike {
+enum class Injection {
   exit_0,       // every rank leaves with 0; what they started stays
   exit_3,       // rank 0 leaves with 3
   rank_killed,  // rank 0 (while tearing down, rank 2) by SIGKILL
@@ -36,14 +36,14 @@ enum class Strike {
 
 struct Case {
   Phase phase;
-  Strike strike;
+  Injection injection;
   int nproc;
 };
 std::string to_string(const Case& one);
 
-bool at_terminal(Strike strike);
+bool at_terminal(Injection injection);
 // Of the launcher, for a strike that stops it; 0 for others.
-int stop_signal(Strike strike);
+int stop_signal(Injection injection);
 
 // Exit codes the launcher may leave with; kNoCode where nobody is left to see one.
 inline constexpr int kNoCode = -1;

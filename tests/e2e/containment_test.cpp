@@ -5,58 +5,63 @@ using namespace ddp::test;
 
 namespace {
 
-void check_all(Phase phase, int nproc, std::initializer_list<Strike> strikes) {
-  for (const Strike strike : strikes) check_contained({phase, strike, nproc});
+void check_all(Phase phase, int nproc, std::initializer_list<Injection> injections) {
+  for (const Injection injection : injections) check_contained({phase, injection, nproc});
 }
 
 }  // namespace
 
 TEST_CASE("running: every event, on workers of every kind") {
   check_all(Phase::running, 4,
-            {Strike::exit_0, Strike::exit_3, Strike::rank_killed, Strike::rank_segv, Strike::term,
-             Strike::interrupt, Strike::interrupt_twice, Strike::hangup, Strike::quit,
-             Strike::keeper_killed, Strike::supervisor_killed, Strike::ctrl_c,
-             Strike::terminal_gone, Strike::parent_killed});
+            {Injection::exit_0, Injection::exit_3, Injection::rank_killed, Injection::rank_segv,
+             Injection::term, Injection::interrupt, Injection::interrupt_twice, Injection::hangup,
+             Injection::quit, Injection::keeper_killed, Injection::supervisor_killed,
+             Injection::ctrl_c, Injection::terminal_gone, Injection::parent_killed});
 }
 
 TEST_CASE("running: one worker alone, and 64") {
   check_all(Phase::running, 1,
-            {Strike::exit_0, Strike::exit_3, Strike::rank_killed, Strike::term, Strike::interrupt,
-             Strike::keeper_killed, Strike::supervisor_killed});
+            {Injection::exit_0, Injection::exit_3, Injection::rank_killed, Injection::term,
+             Injection::interrupt, Injection::keeper_killed, Injection::supervisor_killed});
   check_all(Phase::running, 64,
-            {Strike::exit_0, Strike::rank_killed, Strike::interrupt_twice, Strike::keeper_killed,
-             Strike::supervisor_killed});
+            {Injection::exit_0, Injection::rank_killed, Injection::interrupt_twice,
+             Injection::keeper_killed, Injection::supervisor_killed});
 }
 
 TEST_CASE("spawning: the launcher is in the midst of starting its workers") {
-  check_all(
-      Phase::spawning, 24,
-      {Strike::exit_3, Strike::rank_killed, Strike::rank_segv, Strike::term, Strike::interrupt,
-       Strike::interrupt_then_term, Strike::hangup, Strike::quit, Strike::keeper_killed,
-       Strike::supervisor_killed, Strike::ctrl_c, Strike::terminal_gone, Strike::parent_killed});
-  check_all(Phase::spawning, 64, {Strike::term, Strike::keeper_killed, Strike::supervisor_killed});
+  check_all(Phase::spawning, 24,
+            {Injection::exit_3, Injection::rank_killed, Injection::rank_segv, Injection::term,
+             Injection::interrupt, Injection::interrupt_then_term, Injection::hangup,
+             Injection::quit, Injection::keeper_killed, Injection::supervisor_killed,
+             Injection::ctrl_c, Injection::terminal_gone, Injection::parent_killed});
+  check_all(Phase::spawning, 64,
+            {Injection::term, Injection::keeper_killed, Injection::supervisor_killed});
 }
 
 TEST_CASE("tearing down: a rank has failed, and the others do not heed SIGTERM") {
   check_all(Phase::tearing_down, 4,
-            {Strike::rank_killed, Strike::term, Strike::interrupt, Strike::interrupt_then_term,
-             Strike::hangup, Strike::quit, Strike::keeper_killed, Strike::supervisor_killed,
-             Strike::ctrl_c, Strike::terminal_gone, Strike::parent_killed});
-  check_all(Phase::tearing_down, 64, {Strike::keeper_killed});
+            {Injection::rank_killed, Injection::term, Injection::interrupt,
+             Injection::interrupt_then_term, Injection::hangup, Injection::quit,
+             Injection::keeper_killed, Injection::supervisor_killed, Injection::ctrl_c,
+             Injection::terminal_gone, Injection::parent_killed});
+  check_all(Phase::tearing_down, 64, {Injection::keeper_killed});
 }
 
 TEST_CASE("backing off: the group waits to be started again") {
-  check_all(Phase::backing_off, 4,
-            {Strike::term, Strike::interrupt, Strike::interrupt_then_term, Strike::hangup,
-             Strike::quit, Strike::keeper_killed, Strike::supervisor_killed, Strike::ctrl_c,
-             Strike::terminal_gone, Strike::parent_killed});
+  check_all(
+      Phase::backing_off, 4,
+      {Injection::term, Injection::interrupt, Injection::interrupt_then_term, Injection::hangup,
+       Injection::quit, Injection::keeper_killed, Injection::supervisor_killed, Injection::ctrl_c,
+       Injection::terminal_gone, Injection::parent_killed});
 }
 
 TEST_CASE("between generations: one ends and the next begins, again and again") {
-  check_all(Phase::between_generations, 4,
-            {Strike::term, Strike::interrupt, Strike::interrupt_then_term, Strike::hangup,
-             Strike::quit, Strike::keeper_killed, Strike::supervisor_killed, Strike::ctrl_c,
-             Strike::terminal_gone, Strike::parent_killed});
-  check_all(Phase::between_generations, 1, {Strike::term, Strike::keeper_killed});
-  check_all(Phase::between_generations, 64, {Strike::keeper_killed, Strike::supervisor_killed});
+  check_all(
+      Phase::between_generations, 4,
+      {Injection::term, Injection::interrupt, Injection::interrupt_then_term, Injection::hangup,
+       Injection::quit, Injection::keeper_killed, Injection::supervisor_killed, Injection::ctrl_c,
+       Injection::terminal_gone, Injection::parent_killed});
+  check_all(Phase::between_generations, 1, {Injection::term, Injection::keeper_killed});
+  check_all(Phase::between_generations, 64,
+            {Injection::keeper_killed, Injection::supervisor_killed});
 }

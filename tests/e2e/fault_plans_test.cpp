@@ -100,7 +100,7 @@ TEST_CASE("faults may stand in the configuration file, several of them") {
   const auto run = scene.run(Words{"--config", scene.path("run.toml")} + recorded(scene),
                              helper({"steps", "1", "3"}));
   CHECK(run.status == Status{.code = 137});
-  CHECK(struck(scene) == Words{"kill@rank=0,step=2,gen=0"});
+  CHECK(injected(scene) == Words{"kill@rank=0,step=2,gen=0"});
 }
 
 TEST_CASE("a plan's expectations decide the exit code") {
@@ -199,7 +199,7 @@ TEST_CASE("the same plan and seed strike the same ranks at the same steps; a rep
                   ten_steps("0,1,2,3"));
     CAPTURE(finished.err);
     CHECK(finished.status == Status{.code = 0});
-    return struck(scene, name);
+    return injected(scene, name);
   };
   const Words drawn{"--inject", "kill@rank=any,step=2-9,times=4", "--fault-seed"};
   const auto first = run("first", drawn + Words{"7"});

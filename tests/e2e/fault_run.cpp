@@ -34,7 +34,7 @@ Words fields_of(const Scene& scene, const std::string& event, const std::string&
   return fields;
 }
 
-Words struck(const Scene& scene, const std::string& name) {
+Words injected(const Scene& scene, const std::string& name) {
   return fields_of(scene, "fault_injected", "replay", name);
 }
 

@@ -19,6 +19,6 @@ std::string field(const std::string& line, const std::string& name);
 Words fields_of(const Scene& scene, const std::string& event, const std::string& field_name,
                 const std::string& name = "run");
 // The faults that struck, as they would be typed to strike the same again.
-Words struck(const Scene& scene, const std::string& name = "run");
+Words injected(const Scene& scene, const std::string& name = "run");
 
 }  // namespace ddp::test

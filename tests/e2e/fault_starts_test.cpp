@@ -34,7 +34,7 @@ TEST_CASE("a worker that the system refuses to start, and starts the next time")
   CHECK_FALSE(contains(journal, "1 0"));
   CHECK(contains(journal, "0 1\n"));
   CHECK(contains(journal, "1 1\n"));
-  CHECK(struck(scene) == Words{"spawn-fail=ENOMEM@rank=1,gen=0"});
+  CHECK(injected(scene) == Words{"spawn-fail=ENOMEM@rank=1,gen=0"});
 
   const Words nothing = helper({});
   CHECK(scene.run({"--inject", "spawn-fail"}, nothing).status == Status{.code = 71});
@@ -105,7 +105,7 @@ TEST_CASE("the supervisor is killed: the keeper leaves nothing behind") {
   CHECK(run.status == Status{.code = 70});
   CHECK(contains(run.err, "its supervisor was killed by SIGKILL"));
   CHECK_FALSE(contains(run.out, "past it"));
-  CHECK(struck(scene) == Words{"kill-supervisor@step=2,gen=0"});
+  CHECK(injected(scene) == Words{"kill-supervisor@step=2,gen=0"});
   CHECK(contains(run.err, "injected kill-supervisor@step=2,gen=0"));
 }
 
@@ -117,7 +117,7 @@ TEST_CASE("the keeper is killed: the supervisor tears down and leaves nothing be
   CHECK(launch.wait_exit() == Status{.signal = SIGKILL});
   launch.wait_nothing_left();
   scene.check_no_file_left();
-  CHECK(struck(scene) == Words{"kill-keeper@step=2,gen=0"});
+  CHECK(injected(scene) == Words{"kill-keeper@step=2,gen=0"});
   launch.wait();
   CHECK(contains(launch.err(), "ddp-launch itself was killed, so the group is stopped"));
 }

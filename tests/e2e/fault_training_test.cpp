@@ -68,14 +68,14 @@ TEST_CASE("a random rank killed again and again: the digest of an undisturbed ru
     scene.check_nothing_left(launch);
     CAPTURE(launch.err());
     CHECK(digest(launch.out()) == digest(undisturbed.out));
-    return struck(scene, name);
+    return injected(scene, name);
   };
-  const auto strikes = same_digest("b", {"--inject", spec, "--fault-seed", "7"});
-  CHECK(strikes.size() == static_cast<std::size_t>(count));
+  const auto injections = same_digest("b", {"--inject", spec, "--fault-seed", "7"});
+  CHECK(injections.size() == static_cast<std::size_t>(count));
   const auto ranks = fields_of(scene, "fault_injected", "rank", "b");
   CHECK(std::set<std::string>(ranks.begin(), ranks.end()).size() == 2);
   // Each at the same step of the same generation again.
-  CHECK(same_digest("replay", {"--replay", events_path(scene, "b")}) == strikes);
+  CHECK(same_digest("replay", {"--replay", events_path(scene, "b")}) == injections);
 }
 
 TEST_CASE("a rank that makes the others wait in every step is named by its own figure") {

@@ -66,7 +66,7 @@ TEST_CASE("kill at a step strikes at that step, and its rank alone is the root c
   CHECK_FALSE(contains(run.err, "no out-of-memory kill was seen"));
   // Two steps before the kill, and all five in the next generation, where it does not strike again.
   CHECK(lines_of(read_file(scene.path("journal.1"))) == Words{"1", "2", "1", "2", "3", "4", "5"});
-  CHECK(struck(scene) == Words{"kill@rank=1,step=3,gen=0"});
+  CHECK(injected(scene) == Words{"kill@rank=1,step=3,gen=0"});
   const auto told = events_of(scene, "fault_injected").at(0);
   CHECK(field(told, "rank") == "1");
   CHECK(field(told, "step") == "3");
@@ -93,7 +93,7 @@ TEST_CASE("a fault that strikes all the time is written down each time, and told
       Words{"--nproc", "2", "--inject", "signal=USR1@every=1step,rank=all"} + recorded(scene),
       helper({"ignore", "USR1", "steps", "1", "30"}));
   CHECK(run.status == Status{.code = 0});
-  CHECK(struck(scene).size() == 60);
+  CHECK(injected(scene).size() == 60);
   int told = 0;
   for (const auto& line : lines_of(run.err))
     told += line.starts_with("ddp-launch: injected signal=USR1@");
@@ -205,7 +205,7 @@ TEST_CASE("limits are the struck rank's alone, and put back when their time is o
   while (events_of(scene, "fault_undone").empty() && !deadline.passed()) sched_yield();
   while (soft_limit(pids.at(0), RLIMIT_NOFILE) == 77 && !deadline.passed()) sched_yield();
   CHECK(soft_limit(pids.at(0), RLIMIT_NOFILE) == soft_limit(other, RLIMIT_NOFILE));
-  CHECK(struck(scene).size() == 4);
+  CHECK(injected(scene).size() == 4);
   CHECK(stop(scene, launch).status == Status{.code = 143});
   CHECK(fields_of(scene, "fault_undone", "by") == Words{"time", "exit", "exit", "exit"});
 }
@@ -303,7 +303,7 @@ TEST_CASE("a worker that strikes itself is recorded, once, and only with what it
                 helper({"step", "7", "notify", "X_DDP_FAULT=5.0@7", "notify", "X_DDP_FAULT=0.0@7",
                         "notify", "X_DDP_FAULT=0.0@7", "sync", "exit", "3"}));
   CHECK(run.status == Status{.code = 3});
-  CHECK(struck(scene) == Words{"exit=3@rank=0,step=7,gen=0"});
+  CHECK(injected(scene) == Words{"exit=3@rank=0,step=7,gen=0"});
   CHECK(contains(run.err, "rank 0 exited with code 3"));
   CHECK(contains(run.err, "; injected: exit=3@rank=0,step=7,gen=0"));
 }

@@ -13,8 +13,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   } else {
     ddp::fuzz::require(!entries.error().empty(), "an error says something");
   }
-  if (const auto id = ddp::fault::parse_strike_id(text)) {
-    const auto again = ddp::fault::parse_strike_id(ddp::fault::format_strike_id(*id));
+  if (const auto id = ddp::fault::parse_injection_id(text)) {
+    const auto again = ddp::fault::parse_injection_id(ddp::fault::format_injection_id(*id));
     ddp::fuzz::require(again && *again == *id, "a strike's id survives being written");
   }
   return 0;

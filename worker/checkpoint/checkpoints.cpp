@@ -78,9 +78,9 @@ std::int64_t Checkpoints::restore() {
 void Checkpoints::save(std::int64_t step) {
   if (!store_) return;
   std::optional<CheckpointStore::Damage> damage;
-  for (const auto& strike :
+  for (const auto& injection :
        faults_.take(step, {fault::Kind::corrupt_checkpoint, fault::Kind::cut_checkpoint}))
-    damage = {strike.kind == fault::Kind::cut_checkpoint, strike.choice};
+    damage = {injection.kind == fault::Kind::cut_checkpoint, injection.choice};
   const TrainingState state = engine_.save();
   if (!std::all_of(state.parameters.begin(), state.parameters.end(),
                    [](float value) { return std::isfinite(value); })) {

@@ -52,11 +52,11 @@ bool may_end(Kind kind, const ExitStatus& status) {
 }
 
 // Whether other ranks give up in consequence of it.
-bool upsets_peers(const Strike& strike, const Verdict& verdict) {
-  switch (strike.kind) {
+bool upsets_peers(const Injection& injection, const Verdict& verdict) {
+  switch (injection.kind) {
     case Kind::signal: {  // one that it survives is nobody's affair
-      const auto& struck = verdict.workers[static_cast<std::size_t>(*strike.local_rank)];
-      return struck.status && !struck.stopped_by_launcher;
+      const auto& injected = verdict.workers[static_cast<std::size_t>(*injection.local_rank)];
+      return injected.status && !injected.stopped_by_launcher;
     }
     case Kind::kill:
     case Kind::stop:
@@ -94,41 +94,42 @@ bool holds_up(Kind kind) {
 }
 
 Fit fit(const InjectedFault& fault, const Verdict& verdict) {
-  const Strike& strike = fault.strike;
+  const Injection& injection = fault.injection;
   if (!fault.refused.empty() || fault.at > *verdict.failed) return Fit::none;
   auto over = fault.over;
-  if (strike.kind == Kind::delay || strike.kind == Kind::spawn_delay) {
-    if (const auto* late = std::get_if<Nanoseconds>(&strike.value)) over = fault.at + *late;
+  if (injection.kind == Kind::delay || injection.kind == Kind::spawn_delay) {
+    if (const auto* late = std::get_if<Nanoseconds>(&injection.value)) over = fault.at + *late;
   }
   if (over && *verdict.failed > *over + kAftermath) return Fit::none;
   const auto is_own = [&](std::optional<LocalRank> rank) {
-    return rank.has_value() && strike.local_rank == rank;
+    return rank.has_value() && injection.local_rank == rank;
   };
   return std::visit(
       Overloaded{
           [&](const WorkerFailed& failed) {
             if (is_own(failed.local_rank)) {
-              if (is_end_by(strike, failed.status)) return Fit::exact;
-              const bool by_memory = failed.oom_killed && strike.kind == Kind::memory;
-              return by_memory || may_end(strike.kind, failed.status) ? Fit::own_rank : Fit::none;
+              if (is_end_by(injection, failed.status)) return Fit::exact;
+              const bool by_memory = failed.oom_killed && injection.kind == Kind::memory;
+              return by_memory || may_end(injection.kind, failed.status) ? Fit::own_rank
+                                                                         : Fit::none;
             }
-            return gave_up(failed.status) && upsets_peers(strike, verdict) ? Fit::other_rank
-                                                                           : Fit::none;
+            return gave_up(failed.status) && upsets_peers(injection, verdict) ? Fit::other_rank
+                                                                              : Fit::none;
           },
           [&](const WorkerNotStarted& failed) {
-            return is_own(failed.local_rank) && strike.kind == Kind::spawn_fail ? Fit::exact
-                                                                                : Fit::none;
+            return is_own(failed.local_rank) && injection.kind == Kind::spawn_fail ? Fit::exact
+                                                                                   : Fit::none;
           },
           [](const StoppedBySignal&) { return Fit::none; },
           [&](const ExitedEarly& early) {
             if (!is_own(early.local_rank)) return Fit::none;
-            if (is_end_by(strike, Exited{0})) return Fit::exact;
-            return strike.kind == Kind::signal ? Fit::own_rank : Fit::none;
+            if (is_end_by(injection, Exited{0})) return Fit::exact;
+            return injection.kind == Kind::signal ? Fit::own_rank : Fit::none;
           },
           [&](const Hung& hung) {
-            if (!holds_up(strike.kind)) return Fit::none;
+            if (!holds_up(injection.kind)) return Fit::none;
             if (!is_own(hung.local_rank)) return Fit::other_rank;
-            return strike.kind == Kind::stop ? Fit::exact : Fit::own_rank;
+            return injection.kind == Kind::stop ? Fit::exact : Fit::own_rank;
           },
       },
       *verdict.cause);
@@ -149,11 +150,11 @@ std::optional<std::size_t> fault_behind(const std::vector<InjectedFault>& faults
   return behind;
 }
 
-bool is_end_by(const Strike& strike, const ExitStatus& status) {
+bool is_end_by(const Injection& injection, const ExitStatus& status) {
   const auto* exited = std::get_if<Exited>(&status);
   const int signal = signal_of(status);
-  const auto* number = std::get_if<std::int64_t>(&strike.value);
-  switch (strike.kind) {
+  const auto* number = std::get_if<std::int64_t>(&injection.value);
+  switch (injection.kind) {
     case Kind::kill:
     case Kind::die_in_allreduce:
     case Kind::cut_checkpoint:

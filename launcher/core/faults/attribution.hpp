@@ -14,7 +14,7 @@
 namespace ddp::core {
 
 struct InjectedFault {
-  Strike strike;
+  Injection injection;
   TimePoint at;
   std::string refused;            // why the system did not let it be applied; empty: it was
   std::optional<TimePoint> over;  // when it was undone, while its worker lived
@@ -30,6 +30,6 @@ std::optional<std::size_t> fault_behind(const std::vector<InjectedFault>& faults
                                         const Verdict& verdict);
 
 // Whether this is how a worker ends that was struck so.
-bool is_end_by(const Strike& strike, const ExitStatus& status);
+bool is_end_by(const Injection& injection, const ExitStatus& status);
 
 }  // namespace ddp::core

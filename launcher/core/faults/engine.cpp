@@ -80,8 +80,8 @@ FaultActions FaultEngine::step(const FaultEvent& event, TimePoint now) {
     consider_running({.local_rank = phase->local_rank, .phase = true}, now, actions);
   } else if (const auto* said = std::get_if<heard::Said>(&event)) {
     consider_running({.local_rank = said->local_rank, .line = said->line}, now, actions);
-  } else if (const auto* self = std::get_if<heard::Struck>(&event)) {
-    struck(*self, now, actions);
+  } else if (const auto* self = std::get_if<heard::Injected>(&event)) {
+    injected(*self, now, actions);
   } else if (std::holds_alternative<heard::TeardownBegan>(event)) {
     tearing_down_ = true;
     uptime_before_ = uptime(now);
@@ -97,22 +97,22 @@ void FaultEngine::begin(Generation generation, FaultActions& actions) {
   generation_ = generation;
   tearing_down_ = false;
   std::fill(workers_.begin(), workers_.end(), Worker{});
-  for (auto& slot : slots_) slot.struck_this_generation = false;
+  for (auto& slot : slots_) slot.injected_this_generation = false;
   for (auto& slot : slots_) {
     if (fault::info(spec(slot).kind).side != Side::at_begin || !armed(slot)) continue;
-    slot.struck_this_generation = true;
-    strike(slot, slot.progress.next, std::nullopt, {}, actions);
+    slot.injected_this_generation = true;
+    inject(slot, slot.progress.next, std::nullopt, {}, actions);
   }
 }
 
 // Whether the slot has an occurrence left that may come in this generation.
 bool FaultEngine::armed(const Slot& slot) const {
-  return slot.progress.next < slot.schedule.times() && !slot.struck_this_generation &&
+  return slot.progress.next < slot.schedule.times() && !slot.injected_this_generation &&
          spec(slot).in_generation(generation_);
 }
 
 // Whether the slot's next occurrence is meant for this worker.
-bool FaultEngine::may_strike(const Slot& slot, LocalRank local_rank) const {
+bool FaultEngine::may_inject(const Slot& slot, LocalRank local_rank) const {
   return fault::info(spec(slot).kind).side == Side::launcher ||
          slot.schedule.rank(slot.progress.next) == scope_.first_rank + local_rank;
 }
@@ -120,10 +120,10 @@ bool FaultEngine::may_strike(const Slot& slot, LocalRank local_rank) const {
 void FaultEngine::consider_spawn(LocalRank local_rank, FaultActions& actions) {
   for (auto& slot : slots_) {
     if (fault::info(spec(slot).kind).side != Side::at_spawn || !armed(slot) ||
-        !may_strike(slot, local_rank))
+        !may_inject(slot, local_rank))
       continue;
-    slot.struck_this_generation = true;
-    strike(slot, slot.progress.next, local_rank, {}, actions);
+    slot.injected_this_generation = true;
+    inject(slot, slot.progress.next, local_rank, {}, actions);
   }
 }
 
@@ -145,7 +145,7 @@ void FaultEngine::consider_running(const News& news, TimePoint now, FaultActions
       const auto occurrence =
           take_due(slot.schedule, slot.progress, scope_.first_rank + *news.local_rank,
                    *workers_[static_cast<std::size_t>(*news.local_rank)].step);
-      if (occurrence) strike(slot, *occurrence, news.local_rank, now, actions);
+      if (occurrence) inject(slot, *occurrence, news.local_rank, now, actions);
     }
   }
 }
@@ -154,7 +154,7 @@ void FaultEngine::consider_moment(Slot& slot, LocalRank local_rank, const News& 
                                   FaultActions& actions) {
   const Spec& what = spec(slot);
   const Worker& worker = workers_[static_cast<std::size_t>(local_rank)];
-  if (!worker.alive || !armed(slot) || !may_strike(slot, local_rank)) return;
+  if (!worker.alive || !armed(slot) || !may_inject(slot, local_rank)) return;
   const bool is_news = news.local_rank == local_rank;
   if (what.line) {
     const auto& pattern = patterns_[static_cast<std::size_t>(slot.fault)];
@@ -168,12 +168,12 @@ void FaultEngine::consider_moment(Slot& slot, LocalRank local_rank, const News& 
   if (!time || now < *time) return;
   // A line or a phase may come again in this generation; a state would still be there at the next
   // event.
-  slot.struck_this_generation = !what.line && !what.phase;
-  strike(slot, slot.progress.next, local_rank, now, actions);
+  slot.injected_this_generation = !what.line && !what.phase;
+  inject(slot, slot.progress.next, local_rank, now, actions);
 }
 
 void FaultEngine::consider_uptime(Slot& slot, TimePoint now, FaultActions& actions) {
-  bool struck_now = false;
+  bool injected_now = false;
   while (slot.progress.next < slot.schedule.times() &&
          slot.schedule.uptime(slot.progress.next) <= uptime(now)) {
     const auto occurrence = slot.progress.next;
@@ -181,9 +181,9 @@ void FaultEngine::consider_uptime(Slot& slot, TimePoint now, FaultActions& actio
     const Worker* worker = local_rank ? &workers_[static_cast<std::size_t>(*local_rank)] : nullptr;
     // Still being started: it is struck as soon as it is there.
     if (worker != nullptr && !worker->alive && !worker->gone) return;
-    if (worker != nullptr && worker->alive && !struck_now) {
-      struck_now = true;
-      strike(slot, occurrence, local_rank, now, actions);
+    if (worker != nullptr && worker->alive && !injected_now) {
+      injected_now = true;
+      inject(slot, occurrence, local_rank, now, actions);
     } else {
       slot.progress.finish(occurrence);
     }
@@ -227,7 +227,7 @@ std::optional<TimePoint> FaultEngine::next_deadline() const {
     if (!armed(slot) || what.line || what.phase || (!what.after && !what.ready)) continue;
     for (LocalRank rank = 0; rank < scope_.nproc; ++rank) {
       const Worker& worker = workers_[static_cast<std::size_t>(rank)];
-      if (!worker.alive || !may_strike(slot, rank)) continue;
+      if (!worker.alive || !may_inject(slot, rank)) continue;
       if (what.step && (!worker.step || *worker.step < slot.schedule.step(slot.progress.next)))
         continue;
       if (const auto time = time_of(what, worker)) wanted(*time);

@@ -46,7 +46,7 @@ class FaultEngine {
     int rank = fault::Schedule::kAny;  // global
     fault::Schedule schedule;
     fault::Progress progress;
-    bool struck_this_generation = false;
+    bool injected_this_generation = false;
   };
   struct Worker {
     bool alive = false;
@@ -71,13 +71,13 @@ class FaultEngine {
   void consider_moment(Slot& slot, LocalRank local_rank, const News& news, TimePoint now,
                        FaultActions& actions);
   void consider_uptime(Slot& slot, TimePoint now, FaultActions& actions);
-  void struck(const heard::Struck& event, TimePoint now, FaultActions& actions);
-  void strike(Slot& slot, std::int64_t occurrence, std::optional<LocalRank> local_rank,
+  void injected(const heard::Injected& event, TimePoint now, FaultActions& actions);
+  void inject(Slot& slot, std::int64_t occurrence, std::optional<LocalRank> local_rank,
               TimePoint now, FaultActions& actions);
   // The moment at which the time conditions of the spec hold; none: a READY=1 is missing.
   std::optional<TimePoint> time_of(const fault::Spec& spec, const Worker& worker) const;
   bool armed(const Slot& slot) const;
-  bool may_strike(const Slot& slot, LocalRank local_rank) const;
+  bool may_inject(const Slot& slot, LocalRank local_rank) const;
   Nanoseconds uptime(TimePoint now) const;
   std::optional<LocalRank> local(int rank) const;
 

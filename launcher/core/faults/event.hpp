@@ -39,9 +39,9 @@ struct Said {  // a line of output
   LocalRank local_rank = 0;
   std::string_view line;
 };
-struct Struck {  // X_DDP_FAULT: the worker is about to strike itself
+struct Injected {  // X_DDP_FAULT: the worker is about to strike itself
   LocalRank local_rank = 0;
-  fault::StrikeId id;
+  fault::InjectionId id;
 };
 struct Exited {
   LocalRank local_rank = 0;
@@ -52,10 +52,10 @@ struct Tick {};
 
 using FaultEvent = std::variant<heard::GenerationBegan, heard::SpawnDue, heard::Started,
                                 heard::Ready, heard::Stepped, heard::PhaseEntered, heard::Said,
-                                heard::Struck, heard::Exited, heard::TeardownBegan, heard::Tick>;
+                                heard::Injected, heard::Exited, heard::TeardownBegan, heard::Tick>;
 
 // A fault strikes now. For Side::worker it is news only: the worker does it itself.
-struct Strike {
+struct Injection {
   int fault = 0;  // place in the plan
   std::int64_t occurrence = 0;
   fault::Kind kind = fault::Kind::kill;
@@ -68,7 +68,7 @@ struct Strike {
 };
 
 // The time of a lasting fault is over: undo it, unless another holds its rank in the same way.
-struct Relent {
+struct UndoFault {
   int fault = 0;
   fault::Kind kind = fault::Kind::stop;
   LocalRank local_rank = 0;
@@ -76,12 +76,12 @@ struct Relent {
 };
 
 // The duty cycle of `slow`: stop the worker, or let it run on.
-struct Pulse {
+struct ThrottleTick {
   LocalRank local_rank = 0;
   bool run = false;
 };
 
-using FaultAction = std::variant<Strike, Relent, Pulse>;
+using FaultAction = std::variant<Injection, UndoFault, ThrottleTick>;
 using FaultActions = std::vector<FaultAction>;
 
 }  // namespace ddp::core

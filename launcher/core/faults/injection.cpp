@@ -8,7 +8,7 @@ namespace ddp::core {
 using fault::Side;
 using fault::Spec;
 
-void FaultEngine::struck(const heard::Struck& event, TimePoint now, FaultActions& actions) {
+void FaultEngine::injected(const heard::Injected& event, TimePoint now, FaultActions& actions) {
   const int rank = scope_.first_rank + event.local_rank;
   for (auto& slot : slots_) {
     // What a worker says is checked: only what it was handed, and each occurrence once.
@@ -21,22 +21,22 @@ void FaultEngine::struck(const heard::Struck& event, TimePoint now, FaultActions
       take_due(slot.schedule, slot.progress, rank, event.id.step);
     auto& worker = workers_[static_cast<std::size_t>(event.local_rank)];
     const auto reported = std::exchange(worker.step, event.id.step);
-    strike(slot, event.id.occurrence, event.local_rank, now, actions);
+    inject(slot, event.id.occurrence, event.local_rank, now, actions);
     worker.step = reported;
   }
 }
 
-void FaultEngine::strike(Slot& slot, std::int64_t occurrence, std::optional<LocalRank> local_rank,
+void FaultEngine::inject(Slot& slot, std::int64_t occurrence, std::optional<LocalRank> local_rank,
                          TimePoint now, FaultActions& actions) {
   const Spec& what = spec(slot);
   slot.progress.finish(occurrence);
-  Strike strike{.fault = slot.fault,
-                .occurrence = occurrence,
-                .kind = what.kind,
-                .value = what.value,
-                .generation = generation_,
-                .local_rank = local_rank};
-  Spec& replay = strike.replay;
+  Injection injection{.fault = slot.fault,
+                      .occurrence = occurrence,
+                      .kind = what.kind,
+                      .value = what.value,
+                      .generation = generation_,
+                      .local_rank = local_rank};
+  Spec& replay = injection.replay;
   replay = what;
   replay.generations = {{generation_, generation_}};
   replay.every.reset();
@@ -50,23 +50,23 @@ void FaultEngine::strike(Slot& slot, std::int64_t occurrence, std::optional<Loca
   }
   if (local_rank && side != Side::at_spawn) {
     const Worker& worker = workers_[static_cast<std::size_t>(*local_rank)];
-    strike.step = worker.step;
-    strike.since_start = now - worker.started;
+    injection.step = worker.step;
+    injection.since_start = now - worker.started;
     const auto& interval = what.every ? what.every : what.mtbf;
     const bool by_time = interval && std::holds_alternative<Nanoseconds>(*interval);
     if (by_time) {
-      replay.after = strike.since_start;
+      replay.after = injection.since_start;
     } else if (worker.step && (what.step || interval || what.line || what.phase)) {
       replay.step = fault::Range{*worker.step, *worker.step};
     }
   }
-  if (side == Side::worker && strike.step) {
-    replay.step = fault::Range{*strike.step, *strike.step};
+  if (side == Side::worker && injection.step) {
+    replay.step = fault::Range{*injection.step, *injection.step};
     if (fault::takes(what.kind, fault::Word::choice))
       replay.choice = slot.schedule.choice(occurrence);
   }
-  actions.push_back(strike);
-  lasting_.add(strike, what.lasts, now, actions);
+  actions.push_back(injection);
+  lasting_.add(injection, what.lasts, now, actions);
 }
 
 }  // namespace ddp::core

@@ -6,21 +6,23 @@ namespace ddp::core {
 
 using fault::Kind;
 
-void LastingFaults::add(const Strike& strike, std::optional<Nanoseconds> lasts, TimePoint now,
+void LastingFaults::add(const Injection& injection, std::optional<Nanoseconds> lasts, TimePoint now,
                         FaultActions& actions) {
-  const bool slow = strike.kind == Kind::slow;
-  if (!strike.local_rank) return;
+  const bool slow = injection.kind == Kind::slow;
+  if (!injection.local_rank) return;
   std::erase_if(effects_, [&](const Effect& effect) {
-    return effect.local_rank == *strike.local_rank && replaces(strike, effect.fault, effect.kind);
+    return effect.local_rank == *injection.local_rank &&
+           replaces(injection, effect.fault, effect.kind);
   });
-  if (!lasts && !slow && !adds_up(strike.kind)) return;
-  Effect effect{.fault = strike.fault, .kind = strike.kind, .local_rank = *strike.local_rank};
+  if (!lasts && !slow && !adds_up(injection.kind)) return;
+  Effect effect{
+      .fault = injection.fault, .kind = injection.kind, .local_rank = *injection.local_rank};
   if (lasts) effect.until = now + *lasts;
   if (slow) {
-    effect.fraction = std::get<double>(strike.value);
+    effect.fraction = std::get<double>(injection.value);
     effect.running = false;
     effect.toggle_at = now + share(effect);
-    actions.push_back(Pulse{effect.local_rank, false});
+    actions.push_back(ThrottleTick{effect.local_rank, false});
   }
   effects_.push_back(effect);
 }
@@ -32,7 +34,7 @@ Nanoseconds LastingFaults::share(const Effect& effect) {
 
 bool LastingFaults::adds_up(Kind kind) { return kind == Kind::stop || kind == Kind::block_output; }
 
-bool LastingFaults::replaces(const Strike& later, int fault, Kind kind) {
+bool LastingFaults::replaces(const Injection& later, int fault, Kind kind) {
   return later.kind == kind && (later.fault == fault || !adds_up(kind));
 }
 
@@ -49,7 +51,7 @@ void LastingFaults::worker_exited(LocalRank local_rank) {
 void LastingFaults::teardown_began(FaultActions& actions) {
   for (const auto& effect : effects_) {
     if (effect.kind == Kind::block_output)
-      actions.push_back(Relent{effect.fault, effect.kind, effect.local_rank});
+      actions.push_back(UndoFault{effect.fault, effect.kind, effect.local_rank});
   }
   effects_.clear();
 }
@@ -64,10 +66,10 @@ void LastingFaults::tick(TimePoint now, FaultActions& actions) {
   for (const auto& effect : over) {
     // What a stop holds goes on being held when only the slowing is over.
     if (effect.kind == Kind::slow && !effect.running && !held(Kind::stop, effect.local_rank))
-      actions.push_back(Pulse{effect.local_rank, true});
+      actions.push_back(ThrottleTick{effect.local_rank, true});
     // Of those that do not add up none of the kind is left.
-    actions.push_back(
-        Relent{effect.fault, effect.kind, effect.local_rank, held(effect.kind, effect.local_rank)});
+    actions.push_back(UndoFault{effect.fault, effect.kind, effect.local_rank,
+                                held(effect.kind, effect.local_rank)});
   }
   for (auto& effect : effects_) {
     if (effect.kind != Kind::slow || now < effect.toggle_at) continue;
@@ -75,7 +77,7 @@ void LastingFaults::tick(TimePoint now, FaultActions& actions) {
     // From now, not from when it was due: a launcher that was late must not catch up in a burst.
     effect.toggle_at = now + share(effect);
     if (!held(Kind::stop, effect.local_rank))
-      actions.push_back(Pulse{effect.local_rank, effect.running});
+      actions.push_back(ThrottleTick{effect.local_rank, effect.running});
   }
 }
 

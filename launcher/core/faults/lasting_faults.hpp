@@ -17,10 +17,10 @@ class LastingFaults {
   static constexpr Nanoseconds kPeriod = std::chrono::milliseconds(50);
 
   // A fault that struck; those that need no care later are ignored.
-  void add(const Strike& strike, std::optional<Nanoseconds> lasts, TimePoint now,
+  void add(const Injection& injection, std::optional<Nanoseconds> lasts, TimePoint now,
            FaultActions& actions);
   // Whether a strike takes the place of an earlier one at the same rank.
-  static bool replaces(const Strike& later, int fault, fault::Kind kind);
+  static bool replaces(const Injection& later, int fault, fault::Kind kind);
   void worker_exited(LocalRank local_rank);
   // Output must flow again so that the pipes can be drained; the rest ends with its worker. No
   // worker is stopped or slowed any more, or it could not hear that it is to go.

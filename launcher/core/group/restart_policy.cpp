@@ -33,7 +33,7 @@ bool failed_too_soon(const RestartPolicy& policy, const Verdict& verdict, TimePo
 
 // Equal for failures that are the same as far as a user is concerned.
 std::string signature(const Cause& cause, int exit_code) {
-  const auto rank = blamed_rank(cause);
+  const auto rank = root_cause_rank(cause);
   return std::to_string(cause.index()) + "/" + std::to_string(rank.value_or(-1)) + "/" +
          std::to_string(exit_code);
 }

@@ -33,7 +33,7 @@ bool all_exited_0(const Verdict& verdict) {
   });
 }
 
-std::optional<LocalRank> blamed_rank(const Cause& cause) {
+std::optional<LocalRank> root_cause_rank(const Cause& cause) {
   return std::visit(
       Overloaded{
           [](const StoppedBySignal&) -> std::optional<LocalRank> { return std::nullopt; },

@@ -69,6 +69,6 @@ int exit_code_of(const Verdict& verdict);
 bool all_exited_0(const Verdict& verdict);
 
 // The rank that is to blame, if the cause is one.
-std::optional<LocalRank> blamed_rank(const Cause& cause);
+std::optional<LocalRank> root_cause_rank(const Cause& cause);
 
 }  // namespace ddp::core

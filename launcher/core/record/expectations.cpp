@@ -56,13 +56,13 @@ Check root_cause(std::size_t index, const RootCause& expected, const std::vector
 
 // Nothing where no fault has to strike, or nobody knows. Of a record that was lost: the fault that
 // did it has struck.
-std::optional<Check> every_fault_strikes(const std::vector<FaultTally>& planned, bool lost) {
+std::optional<Check> all_faults_triggered(const std::vector<FaultTally>& planned, bool lost) {
   Check check{"every_fault_strikes", "true", {}, true};
   bool any = false;
-  for (const auto& [spec, struck, refused, unread] : planned) {
+  for (const auto& [spec, injected, refused, unread] : planned) {
     if (spec.mtbf || (lost && spec.kind == fault::Kind::kill_supervisor)) continue;
     any = true;
-    if (struck > 0 || !check.met) continue;
+    if (injected > 0 || !check.met) continue;
     check.met = false;
     check.measured = fault::format(spec) + (refused > 0 ? " was refused" : " never struck");
   }
@@ -133,8 +133,8 @@ std::vector<Check> evaluate(const Expectations& expect, const RunRecord& record)
   }
   for (std::size_t i = 0; i < expect.root_causes.size(); ++i)
     checks.push_back(root_cause(i, expect.root_causes[i], record.incidents()));
-  if (expect.every_fault_strikes) {
-    if (auto check = every_fault_strikes(record.planned(), record.is_lost()))
+  if (expect.all_faults_triggered) {
+    if (auto check = all_faults_triggered(record.planned(), record.is_lost()))
       checks.push_back(std::move(*check));
   }
   if (expect.no_process_left) {

@@ -27,7 +27,7 @@ struct Expectations {
   std::vector<RootCause> root_causes;  // of the first failure, the second …
   // Each that is planned, but those that come at random (mtbf): what is expected of a run to which
   // nothing was done is no test.
-  bool every_fault_strikes = true;
+  bool all_faults_triggered = true;
   bool no_process_left = false;
   std::string checkpoint_digest;  // empty: not asked
 };
@@ -40,7 +40,7 @@ struct Check {
 };
 
 // Of a run without a plan, or with one that expects nothing: that it ends well.
-inline Expectations exit_0_alone() { return {.every_fault_strikes = false}; }
+inline Expectations exit_0_alone() { return {.all_faults_triggered = false}; }
 
 // In the order above; only what is expected, and always `exit`.
 std::vector<Check> evaluate(const Expectations& expect, const RunRecord& record);

@@ -11,17 +11,17 @@ namespace ddp::core {
 namespace {
 
 // One rank's share of a fault to several.
-bool same_strike(const Strike& one, const Strike& other) {
+bool same_injection(const Injection& one, const Injection& other) {
   return one.fault == other.fault && one.occurrence == other.occurrence;
 }
 
 // Of one generation, before it is known which of them did harm.
-constexpr std::ptrdiff_t kKeptStrikes = 16;
+constexpr std::ptrdiff_t kKeptInjections = 16;
 
 }  // namespace
 
 void Harmless::add(const InjectedFault& fault) {
-  if (fault::info(fault.strike.kind).side == fault::Side::launcher) return;
+  if (fault::info(fault.injection.kind).side == fault::Side::launcher) return;
   const auto alike = std::count_if(first.begin(), first.end(), [&](const InjectedFault& one) {
     return one.refused.empty() == fault.refused.empty();
   });
@@ -68,11 +68,11 @@ void RunRecord::stepped(std::int64_t step, TimePoint now) {
   last_step_ = std::max(last_step_.value_or(step), step);
 }
 
-void RunRecord::struck(InjectedFault fault) {
-  if (std::ssize(faults_) >= kKeptStrikes) {
+void RunRecord::injected(InjectedFault fault) {
+  if (std::ssize(faults_) >= kKeptInjections) {
     const auto same = std::find_if(faults_.begin(), faults_.end(), [&](const InjectedFault& one) {
-      return one.strike.fault == fault.strike.fault &&
-             one.strike.local_rank == fault.strike.local_rank;
+      return one.injection.fault == fault.injection.fault &&
+             one.injection.local_rank == fault.injection.local_rank;
     });
     if (same != faults_.end()) {
       faults_.erase(same);
@@ -84,7 +84,7 @@ void RunRecord::struck(InjectedFault fault) {
 
 void RunRecord::undone(int fault, LocalRank local_rank, TimePoint now) {
   for (auto& one : faults_) {
-    if (one.strike.fault == fault && one.strike.local_rank == local_rank && !one.over)
+    if (one.injection.fault == fault && one.injection.local_rank == local_rank && !one.over)
       one.over = now;
   }
 }
@@ -98,7 +98,7 @@ void RunRecord::ended(const Verdict& verdict) {
   if (failed) {
     Incident incident{
         .generation = generation_, .cause = *verdict.cause, .failed = *verdict.failed};
-    const auto blamed = blamed_rank(incident.cause);
+    const auto blamed = root_cause_rank(incident.cause);
     if (blamed) {
       incident.rank = first_rank_ + *blamed;
       incident.step = verdict.workers[static_cast<std::size_t>(*blamed)].last_step;
@@ -153,21 +153,21 @@ Harmless RunRecord::harmless() const {
 }
 
 std::size_t RunRecord::gather_alike(std::size_t behind, const Verdict& verdict) {
-  const Strike cause = faults_[behind].strike;
+  const Injection cause = faults_[behind].injection;
   for (std::size_t i = faults_.size(); i-- > 0;) {
-    const Strike& strike = faults_[i].strike;
-    if (i == behind || !strike.local_rank || strike.local_rank == cause.local_rank ||
+    const Injection& injection = faults_[i].injection;
+    if (i == behind || !injection.local_rank || injection.local_rank == cause.local_rank ||
         !faults_[i].refused.empty())
       continue;
-    const auto& worker = verdict.workers[static_cast<std::size_t>(*strike.local_rank)];
-    if (!worker.status || !is_end_by(strike, *worker.status)) continue;
+    const auto& worker = verdict.workers[static_cast<std::size_t>(*injection.local_rank)];
+    if (!worker.status || !is_end_by(injection, *worker.status)) continue;
     // The teardown may have ended it so.
-    if (worker.stopped_by_launcher && strike.kind != fault::Kind::kill &&
-        !same_strike(strike, cause))
+    if (worker.stopped_by_launcher && injection.kind != fault::Kind::kill &&
+        !same_injection(injection, cause))
       continue;
-    if (std::find(ended_alike_.begin(), ended_alike_.end(), *strike.local_rank) ==
+    if (std::find(ended_alike_.begin(), ended_alike_.end(), *injection.local_rank) ==
         ended_alike_.end())
-      ended_alike_.push_back(*strike.local_rank);
+      ended_alike_.push_back(*injection.local_rank);
     faults_.erase(faults_.begin() + static_cast<std::ptrdiff_t>(i));
     if (i < behind) --behind;
   }

@@ -19,7 +19,7 @@ namespace ddp::core {
 // How often a planned fault struck in the whole run.
 struct FaultTally {
   fault::Spec spec;
-  std::int64_t struck = 0;
+  std::int64_t injected = 0;
   std::int64_t refused = 0;  // by the system
   bool unread = false;       // it waits for a line, and not all that its ranks write is read
 };
@@ -85,7 +85,7 @@ class RunRecord {
   void stepped(std::int64_t step, TimePoint now);
   // Of the strikes of one kind at one rank in one generation the last is kept, which is the one
   // that a failure would be put down to.
-  void struck(InjectedFault fault);
+  void injected(InjectedFault fault);
   // Its time was over, or another of its kind took its place: place in the plan, local rank.
   void undone(int fault, LocalRank local_rank, TimePoint now);
   void ended(const Verdict& verdict);

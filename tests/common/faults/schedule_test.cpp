@@ -98,21 +98,21 @@ TEST_CASE("whichever rank comes first, each is struck at the same steps") {
   using Strikes = std::set<std::pair<std::int64_t, int>>;  // step, rank
   const auto run = [&](std::vector<int> order) {
     Progress progress;
-    Strikes strikes;
+    Strikes injections;
     for (std::int64_t step = 0; step < 200; ++step) {
       for (const int rank : order) {
         if (const auto k = take_due(schedule, progress, rank, step)) {
           CHECK(schedule.step(*k) == step);
-          strikes.insert({step, rank});
+          injections.insert({step, rank});
         }
       }
     }
-    return strikes;
+    return injections;
   };
-  const auto strikes = run({0, 1, 2});
-  CHECK(strikes.size() > 30);
-  CHECK(run({2, 1, 0}) == strikes);
-  CHECK(run({1, 2, 0}) == strikes);
+  const auto injections = run({0, 1, 2});
+  CHECK(injections.size() > 30);
+  CHECK(run({2, 1, 0}) == injections);
+  CHECK(run({1, 2, 0}) == injections);
 }
 
 TEST_CASE("what the launcher passes on is what the worker reads") {
@@ -136,11 +136,11 @@ TEST_CASE("what the launcher passes on is what the worker reads") {
 }
 
 TEST_CASE("strike ids are read back, and nothing else is") {
-  const StrikeId id{2, 31, 50};
-  CHECK(format_strike_id(id) == "2.31@50");
-  CHECK(parse_strike_id("2.31@50") == id);
+  const InjectionId id{2, 31, 50};
+  CHECK(format_injection_id(id) == "2.31@50");
+  CHECK(parse_injection_id("2.31@50") == id);
   for (const char* bad : {"", "2", "2.1", "2.1@", ".1@2", "2.1@x", "-1.1@2", "2.1@3 "})
-    CHECK_FALSE(parse_strike_id(bad));
+    CHECK_FALSE(parse_injection_id(bad));
 }
 
 TEST_CASE("without the variable no plan is active; with an empty one it is") {
@@ -158,11 +158,11 @@ TEST_CASE("a worker strikes at its step, once, and only if it is the one meant")
   WorkerFaults faults = worker(plan, 2, 4);
   CHECK(faults.take(6, kExit).empty());
   CHECK(faults.take(7, kDelay).empty());  // not asked for: stays due
-  const auto strikes = faults.take(7, kExit);
-  REQUIRE(strikes.size() == 1);
-  CHECK(strikes[0].kind == Kind::exit);
-  CHECK(strikes[0].value == Value(std::int64_t{3}));
-  CHECK(strikes[0].id == StrikeId{4, 0, 7});
+  const auto injections = faults.take(7, kExit);
+  REQUIRE(injections.size() == 1);
+  CHECK(injections[0].kind == Kind::exit);
+  CHECK(injections[0].value == Value(std::int64_t{3}));
+  CHECK(injections[0].id == InjectionId{4, 0, 7});
   CHECK(faults.take(8, kExit).empty());
 
   WorkerFaults other = worker(plan, 1, 4);
@@ -177,13 +177,13 @@ TEST_CASE("a worker strikes at its step, once, and only if it is the one meant")
 
 TEST_CASE("of rank=any exactly one worker strikes") {
   for (int seed = 0; seed < 50; ++seed) {
-    int struck = 0;
+    int injected = 0;
     for (int rank = 0; rank < 4; ++rank) {
       WorkerFaults faults =
           worker("0/0:exit=3@rank=any,step=7,seed=" + std::to_string(seed), rank, 4);
-      struck += static_cast<int>(faults.take(7, kExit).size());
+      injected += static_cast<int>(faults.take(7, kExit).size());
     }
-    CHECK(struck == 1);
+    CHECK(injected == 1);
   }
 }
 
@@ -199,7 +199,7 @@ TEST_CASE("a digest and a strike's id travel as notifications, within their limi
   const auto message = ddp::parse_notify("X_DDP_DIGEST=00ff\nX_DDP_FAULT=2.31@50\n");
   CHECK(message.digest == "00ff");
   REQUIRE(message.fault);
-  CHECK(parse_strike_id(*message.fault) == StrikeId{2, 31, 50});
+  CHECK(parse_injection_id(*message.fault) == InjectionId{2, 31, 50});
   CHECK_FALSE(ddp::parse_notify("X_DDP_DIGEST=\nX_DDP_FAULT=\x1b[2J").digest);
   CHECK_FALSE(ddp::parse_notify("X_DDP_DIGEST=" + std::string(65, 'f')).digest);
 }
@@ -215,9 +215,9 @@ TEST_CASE("entries strike where the table says, which examples/ddp_faults.py is 
     for (int rank = 0; rank < 4; ++rank) {
       WorkerFaults faults = worker(entry, rank, 4, 1);
       for (std::int64_t step = 1; step <= 100; ++step) {
-        for (const auto& strike : faults.take(step, all)) {
-          found += " " + std::to_string(rank) + ":" + format_strike_id(strike.id) + ":" +
-                   std::to_string(strike.choice);
+        for (const auto& injection : faults.take(step, all)) {
+          found += " " + std::to_string(rank) + ":" + format_injection_id(injection.id) + ":" +
+                   std::to_string(injection.choice);
         }
       }
     }

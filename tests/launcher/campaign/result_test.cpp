@@ -23,7 +23,7 @@ bool all_met(const std::vector<core::Check>& checks) { return PlanResult{.checks
 
 std::vector<core::Check> judged(const core::FaultPlan& plan, core::ExitStatus status,
                                 std::vector<core::Check> own = {}) {
-  return judge(plan, {.status = status}, {.checks = std::move(own)});
+  return evaluate(plan, {.status = status}, {.checks = std::move(own)});
 }
 
 const core::Check kMet{"restarts", "1", "1", true};
@@ -112,25 +112,25 @@ TEST_CASE("a run that could not judge is held against the expected exit code alo
 TEST_CASE("what only the campaign sees is a check of its own") {
   core::FaultPlan plan;
   plan.launch.timeout = seconds(90);
-  auto checks = judge(plan, {.status = core::Exited{0}, .timed_out = true}, {.checks = {kMet}});
+  auto checks = evaluate(plan, {.status = core::Exited{0}, .timed_out = true}, {.checks = {kMet}});
   REQUIRE(named(checks, "timeout") != nullptr);
   CHECK(named(checks, "timeout")->expected == "ends within 90 s");
   CHECK_FALSE(named(checks, "timeout")->met);
 
   // What a run did that was stopped says nothing more.
-  checks = judge(plan, {.status = core::Exited{143}, .timed_out = true}, {});
+  checks = evaluate(plan, {.status = core::Exited{143}, .timed_out = true}, {});
   CHECK(checks.size() == 1);
-  checks = judge(plan, {.status = core::Exited{73}, .timed_out = true, .processes_left = 1},
-                 {.checks = {kMet, kNotMet}});
+  checks = evaluate(plan, {.status = core::Exited{73}, .timed_out = true, .processes_left = 1},
+                    {.checks = {kMet, kNotMet}});
   REQUIRE(checks.size() == 2);
   CHECK(named(checks, "timeout") != nullptr);
   CHECK(named(checks, "nothing_left") != nullptr);
 
-  checks = judge(plan, {.status = core::Exited{0}, .processes_left = 2}, {.checks = {kMet}});
+  checks = evaluate(plan, {.status = core::Exited{0}, .processes_left = 2}, {.checks = {kMet}});
   REQUIRE(named(checks, "nothing_left") != nullptr);
   CHECK(named(checks, "nothing_left")->measured == "2 when ddp-launch had ended");
 
-  checks = judge(plan, {.not_started = "ddp-launch: No such file or directory"}, {});
+  checks = evaluate(plan, {.not_started = "ddp-launch: No such file or directory"}, {});
   REQUIRE(checks.size() == 1);
   CHECK(checks[0].measured == "ddp-launch: No such file or directory");
   CHECK_FALSE(all_met(checks));
@@ -141,11 +141,11 @@ TEST_CASE("what was lost of a run is told, and is the system's refusal, not the 
   const RunEvents whole{.checks = {kMet}};
   const RunEvents lost{.checks = {kMet}, .lost = "stdout: No space left on device"};
   const RunEvents silent;
-  const auto checks = judge(plan, {.status = core::Exited{0}}, lost);
+  const auto checks = evaluate(plan, {.status = core::Exited{0}}, lost);
   REQUIRE(named(checks, "kept") != nullptr);
   CHECK_FALSE(named(checks, "kept")->met);
   CHECK(named(checks, "kept")->measured == "stdout: No space left on device");
-  CHECK(named(judge(plan, {.status = core::Exited{0}}, whole), "kept") == nullptr);
+  CHECK(named(evaluate(plan, {.status = core::Exited{0}}, whole), "kept") == nullptr);
   CHECK(system_refused(plan, {.status = core::Exited{0}}, lost));
   CHECK_FALSE(system_refused(plan, {.status = core::Exited{73}}, whole));
   // 71 may be the program's own, where a run with expectations has no such verdict.

@@ -27,7 +27,7 @@ Verdict rank_2_killed() {
 
 InjectedFault kill_of_rank_2() {
   InjectedFault fault;
-  fault.strike = {.kind = Kind::kill, .generation = 0, .local_rank = 2, .step = 50};
+  fault.injection = {.kind = Kind::kill, .generation = 0, .local_rank = 2, .step = 50};
   fault.at = at(seconds(1));
   return fault;
 }
@@ -41,7 +41,7 @@ RunRecord failed(const std::vector<InjectedFault>& faults, const Verdict& verdic
   record.stepped(1, at(milliseconds(100)));
   record.stepped(50, at(milliseconds(990)));
   record.stepped(49, at(milliseconds(991)));
-  for (const auto& fault : faults) record.struck(fault);
+  for (const auto& fault : faults) record.injected(fault);
   record.ended(verdict);
   return record;
 }
@@ -73,7 +73,7 @@ TEST_CASE("what a failure cost is measured") {
   REQUIRE(record.incidents().size() == 1);
   const auto& incident = record.incidents()[0];
   REQUIRE(incident.fault);
-  CHECK(incident.fault->strike.kind == Kind::kill);
+  CHECK(incident.fault->injection.kind == Kind::kill);
   CHECK(incident.rank == 2);
   CHECK(incident.step == 50);
   CHECK(incident.detected == microseconds(400));
@@ -150,9 +150,9 @@ TEST_CASE("a plan whose fault never struck, or was refused, has tested nothing")
   const auto [refused, told_before] = judged({kill});
   CHECK(named(refused, "every_fault_strikes").measured == "kill@rank=any,step=50 was refused");
   CHECK(told_before.empty());
-  kill.struck = 1;
-  const auto [struck, nothing] = judged({kill, random});
-  CHECK(named(struck, "every_fault_strikes").met);
+  kill.injected = 1;
+  const auto [injected, nothing] = judged({kill, random});
+  CHECK(named(injected, "every_fault_strikes").met);
   CHECK(nothing == "ddp-launch: kill@rank=any,mtbf=200steps never struck\n");
   FaultTally line{{.kind = Kind::kill, .line = "x"}};
   line.unread = true;
@@ -160,7 +160,7 @@ TEST_CASE("a plan whose fault never struck, or was refused, has tested nothing")
         "ddp-launch: kill@rank=any,line=x never struck: output that --redirects sends to files "
         "directly is not read\n");
   // Not asked, or nothing that has to strike.
-  CHECK(judged({exits}, {.every_fault_strikes = false}).first.size() == 1);
+  CHECK(judged({exits}, {.all_faults_triggered = false}).first.size() == 1);
   CHECK(judged({random}).first.size() == 1);
   CHECK(judged({}).first.size() == 1);
 
@@ -216,7 +216,7 @@ TEST_CASE("a failure that was not injected is real, and has no moment to detect 
   CHECK(named(evaluate(expect, recovered({})), "detected_within").measured ==
         "a failure that was not injected");
   InjectedFault slow;
-  slow.strike = {.kind = Kind::slow, .generation = 0, .local_rank = 2};
+  slow.injection = {.kind = Kind::slow, .generation = 0, .local_rank = 2};
   slow.at = at(milliseconds(500));
   CHECK_FALSE(recovered({slow}).incidents()[0].fault);
 }
@@ -241,14 +241,14 @@ TEST_CASE("a group that never came back has not recovered") {
 TEST_CASE("the table says what was injected and what was real") {
   RunRecord record = recovered();
   InjectedFault harmless;
-  harmless.strike = {
+  harmless.injection = {
       .kind = Kind::slow, .value = 0.5, .generation = 1, .local_rank = 1, .step = 60};
   harmless.at = at(seconds(2));
-  record.struck(harmless);
-  harmless.strike.kind = Kind::pin;
-  harmless.strike.value = std::int64_t{9};
+  record.injected(harmless);
+  harmless.injection.kind = Kind::pin;
+  harmless.injection.value = std::int64_t{9};
   harmless.refused = "Invalid argument";
-  record.struck(harmless);
+  record.injected(harmless);
   CHECK(ddp::failure_table(record) ==
         "ddp-launch: failures, each time counted from when it was seen\n"
         "  gen  failure        rank  step  detected     down  next exec  first step  repeated\n"
@@ -313,15 +313,15 @@ TEST_CASE("a million strikes take no memory, and the one behind the failure is k
   RunRecord record;
   record.began(0);
   InjectedFault limit;  // early, and to blame in the end
-  limit.strike = {.fault = 1, .kind = Kind::open_files, .generation = 0, .local_rank = 1};
+  limit.injection = {.fault = 1, .kind = Kind::open_files, .generation = 0, .local_rank = 1};
   limit.at = at(milliseconds(1));
-  record.struck(limit);
+  record.injected(limit);
   InjectedFault harmless;
-  harmless.strike = {.fault = 0, .kind = Kind::slow, .value = 0.5, .generation = 0};
+  harmless.injection = {.fault = 0, .kind = Kind::slow, .value = 0.5, .generation = 0};
   for (int i = 0; i < 100'000; ++i) {
-    harmless.strike.local_rank = 2 + i % 2;
+    harmless.injection.local_rank = 2 + i % 2;
     harmless.at = at(milliseconds(2 + i));
-    record.struck(harmless);
+    record.injected(harmless);
   }
   Verdict verdict;
   verdict.workers.resize(4);
@@ -334,7 +334,7 @@ TEST_CASE("a million strikes take no memory, and the one behind the failure is k
   CHECK(untold.more == 100'000 - 8);
   REQUIRE(record.incidents().size() == 1);
   REQUIRE(record.incidents()[0].fault);
-  CHECK(record.incidents()[0].fault->strike.kind == Kind::open_files);
+  CHECK(record.incidents()[0].fault->injection.kind == Kind::open_files);
   CHECK(ddp::failure_table(record).find("more strikes by which nothing failed") !=
         std::string::npos);
 }
@@ -358,16 +358,16 @@ TEST_CASE("a fault to several ranks is one failure, and none of them is said to 
   record.began(0);
   record.started(at(milliseconds(1)));
   InjectedFault kill;
-  kill.strike = {.fault = 0, .kind = Kind::kill, .generation = 0};
+  kill.injection = {.fault = 0, .kind = Kind::kill, .generation = 0};
   for (int rank = 0; rank < 4; ++rank) {
-    kill.strike.local_rank = rank;
+    kill.injection.local_rank = rank;
     kill.at = at(milliseconds(10 + rank));
-    record.struck(kill);
+    record.injected(kill);
   }
   InjectedFault slow;  // another fault, which did nothing
-  slow.strike = {.fault = 1, .kind = Kind::slow, .value = 0.5, .generation = 0, .local_rank = 3};
+  slow.injection = {.fault = 1, .kind = Kind::slow, .value = 0.5, .generation = 0, .local_rank = 3};
   slow.at = at(milliseconds(5));
-  record.struck(slow);
+  record.injected(slow);
   Verdict verdict;
   verdict.workers.resize(4);
   for (int rank = 0; rank < 4; ++rank) {
@@ -382,7 +382,7 @@ TEST_CASE("a fault to several ranks is one failure, and none of them is said to 
   CHECK(record.ended_alike() == std::vector<LocalRank>{0, 3});
   REQUIRE(record.incidents().size() == 1);
   REQUIRE(record.incidents()[0].fault);
-  CHECK(record.incidents()[0].fault->strike.local_rank == 1);
+  CHECK(record.incidents()[0].fault->injection.local_rank == 1);
   const auto table = ddp::failure_table(record);
   CHECK(table.find("injected kill (generation 0, rank 0)") == std::string::npos);
   CHECK(table.find("injected kill (generation 0, rank 2); nothing failed by it") !=
@@ -399,7 +399,7 @@ TEST_CASE("a rank that is made late is behind a hang that no rank or another is 
   for (const Kind kind : {Kind::spawn_delay, Kind::slow, Kind::delay, Kind::pin}) {
     CAPTURE(static_cast<int>(kind));
     InjectedFault late;
-    late.strike = {.kind = kind, .generation = 0, .local_rank = 1};
+    late.injection = {.kind = kind, .generation = 0, .local_rank = 1};
     late.at = at(milliseconds(500));
     Verdict verdict = rank_2_killed();
     CHECK_FALSE(failed({late}, verdict).incidents()[0].fault);  // not by that
@@ -422,7 +422,7 @@ TEST_CASE("a million failures take the memory of a few hundred, and the worst of
     verdict.ended = *verdict.failed + milliseconds(i == 2000 ? 900 : 1);
     InjectedFault kill = kill_of_rank_2();
     kill.at = *verdict.failed - microseconds(400);
-    record.struck(kill);
+    record.injected(kill);
     record.ended(verdict);
   }
   CHECK(record.incidents().size() == RunRecord::kMostIncidents + 1);

@@ -16,9 +16,9 @@ TimePoint at(Nanoseconds since) { return TimePoint{} + since; }
 
 InjectedFault fault(Kind kind, std::optional<LocalRank> rank, Value value = {}) {
   InjectedFault one;
-  one.strike.kind = kind;
-  one.strike.local_rank = rank;
-  one.strike.value = std::move(value);
+  one.injection.kind = kind;
+  one.injection.local_rank = rank;
+  one.injection.value = std::move(value);
   one.at = at(seconds(1));
   return one;
 }

@@ -51,10 +51,10 @@ void start(FaultEngine& engine, Generation generation, int nproc, TimePoint now)
 // "kill 2@50": what struck whom at which step.
 std::vector<std::string> told(const FaultActions& actions) {
   std::vector<std::string> all;
-  for (const auto& strike : of<Strike>(actions)) {
-    all.push_back(std::string(ddp::fault::info(strike.kind).name) + " " +
-                  (strike.local_rank ? std::to_string(*strike.local_rank) : "-") +
-                  (strike.step ? "@" + std::to_string(*strike.step) : ""));
+  for (const auto& injection : of<Injection>(actions)) {
+    all.push_back(std::string(ddp::fault::info(injection.kind).name) + " " +
+                  (injection.local_rank ? std::to_string(*injection.local_rank) : "-") +
+                  (injection.step ? "@" + std::to_string(*injection.step) : ""));
   }
   return all;
 }
@@ -106,13 +106,13 @@ TEST_CASE("ranks: several, all, and one drawn by the seed") {
   for (std::uint64_t seed = 0; seed < 64; ++seed) {
     FaultEngine any = engine({"kill@step=1"}, 4, seed);
     start(any, 0, 4, at(seconds(0)));
-    Told struck;
+    Told injected;
     for (int rank = 0; rank < 4; ++rank) {
       for (auto& one : told(any.step(heard::Stepped{rank, 1}, at(seconds(1)))))
-        struck.push_back(one);
+        injected.push_back(one);
     }
-    REQUIRE(struck.size() == 1);
-    drawn.insert(struck[0]);
+    REQUIRE(injected.size() == 1);
+    drawn.insert(injected[0]);
   }
   CHECK(drawn.size() == 4);
 }
@@ -123,7 +123,7 @@ TEST_CASE("ranks are global where a machine has only some of them") {
   CHECK(told(e.step(heard::Stepped{0, 1}, at(seconds(1)))).empty());
   const auto actions = e.step(heard::Stepped{1, 1}, at(seconds(1)));
   CHECK(told(actions) == Told{"kill 1@1"});
-  CHECK(ddp::fault::format(of<Strike>(actions)[0].replay) == "kill@rank=3,step=1,gen=0");
+  CHECK(ddp::fault::format(of<Injection>(actions)[0].replay) == "kill@rank=3,step=1,gen=0");
 }
 
 TEST_CASE("time since start and since ready, with a deadline to be woken at") {
@@ -136,7 +136,7 @@ TEST_CASE("time since start and since ready, with a deadline to be woken at") {
   CHECK(told(e.step(heard::Tick{}, at(milliseconds(14999)))).empty());
   const auto actions = e.step(heard::Tick{}, at(seconds(15)));
   CHECK(told(actions) == Told{"kill 0"});
-  CHECK(of<Strike>(actions)[0].since_start == seconds(5));
+  CHECK(of<Injection>(actions)[0].since_start == seconds(5));
   CHECK_FALSE(e.next_deadline());
 }
 
@@ -239,10 +239,10 @@ TEST_CASE("a stop for a time is undone when it is over") {
   e.step(heard::Stepped{2, 1}, at(seconds(1)));
   CHECK(e.next_deadline() == at(seconds(6)));
   CHECK(e.step(heard::Tick{}, at(milliseconds(5999))).empty());
-  const auto relents = of<Relent>(e.step(heard::Tick{}, at(seconds(6))));
-  REQUIRE(relents.size() == 1);
-  CHECK(relents[0].kind == Kind::stop);
-  CHECK(relents[0].local_rank == 1);
+  const auto undo_at = of<UndoFault>(e.step(heard::Tick{}, at(seconds(6))));
+  REQUIRE(undo_at.size() == 1);
+  CHECK(undo_at[0].kind == Kind::stop);
+  CHECK(undo_at[0].local_rank == 1);
   CHECK_FALSE(e.next_deadline());
 }
 
@@ -250,21 +250,21 @@ TEST_CASE("two stops add up: the rank is held until both are over") {
   FaultEngine e = engine({"stop@step=1,rank=1,for=5s", "stop@step=1,rank=1,for=2s"});
   start(e, 0, 4, at(seconds(0)));
   e.step(heard::Stepped{1, 1}, at(seconds(1)));
-  auto relents = of<Relent>(e.step(heard::Tick{}, at(seconds(3))));
-  REQUIRE(relents.size() == 1);
-  CHECK(relents[0].fault == 1);
-  CHECK(relents[0].still_held);
-  relents = of<Relent>(e.step(heard::Tick{}, at(seconds(6))));
-  REQUIRE(relents.size() == 1);
-  CHECK(relents[0].fault == 0);
-  CHECK_FALSE(relents[0].still_held);
+  auto undo_at = of<UndoFault>(e.step(heard::Tick{}, at(seconds(3))));
+  REQUIRE(undo_at.size() == 1);
+  CHECK(undo_at[0].fault == 1);
+  CHECK(undo_at[0].still_held);
+  undo_at = of<UndoFault>(e.step(heard::Tick{}, at(seconds(6))));
+  REQUIRE(undo_at.size() == 1);
+  CHECK(undo_at[0].fault == 0);
+  CHECK_FALSE(undo_at[0].still_held);
 
   FaultEngine for_ever = engine({"stop@step=1,rank=1", "stop@step=1,rank=1,for=2s"});
   start(for_ever, 0, 4, at(seconds(0)));
   for_ever.step(heard::Stepped{1, 1}, at(seconds(1)));
-  relents = of<Relent>(for_ever.step(heard::Tick{}, at(seconds(3))));
-  REQUIRE(relents.size() == 1);
-  CHECK(relents[0].still_held);
+  undo_at = of<UndoFault>(for_ever.step(heard::Tick{}, at(seconds(3))));
+  REQUIRE(undo_at.size() == 1);
+  CHECK(undo_at[0].still_held);
 }
 
 TEST_CASE("of two limits of one kind the later takes the place of the earlier") {
@@ -276,7 +276,7 @@ TEST_CASE("of two limits of one kind the later takes the place of the earlier") 
   CHECK(e.next_deadline() == at(seconds(11)));
   // As does a stop that comes again.
   for (int step = 1; step < 9; ++step) e.step(heard::Stepped{2, step}, at(seconds(2)));
-  CHECK(of<Relent>(e.step(heard::Tick{}, at(seconds(7)))).size() == 1);
+  CHECK(of<UndoFault>(e.step(heard::Tick{}, at(seconds(7)))).size() == 1);
 }
 
 TEST_CASE("slow stops and continues in proportion") {
@@ -286,21 +286,21 @@ TEST_CASE("slow stops and continues in proportion") {
   TimePoint since = now;
   bool running = true;
   Nanoseconds ran{}, stood{};
-  bool relented = false;
+  bool undone = false;
   auto actions = e.step(heard::Started{0}, now);
   while (true) {
-    for (const auto& pulse : of<Pulse>(actions)) {
-      CHECK(pulse.run != running);
+    for (const auto& tick : of<ThrottleTick>(actions)) {
+      CHECK(tick.run != running);
       (running ? ran : stood) += now - since;
       since = now;
-      running = pulse.run;
+      running = tick.run;
     }
-    relented |= !of<Relent>(actions).empty();
+    undone |= !of<UndoFault>(actions).empty();
     if (!e.next_deadline()) break;
     now = *e.next_deadline();
     actions = e.step(heard::Tick{}, now);
   }
-  CHECK(relented);
+  CHECK(undone);
   CHECK(running);
   CHECK(now == at(seconds(10)));
   const double share =
@@ -313,8 +313,8 @@ TEST_CASE("teardown lets output flow and stops slowing") {
   FaultEngine e = engine({"slow=0.5@rank=0", "block-output@rank=1"});
   start(e, 0, 4, at(seconds(0)));
   const auto actions = e.step(heard::TeardownBegan{}, at(seconds(1)));
-  REQUIRE(of<Relent>(actions).size() == 1);
-  CHECK(of<Relent>(actions)[0].kind == Kind::block_output);
+  REQUIRE(of<UndoFault>(actions).size() == 1);
+  CHECK(of<UndoFault>(actions)[0].kind == Kind::block_output);
   CHECK_FALSE(e.next_deadline());
   CHECK(e.step(heard::Tick{}, at(seconds(2))).empty());
 }
@@ -326,13 +326,13 @@ TEST_CASE("workers are handed what needs their help, and tell what they did") {
   CHECK(e.worker_faults(0) == "2/0:nan@rank=any,every=5steps,seed=42");
   CHECK(e.worker_faults(1) ==
         "1/0:exit=3@rank=1,step=7,seed=42;2/0:nan@rank=any,every=5steps,seed=42");
-  CHECK(told(e.step(heard::Struck{0, {1, 0, 7}}, at(seconds(1)))).empty());  // not rank 0's
-  CHECK(told(e.step(heard::Struck{1, {0, 0, 7}}, at(seconds(1)))).empty());  // not a worker's
-  CHECK(told(e.step(heard::Struck{1, {9, 0, 7}}, at(seconds(1)))).empty());
-  const auto actions = e.step(heard::Struck{1, {1, 0, 7}}, at(seconds(1)));
+  CHECK(told(e.step(heard::Injected{0, {1, 0, 7}}, at(seconds(1)))).empty());  // not rank 0's
+  CHECK(told(e.step(heard::Injected{1, {0, 0, 7}}, at(seconds(1)))).empty());  // not a worker's
+  CHECK(told(e.step(heard::Injected{1, {9, 0, 7}}, at(seconds(1)))).empty());
+  const auto actions = e.step(heard::Injected{1, {1, 0, 7}}, at(seconds(1)));
   CHECK(told(actions) == Told{"exit 1@7"});
-  CHECK(told(e.step(heard::Struck{1, {1, 0, 7}}, at(seconds(1)))).empty());
-  CHECK(ddp::fault::format(of<Strike>(actions)[0].replay) == "exit=3@rank=1,step=7,gen=0");
+  CHECK(told(e.step(heard::Injected{1, {1, 0, 7}}, at(seconds(1)))).empty());
+  CHECK(ddp::fault::format(of<Injection>(actions)[0].replay) == "exit=3@rank=1,step=7,gen=0");
   e.step(heard::TeardownBegan{}, at(seconds(1)));
   start(e, 1, 4, at(seconds(2)));
   CHECK(e.worker_faults(1) == "2/0:nan@rank=any,every=5steps,seed=42");
@@ -344,7 +344,7 @@ namespace {
 // that differs from run to run, as do the times. A kill ends the generation; the next resumes from
 // the last checkpoint.
 struct Simulation {
-  std::vector<std::string> strikes;  // in order, with generation and step
+  std::vector<std::string> injections;  // in order, with generation and step
   std::vector<Spec> replay;
   int generations = 0;
 };
@@ -366,11 +366,11 @@ Simulation simulate(const std::vector<Spec>& faults, std::uint64_t seed, std::ui
     for (std::int64_t step = checkpoint + 1; step <= steps && !dead; ++step) {
       std::shuffle(order.begin(), order.end(), random);
       for (const int rank : order) {
-        for (const auto& strike : of<Strike>(e.step(heard::Stepped{rank, step}, later()))) {
-          result.strikes.push_back(std::to_string(generation) + ": " +
-                                   told({FaultAction(strike)})[0]);
-          result.replay.push_back(strike.replay);
-          dead |= strike.kind == Kind::kill;
+        for (const auto& injection : of<Injection>(e.step(heard::Stepped{rank, step}, later()))) {
+          result.injections.push_back(std::to_string(generation) + ": " +
+                                      told({FaultAction(injection)})[0]);
+          result.replay.push_back(injection.replay);
+          dead |= injection.kind == Kind::kill;
         }
         if (dead) break;
       }
@@ -390,17 +390,17 @@ TEST_CASE("the same plan and seed strike at the same steps, whatever the order o
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     const auto one = simulate(plan, seed, 1000 + seed, 4, 300, 10);
     const auto other = simulate(plan, seed, 9000 + seed, 4, 300, 10);
-    CHECK(one.strikes.size() > 20);
+    CHECK(one.injections.size() > 20);
     // Where two ranks are struck at one step, which of them reports it first is the machine's
     // choice, and the other may come to it only in the next generation.
     const auto steps_of = [](std::vector<std::string> all) {
-      for (auto& strike : all) strike.erase(0, strike.find(' ') + 1);
+      for (auto& injection : all) injection.erase(0, injection.find(' ') + 1);
       std::sort(all.begin(), all.end());
       return all;
     };
-    CHECK(steps_of(one.strikes) == steps_of(other.strikes));
+    CHECK(steps_of(one.injections) == steps_of(other.injections));
     CHECK(one.generations == other.generations);
-    CHECK(simulate(plan, seed + 100, 1000, 4, 300, 10).strikes != one.strikes);
+    CHECK(simulate(plan, seed + 100, 1000, 4, 300, 10).injections != one.injections);
   }
 }
 
@@ -409,7 +409,7 @@ TEST_CASE("what a run did can be replayed, without its seed") {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     const auto original = simulate(plan, seed, seed, 4, 300, 10);
     const auto again = simulate(original.replay, 0, seed, 4, 300, 10);
-    CHECK(again.strikes == original.strikes);
+    CHECK(again.injections == original.injections);
     CHECK(again.generations == original.generations);
   }
 }
@@ -438,26 +438,26 @@ TEST_CASE("random events: nobody absent is struck, and no occurrence comes twice
     std::int64_t step = 0;
     const auto check = [&](const FaultActions& actions) {
       for (const auto& action : actions) {
-        if (const auto* strike = std::get_if<Strike>(&action)) {
-          const auto side = ddp::fault::info(strike->kind).side;
+        if (const auto* injection = std::get_if<Injection>(&action)) {
+          const auto side = ddp::fault::info(injection->kind).side;
           if (side == ddp::fault::Side::outside) {
-            REQUIRE(strike->local_rank);
-            REQUIRE(alive[static_cast<std::size_t>(*strike->local_rank)]);
+            REQUIRE(injection->local_rank);
+            REQUIRE(alive[static_cast<std::size_t>(*injection->local_rank)]);
             REQUIRE_FALSE(down);
           }
-          const bool own = strike->kind == Kind::stop || strike->kind == Kind::block_output;
-          const std::string id = std::to_string(strike->fault) + "." +
-                                 std::to_string(strike->occurrence) +
-                                 (own ? "/" + std::to_string(*strike->local_rank) : "");
+          const bool own = injection->kind == Kind::stop || injection->kind == Kind::block_output;
+          const std::string id = std::to_string(injection->fault) + "." +
+                                 std::to_string(injection->occurrence) +
+                                 (own ? "/" + std::to_string(*injection->local_rank) : "");
           REQUIRE(seen.insert(id).second);
-          REQUIRE(ddp::fault::parse(ddp::fault::format(strike->replay)));
-        } else if (const auto* pulse = std::get_if<Pulse>(&action)) {
-          const auto rank = static_cast<std::size_t>(pulse->local_rank);
+          REQUIRE(ddp::fault::parse(ddp::fault::format(injection->replay)));
+        } else if (const auto* tick = std::get_if<ThrottleTick>(&action)) {
+          const auto rank = static_cast<std::size_t>(tick->local_rank);
           REQUIRE(alive[rank]);
           REQUIRE_FALSE(down);
-          paused[rank] = !pulse->run;
-        } else if (const auto* relent = std::get_if<Relent>(&action)) {
-          REQUIRE(alive[static_cast<std::size_t>(relent->local_rank)]);
+          paused[rank] = !tick->run;
+        } else if (const auto* undo = std::get_if<UndoFault>(&action)) {
+          REQUIRE(alive[static_cast<std::size_t>(undo->local_rank)]);
         }
       }
     };

@@ -104,7 +104,7 @@ TEST_CASE("a failure tears down every survivor at once and is the root cause") {
   actions = end_generation(group, at(milliseconds(13)));
   CHECK(finish_code(actions) == 3);
   const auto verdict = of<GenerationOver>(actions)[0].verdict;
-  CHECK(blamed_rank(*verdict.cause) == 1);
+  CHECK(root_cause_rank(*verdict.cause) == 1);
   CHECK(verdict.workers[0].stopped_by_launcher);
   CHECK_FALSE(verdict.workers[1].stopped_by_launcher);
 }

@@ -75,7 +75,7 @@ TEST_CASE("a hung group is looked at before it is told to go, and ends with 72")
   CHECK(find<Finish>(actions)->exit_code == kHung);
   CHECK(exit_code_of(verdict) == 72);
   CHECK(verdict.failed == at(10));
-  CHECK(blamed_rank(*verdict.cause) == 1);
+  CHECK(root_cause_rank(*verdict.cause) == 1);
   CHECK(cause_name(*verdict.cause) == "hang");
   CHECK(std::get<Hung>(*verdict.cause).hang.ranks[1].process.activity == Activity::stopped);
 }
@@ -99,7 +99,7 @@ TEST_CASE("looking ends at its deadline, at a death, at a stop request; the hang
   actions = end(group, 22);
   const auto& verdict = find<GenerationOver>(actions)->verdict;
   CHECK(exit_code_of(verdict) == 72);
-  CHECK(blamed_rank(*verdict.cause) == 1);  // what was seen until then counts
+  CHECK(root_cause_rank(*verdict.cause) == 1);  // what was seen until then counts
   CHECK((find<BeginGeneration>(actions) != nullptr) == restarted);
 }
 

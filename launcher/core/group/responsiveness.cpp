@@ -1,24 +1,24 @@
-#include "launcher/core/group/hearing.hpp"
+#include "launcher/core/group/responsiveness.hpp"
 
 #include <utility>
 
 namespace ddp::core {
 
-void Hearing::told(bool stop_request, TimePoint now) {
-  ++told_;
+void Responsiveness::sent(bool stop_request, TimePoint now) {
+  ++sent_;
   if (stop_request && !look_at_) expect(now);
 }
 
-void Hearing::expect(TimePoint now) {
-  awaited_ = told_;
+void Responsiveness::expect(TimePoint now) {
+  awaited_ = sent_;
   overdue_ = false;
   look_at_ = now + limit_;
 }
 
-bool Hearing::given_up(std::int64_t unread, bool held, TimePoint now) {
+bool Responsiveness::timed_out(std::int64_t unread, bool held, TimePoint now) {
   look_at_.reset();
   if (unread == 0) return false;
-  if (told_ - unread >= awaited_ || held) {  // what it had to hear it heard, and more has come
+  if (sent_ - unread >= awaited_ || held) {  // what it had to hear it heard, and more has come
     expect(now);
     return false;
   }

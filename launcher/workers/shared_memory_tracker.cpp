@@ -1,4 +1,4 @@
-#include "launcher/workers/memory_session.hpp"
+#include "launcher/workers/shared_memory_tracker.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -12,26 +12,26 @@ constexpr auto kLookEvery = std::chrono::seconds(5);
 
 }  // namespace
 
-void MemorySession::generation_began() {
+void SharedMemoryTracker::generation_began() {
   watch_.generation_began();
   std::fill(last_look_.begin(), last_look_.end(), std::nullopt);
 }
 
-void MemorySession::notified(core::LocalRank local_rank, int pid, core::TimePoint now) {
+void SharedMemoryTracker::notified(core::LocalRank local_rank, int pid, core::TimePoint now) {
   auto& last = last_look_.at(static_cast<std::size_t>(local_rank));
   if (pid <= 0 || (last && now - *last < kLookEvery)) return;
   last = now;
   watch_.look(pid, local_rank);
 }
 
-void MemorySession::look(const core::ProcessTable& processes) {
+void SharedMemoryTracker::look(const core::ProcessTable& processes) {
   for (const auto& process : processes) {
     if (process.local_rank >= 0) watch_.look(process.pid, process.local_rank);
   }
 }
 
-std::vector<ReportedSegment> MemorySession::generation_ended(const core::Verdict& verdict,
-                                                             bool killed_any) {
+std::vector<ReportedSegment> SharedMemoryTracker::generation_ended(const core::Verdict& verdict,
+                                                                   bool killed_any) {
   const auto was_killed = [](const core::WorkerOutcome& worker) {
     return worker.status && std::holds_alternative<core::Signaled>(*worker.status);
   };

@@ -16,9 +16,9 @@
 
 namespace ddp {
 
-class MemorySession {
+class SharedMemoryTracker {
  public:
-  explicit MemorySession(const Options& options)
+  explicit SharedMemoryTracker(const Options& options)
       : options_(options), last_look_(static_cast<std::size_t>(options.nproc)) {}
 
   void generation_began();

@@ -10,22 +10,22 @@
 
 namespace ddp::core {
 
-class Hearing {
+class Responsiveness {
  public:
   // A stop request may stay unread for twice the limit.
-  explicit Hearing(Nanoseconds limit) : limit_(limit) {}
+  explicit Responsiveness(Nanoseconds limit) : limit_(limit) {}
 
   // One more byte is on its way. Only stop requests have to be heard.
-  void told(bool stop_request, TimePoint now);
+  void sent(bool stop_request, TimePoint now);
   // When to look what is unread; none: no stop request is on its way.
   std::optional<TimePoint> next_look() const { return look_at_; }
   // Then: whether it is to be given up. `held`: stopped or debugged, so that it cannot hear now.
-  bool given_up(std::int64_t unread, bool held, TimePoint now);
+  bool timed_out(std::int64_t unread, bool held, TimePoint now);
 
  private:
   void expect(TimePoint now);
   Nanoseconds limit_;
-  std::int64_t told_ = 0;
+  std::int64_t sent_ = 0;
   std::int64_t awaited_ = 0;  // of them, those it should have read at the next look
   bool overdue_ = false;      // at the look before
   std::optional<TimePoint> look_at_;
