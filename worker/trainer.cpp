@@ -1,9 +1,9 @@
 #include "worker/trainer.hpp"
 
-#include "worker/digest.hpp"
-#include "worker/failure.hpp"
-#include "worker/random.hpp"
-#include "worker/stop.hpp"
+#include "worker/base/digest.hpp"
+#include "worker/base/failure.hpp"
+#include "worker/base/random.hpp"
+#include "worker/base/stop.hpp"
 
 #include <algorithm>
 #include <chrono>

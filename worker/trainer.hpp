@@ -4,12 +4,12 @@
 #include "common/client/fault_points.hpp"
 #include "common/client/notifier.hpp"
 #include "worker/checkpoint/checkpoints.hpp"
+#include "worker/cli/options.hpp"
+#include "worker/cli/report.hpp"
 #include "worker/comm/communicator.hpp"
 #include "worker/data/corpus.hpp"
 #include "worker/data/sampler.hpp"
 #include "worker/model/engine.hpp"
-#include "worker/options.hpp"
-#include "worker/report.hpp"
 
 #include <cstdint>
 #include <span>
@@ -34,8 +34,8 @@ class Trainer {
   explicit Trainer(const Parts& parts);
 
   // Resumes where a checkpoint is, trains, validates, prints the summary and, if asked for, text.
-  // After a stop request (worker/stop.hpp) the run ends behind the step in hand, with a checkpoint.
-  // Throws Failure.
+  // After a stop request (worker/base/stop.hpp) the run ends behind the step in hand, with a
+  // checkpoint. Throws Failure.
   void run();
 
  private:

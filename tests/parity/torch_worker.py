@@ -2,7 +2,7 @@
 weights, same samples in the same order. One rank; started by a launcher, or alone.
 
 Prints one JSON object a line: the loss of each step with --losses, and at the end the median time
-of a step. What it shares with the worker by contract (worker/random.hpp, worker/data/sampler.hpp,
+of a step. What it shares with the worker by contract (worker/base/random.hpp, worker/data/sampler.hpp,
 worker/model/layout.hpp) is written here a second time on purpose: the two check each other.
 """
 import argparse

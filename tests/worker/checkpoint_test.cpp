@@ -1,8 +1,8 @@
 // Checkpoints on disk: what is whole comes back to the bit, everything else is refused with the
 // reason, and nothing whole is ever lost.
+#include "worker/base/failure.hpp"
+#include "worker/base/random.hpp"
 #include "worker/checkpoint/store.hpp"
-#include "worker/failure.hpp"
-#include "worker/random.hpp"
 
 #include <doctest/doctest.h>
 #include <sys/resource.h>

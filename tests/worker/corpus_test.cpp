@@ -1,5 +1,5 @@
 #include "worker/data/corpus.hpp"
-#include "worker/failure.hpp"
+#include "worker/base/failure.hpp"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
 // Which device a rank takes.
-#include "worker/failure.hpp"
+#include "worker/base/failure.hpp"
 #include "worker/gpu/load.hpp"
 
 #include <doctest/doctest.h>

@@ -4,11 +4,11 @@
 // Bounds are relative to the largest element expected: fp32 differs by the order of sums and the
 // last bits of exp and log; bf16 rounds each operand of a product to 8 bits.
 #define DOCTEST_CONFIG_IMPLEMENT
+#include "worker/base/random.hpp"
 #include "worker/gpu/cuda_ops.hpp"
 #include "worker/model/cpu_ops.hpp"
 #include "worker/model/layout.hpp"
 #include "worker/model/model.hpp"
-#include "worker/random.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,8 +1,8 @@
 // Every operator's gradient against central differences, in double precision.
+#include "worker/base/random.hpp"
 #include "worker/model/cpu_ops.hpp"
 #include "worker/model/layout.hpp"
 #include "worker/model/model.hpp"
-#include "worker/random.hpp"
 
 #include <doctest/doctest.h>
 

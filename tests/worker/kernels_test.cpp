@@ -1,8 +1,8 @@
 // The vectorised single-precision kernels, of every instruction set this machine has, against
 // double precision; AdamW against its textbook form.
 #include "worker/model/kernels.hpp"
+#include "worker/base/random.hpp"
 #include "worker/model/kernels_isa.hpp"
-#include "worker/random.hpp"
 
 #include <doctest/doctest.h>
 

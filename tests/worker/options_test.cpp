@@ -1,4 +1,4 @@
-#include "worker/options.hpp"
+#include "worker/cli/options.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 #include "tests/support/reserved_port.hpp"
-#include "worker/failure.hpp"
+#include "worker/base/failure.hpp"
 #include "worker/store/client.hpp"
 #include "worker/store/server.hpp"
 

@@ -4,11 +4,11 @@
 
 #include "common/client/fault_points.hpp"
 #include "worker/checkpoint/store.hpp"
+#include "worker/cli/options.hpp"
+#include "worker/cli/report.hpp"
 #include "worker/comm/communicator.hpp"
 #include "worker/data/corpus.hpp"
 #include "worker/model/engine.hpp"
-#include "worker/options.hpp"
-#include "worker/report.hpp"
 
 #include <cstdint>
 #include <optional>

@@ -1,8 +1,8 @@
 #include "worker/checkpoint/store.hpp"
 
 #include "common/client/fault_points.hpp"
+#include "worker/base/failure.hpp"
 #include "worker/checkpoint/file.hpp"
-#include "worker/failure.hpp"
 
 #include <dirent.h>
 

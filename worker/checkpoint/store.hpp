@@ -6,8 +6,8 @@
 // same to continue, so that runs of different configurations never touch each other's files.
 #pragma once
 
+#include "worker/base/digest.hpp"
 #include "worker/checkpoint/format.hpp"
-#include "worker/digest.hpp"
 
 #include <cstdint>
 #include <functional>

@@ -6,7 +6,7 @@
 // step could not be completed. After a CommError the communicator is of no further use.
 #pragma once
 
-#include "worker/failure.hpp"
+#include "worker/base/failure.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,7 +1,7 @@
 #include "worker/comm/gloo.hpp"
 
 #include "common/client/fault_points.hpp"
-#include "worker/stop.hpp"
+#include "worker/base/stop.hpp"
 
 #include <gloo/allreduce.h>
 #include <gloo/barrier.h>

@@ -1,6 +1,6 @@
 #include "worker/data/corpus.hpp"
 
-#include "worker/failure.hpp"
+#include "worker/base/failure.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,6 +1,6 @@
 #include "worker/data/sampler.hpp"
 
-#include "worker/random.hpp"
+#include "worker/base/random.hpp"
 
 #include <algorithm>
 #include <bit>

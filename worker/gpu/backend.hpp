@@ -17,6 +17,8 @@
 
 namespace ddp::worker {
 
+// What --backend asks for.
+enum class Backend { automatic, nccl, gloo };
 enum class DataType { fp32, bf16 };
 
 struct GpuRequest {

@@ -1,7 +1,7 @@
 // Errors and ownership for CUDA: what the files of this folder share.
 #pragma once
 
-#include "worker/failure.hpp"
+#include "worker/base/failure.hpp"
 
 #include <cuda_runtime_api.h>
 

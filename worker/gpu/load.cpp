@@ -1,7 +1,7 @@
 #include "worker/gpu/load.hpp"
 
 #include "common/env_names.hpp"
-#include "worker/failure.hpp"
+#include "worker/base/failure.hpp"
 
 #include <dlfcn.h>
 

@@ -3,7 +3,6 @@
 
 #include "common/client/worker_env.hpp"
 #include "worker/gpu/backend.hpp"
-#include "worker/options.hpp"
 
 #include <string>
 

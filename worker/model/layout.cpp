@@ -1,6 +1,6 @@
 #include "worker/model/layout.hpp"
 
-#include "worker/random.hpp"
+#include "worker/base/random.hpp"
 
 #include <cassert>
 #include <cmath>

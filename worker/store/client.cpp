@@ -1,6 +1,6 @@
 #include "worker/store/client.hpp"
 
-#include "worker/failure.hpp"
+#include "worker/base/failure.hpp"
 #include "worker/store/server.hpp"
 
 #include <poll.h>

@@ -1,6 +1,6 @@
 #include "worker/store/server.hpp"
 
-#include "worker/failure.hpp"
+#include "worker/base/failure.hpp"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>

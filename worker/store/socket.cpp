@@ -1,6 +1,6 @@
 #include "worker/store/socket.hpp"
 
-#include "worker/failure.hpp"
+#include "worker/base/failure.hpp"
 
 #include <arpa/inet.h>
 #include <netdb.h>

@@ -1,4 +1,4 @@
-#include "worker/digest.hpp"
+#include "worker/base/digest.hpp"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>

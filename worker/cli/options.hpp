@@ -12,8 +12,6 @@
 
 namespace ddp::worker {
 
-enum class Backend { automatic, nccl, gloo };
-
 struct Options {
   std::vector<std::string> data;
   ModelShape model;

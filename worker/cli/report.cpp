@@ -1,6 +1,6 @@
-#include "worker/report.hpp"
+#include "worker/cli/report.hpp"
 
-#include "worker/failure.hpp"
+#include "worker/base/failure.hpp"
 
 #include <fmt/format.h>
 

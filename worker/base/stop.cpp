@@ -1,6 +1,6 @@
-#include "worker/stop.hpp"
+#include "worker/base/stop.hpp"
 
-#include "worker/failure.hpp"
+#include "worker/base/failure.hpp"
 
 #include <poll.h>
 #include <signal.h>
