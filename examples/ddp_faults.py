@@ -1,5 +1,5 @@
-"""A Python worker's side of ddp-launch: tells it readiness, steps and metrics (systemd's sd_notify),
-and takes part in fault plans (docs/worker.md, "Faults"). One file, standard library alone: copy it.
+"""A Python worker's side of ddp-launch: reports readiness, steps and metrics
+(systemd's sd_notify), and takes part in fault plans (docs/worker.md, "Faults"). One file, standard library alone: copy it.
 
     launcher = ddp_faults.Launcher()
     launcher.ready()
@@ -12,7 +12,8 @@ and takes part in fault plans (docs/worker.md, "Faults"). One file, standard lib
         launcher.end_step(step, loss=loss)     # exit, throw, segfault, abort
 
 Without a launcher it does nothing; without a plan it only notifies and never waits. With one
-(DDP_FAULTS is set) each step is followed by a barrier, so that a fault "at step 50" strikes there.
+(DDP_FAULTS is set) each step is followed by a barrier, so that a fault "at step 50" is injected
+there.
 """
 import array
 import ctypes
@@ -27,7 +28,7 @@ import threading
 import time
 
 BARRIER_SECONDS = 10
-FOR_EVER = 2**63 - 1
+UNLIMITED = 2**63 - 1
 MASK = 2**64 - 1
 
 
@@ -50,9 +51,9 @@ def contains(pairs, number):
 
 
 class Fault:
-    """One entry of DDP_FAULTS, "<fault>/<done>:<spec>", and when it strikes this rank: the same
-    functions of the seed as common/faults/schedule.hpp, so that a plan strikes at the same steps
-    whatever language the worker is written in."""
+    """One entry of DDP_FAULTS, "<fault>/<done>:<spec>", and when it is due at this rank: the
+    same functions of the seed as common/faults/schedule.hpp, so that a plan injects at the same
+    steps whatever language the worker is written in."""
 
     RANK, STEP, GAP, CHOICE = range(4)  # what is drawn
 
@@ -68,17 +69,17 @@ class Fault:
         self.ranks = words.get("rank", "any")
         self.slot = -1 if self.ranks == "any" else rank
         self.steps = ranges(words.get("step", "0"))[0]
-        self.generations = words.get("gen")
+        self.attempts = words.get("gen")
         self.every, self.mtbf = (int(re.match(r"\d+", words.get(name, "0"))[0])
                                  for name in ("every", "mtbf"))
         self.periodic = bool(self.every or self.mtbf)
-        self.times = int(words.get("times", FOR_EVER if self.periodic else 1))
+        self.times = int(words.get("times", UNLIMITED if self.periodic else 1))
         self.fixed_choice = words.get("choice")
-        self.struck = False
+        self.triggered = False
 
-    def concerns(self, generation):
+    def concerns(self, attempt):
         return ((self.ranks in ("any", "all") or contains(ranges(self.ranks), self.rank)) and
-                (self.generations is None or contains(ranges(self.generations), generation)))
+                (self.attempts is None or contains(ranges(self.attempts), attempt)))
 
     def bits(self, occurrence, purpose):
         drawn = mix(self.seed)
@@ -102,12 +103,12 @@ class Fault:
         return int(self.fixed_choice or self.bits(occurrence, self.CHOICE))
 
     def due(self, step):
-        """The occurrence that strikes this rank now, None if there is none."""
-        if not self.periodic:  # at most once a generation
+        """The occurrence that is due at this rank now, None if there is none."""
+        if not self.periodic:  # at most once an attempt
             k = self.next
-            if self.struck or k >= self.times or not self.mine(k) or self.step(k) > step:
+            if self.triggered or k >= self.times or not self.mine(k) or self.step(k) > step:
                 return None
-            self.struck = True
+            self.triggered = True
             return k
         first, k = None, self.next
         while k < self.times and self.step(k) <= step:
@@ -135,10 +136,10 @@ class Launcher:
         self.last_heartbeat = -math.inf
         self.active = "DDP_FAULTS" in environ
         rank, world = int(environ.get("RANK", 0)), int(environ.get("WORLD_SIZE", 1))
-        generation = int(environ.get("TORCHELASTIC_RESTART_COUNT", 0))
+        attempt = int(environ.get("TORCHELASTIC_RESTART_COUNT", 0))
         entries = [Fault(text, rank, world) for text in environ.get("DDP_FAULTS", "").split(";")
                    if text]
-        self.faults = [fault for fault in entries if fault.concerns(generation)]
+        self.faults = [fault for fault in entries if fault.concerns(attempt)]
 
     def notify(self, *lines):
         try:
@@ -162,7 +163,7 @@ class Launcher:
             hung_up.register(reader, 0)
             hung_up.poll(BARRIER_SECONDS * 1000)
         except OSError:
-            pass  # the launcher is gone: nobody to wait for
+            pass  # the launcher is gone: nothing to wait for
         finally:
             self.socket.setblocking(False)
             os.close(reader)
@@ -201,7 +202,7 @@ class Launcher:
             os.abort()
 
     def before_allreduce(self, step):
-        """skip-allreduce: stands still here for ever, as its peers do in the all-reduce."""
+        """skip-allreduce: blocks here indefinitely, as its peers do in the all-reduce."""
         if self.take(step, "skip-allreduce"):
             threading.Event().wait()
 
@@ -218,16 +219,17 @@ class Launcher:
             gradient[element] = math.nan if fault.kind == "nan" else flipped
 
     def take(self, step, *kinds):
-        """What of `kinds` strikes in `step`, as (fault, choice), told to the launcher before."""
-        struck = []
+        """The faults of `kinds` that are due in `step`, as (fault, choice), already reported to the
+        launcher."""
+        injected = []
         for fault in self.faults:
             occurrence = fault.due(step) if fault.kind in kinds else None
             if occurrence is not None:
                 self.notify(f"X_DDP_FAULT={fault.number}.{occurrence}@{step}")
-                struck.append((fault, fault.choice(occurrence)))
-        if struck:
+                injected.append((fault, fault.choice(occurrence)))
+        if injected:
             self.barrier()
-        return struck
+        return injected
 
 
 def die():

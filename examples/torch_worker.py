@@ -1,5 +1,5 @@
-"""A PyTorch worker: DistributedDataParallel as ever, plus a few lines that tell ddp-launch where it
-stands and let fault plans reach into it (ddp_faults.py, beside this file).
+"""A PyTorch worker: DistributedDataParallel, plus a few lines that report steps to ddp-launch and
+let fault plans inject into it (ddp_faults.py, in this folder).
 
     ddp-launch --nproc 4 -- python3 torch_worker.py
 """
@@ -20,7 +20,7 @@ class State:
 
 
 def all_reduce(state, bucket):
-    """DDP's own all-reduce, with what a fault plan has for it."""
+    """DDP's own all-reduce, with the faults that a plan has for it."""
     gradient = bucket.buffer()
     state.launcher.damage(state.step, gradient)
     state.launcher.before_allreduce(state.step)

@@ -1,11 +1,10 @@
-// A worker of your own in C++: reads what ddp-launch sets, averages a gradient over the ranks with
-// Gloo, tells the launcher where it stands and takes part in fault plans. Built against an
-// installed ddp-launch:
+// A C++ worker: reads what ddp-launch sets, averages a gradient over the ranks with Gloo, reports
+// its steps to the launcher and takes part in fault plans. Built against an installed ddp-launch:
 //
 //   cmake -B build && cmake --build build
 //   ddp-launch --nproc 4 -- build/worker
 //
-// On GPUs, replace the Gloo part with NCCL: rank 0 makes the ncclUniqueId, passes it on through the
+// On GPUs, replace the Gloo part with NCCL: rank 0 creates the ncclUniqueId, shares it through the
 // same FileStore (set and get), and each rank calls cudaSetDevice(env->local_rank) and
 // ncclCommInitRank.
 #include <ddp_launch/common/client/fault_points.hpp>
@@ -35,8 +34,8 @@ using ddp::fault::Kind;
 void die(void*, const void*, const void*, std::size_t) { ddp::fault::die(); }
 
 std::shared_ptr<gloo::Context> connect(const ddp::WorkerEnv& env) {
-  // DDP_RUN_DIR is this launch's own directory. A directory for each generation keeps what a killed
-  // attempt left there from the next one.
+  // DDP_RUN_DIR is this launch's directory. A directory for each attempt keeps what a killed
+  // attempt left there away from the next one.
   const char* const run_dir = std::getenv("DDP_RUN_DIR");
   if (run_dir == nullptr) throw std::runtime_error("DDP_RUN_DIR is not set: use ddp-launch");
   const std::string path = std::string(run_dir) + "/gloo-" + std::to_string(env.restart_count);

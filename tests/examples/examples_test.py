@@ -112,7 +112,7 @@ def faults(build):
         found = []
         for rank in range(4):
             fault = ddp_faults.Fault(entry, rank, 4)
-            if fault.concerns(generation=1):
+            if fault.concerns(attempt=1):
                 found += [f"{rank}:{fault.number}.{k}@{step}:{fault.choice(k)}"
                           for step in range(1, 101) for k in [fault.due(step)] if k is not None]
         same(found, expected)
