@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Runs ddp-launch and every peer that is installed side by side and writes docs/benchmarks.md. Takes about ten minutes
-# on 2 cores; run it on a machine that has nothing else to do.
+# on 2 cores; run it on an idle machine.
 usage='usage: scripts/bench.sh [--install-peers] [--print] [bench.py options, such as --rounds 5]
   --install-peers  install what can be compared with from Debian (as root): MPICH, Open MPI, PyTorch, Slurm, GNU parallel
-  --print          print the figures and leave docs/benchmarks.md alone'
+  --print          print the figures and do not change docs/benchmarks.md'
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

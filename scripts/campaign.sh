@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs the shipped campaign: the worker's training, struck by each kind of fault.
+# Runs the shipped campaign: the worker's training with each kind of fault.
 usage='usage: scripts/campaign.sh [--preset NAME] [--plans A,B…] [--without-faults] [--junit FILE] [--log-dir DIR]
   --preset NAME     the build to run: release (default), debug or asan
   --plans A,B       these plans of examples/campaign alone
-  --without-faults  the negative control: without their faults the plans must not be met, but for those that expect no failure
+  --without-faults  the negative control: without their faults no plan is met, except those that expect no failure
   --junit FILE      the results as JUnit XML
   --log-dir DIR     keep everything there'
 set -euo pipefail

@@ -29,15 +29,15 @@ cat <<TEXT
 
 What to try next, from this directory:
   kill a rank while it trains: start the line below, then, in another terminal, kill -9 one of the
-  workers (pgrep -af bin/worker lists them). The group is torn down, the verdict names the rank,
-  and a new generation starts.
+  workers (pgrep -af bin/worker lists them). The group is stopped, the failure report names the
+  rank, and the group is restarted.
     $bin/ddp-launch --nproc 4 --max-restarts 3 -- $bin/worker $*
   keep each rank's output in files:
     $bin/ddp-launch --nproc 4 --log-dir logs --tee 3 -- $bin/worker $*
     ls -R logs
   see what would be started, and with which environment:
     $bin/ddp-launch --nproc 4 --dry-run -- $bin/worker $*
-  launch a program of your own, in any language:
+  launch your own program, in any language:
     $bin/ddp-launch --nproc 4 -- sh -c 'echo "rank \$RANK of \$WORLD_SIZE"'
   everything else:
     $bin/ddp-launch --help

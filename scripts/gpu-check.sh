@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything the project knows to check on a GPU, in one command: the tests labelled gpu (operators against the CPU; 1, 2
-# and 4 ranks, repeated, cut by a checkpoint, killed and restarted, struck inside NCCL), one run under compute-sanitizer's
-# memcheck, and speed beside PyTorch with the achieved share of the matrix peak.
+# and 4 ranks, repeated, cut by a checkpoint, killed and restarted, killed inside NCCL), one run under compute-sanitizer's
+# memcheck, and speed next to PyTorch's with the achieved share of the matrix peak.
 usage='usage: scripts/gpu-check.sh [--bin DIR]
   --bin DIR  a build directory to take the programs from (bin/, tests/ and bench/ in it) instead of building'
 set -euo pipefail
@@ -29,7 +29,7 @@ for program in bin/worker bin/libddp_worker_cuda.so bin/ddp-launch tests/worker_
     [[ -e $build/$program ]] || { echo "gpu-check: $build has no $program" >&2 && exit 1; }
 done
 
-echo '== operators beside the CPU'
+echo '== operators against the CPU'
 "$build/tests/worker_gpu_ops"
 
 echo '== 1, 2 and 4 ranks: losses, repetition, checkpoints, faults'

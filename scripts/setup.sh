@@ -5,7 +5,7 @@ list="$(dirname "${BASH_SOURCE[0]}")/packages.txt"
 
 mapfile -t wanted < <(sed 's/#.*//' "$list" | awk 'NF { print $1 }')
 if ! command -v dpkg-query >/dev/null; then
-    echo "setup: this is no Debian system, so nothing is installed here. Needed, by Debian's names: ${wanted[*]}" >&2
+    echo "setup: this is not a Debian system, so nothing is installed here. Needed, by Debian's names: ${wanted[*]}" >&2
     exit 0
 fi
 

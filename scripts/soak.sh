@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Launches, kills and signals for as long as is asked, and checks after each that nothing is left.
+# Launches, kills and signals for as long as you ask, and checks after each that nothing is left.
 usage='usage: scripts/soak.sh [MINUTES] [--seed N] [--preset NAME]
   MINUTES        how long, 10 if not said
-  --seed N       the sequence of a former soak, as it printed it
+  --seed N       the seed of an earlier soak, as it printed it
   --preset NAME  the build to soak: release (default), debug or asan'
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
