@@ -27,7 +27,7 @@ MAY_INCLUDE = {
 }
 
 THIRD_PARTY = re.compile(r"boost/|spdlog/|fmt/|CLI/|toml|gloo/|cblas|doctest/|cuda|cublas|nccl")
-# common is std and POSIX alone, but for spdlog behind log.cpp; the core decides and touches nothing.
+# common is std and POSIX alone; the core decides and touches nothing.
 SYSTEM_OF_CORE = re.compile(r"unistd\.h|fcntl\.h|poll\.h|sys/|linux/|netinet/|arpa/|netdb\.h|thread$|mutex$|fstream$|iostream$")
 CLOCK_OF_CORE = re.compile(r"::now\s*\(|\bclock_gettime\b|\bgettimeofday\b|\btime\s*\(\s*(nullptr|0|NULL)\s*\)")
 # What a header must not pull into everyone who includes it.
