@@ -1,30 +1,21 @@
-// The worker group as a state machine: step(event, now) -> actions, and nothing else.
+// The worker group as a state machine: step(event, now) -> actions, and nothing else. Its phases
+// and the changes between them are the table in launcher/core/group/transitions.hpp; enter() makes
+// each change and asserts that the table has it.
 //
-//   launching -> running -> lingering -> closing -> finished         every worker exited 0
-//   launching | running -> tearing_down -> lingering -> closing      a failure, a stop request
-//   closing -> backing_off -> launching                              restarts left
-//           -> finished                                              none left, or a stop request
-//   launching | running -> examining -> tearing_down                 a hang
-//   tearing_down | lingering -> closing                              the period is over, a second
-//                                                                    stop request
-//   backing_off -> finished                                          a stop request, the run's time
-//                                                                    is up
+// A hang stays the root cause, whatever ends its examination. The stop signal goes to every worker
+// at once, and all share one deadline: SIGKILL at the end of the grace period. Processes that the
+// workers left running have what remains of it, or after success a linger period. Halfway through
+// either period a signal goes to every process that has had none (SignalRest).
 //
-// examining: the group hangs; its processes are looked at before it is torn down. Ends when that is
-// done, at its deadline, when a worker ends, or at a stop request: the hang stays the cause.
-// tearing_down: every worker was sent the stop signal; ends when all have exited.
-// lingering: the workers have exited, and what they left running may end by itself: for the rest of
-// the grace period, or after success for a linger period of its own. Halfway through either
-// period a signal goes to every process that has had none (SignalRest).
-// closing: the supervisor kills what is left and releases what the generation held
-// (EndGeneration). Invariants, held by tests over random event sequences: never two
-// generations live; one terminal event per started worker; a worker that was never started or has
-// ended is never signalled; Finish once, last.
+// Invariants, which tests check on random event sequences: never two attempts at the same time; one
+// terminal event per started worker; no signal to a worker that was never started or has exited;
+// Finish once, last.
 #pragma once
 
 #include "launcher/core/group/action.hpp"
 #include "launcher/core/group/event.hpp"
 #include "launcher/core/group/restart_policy.hpp"
+#include "launcher/core/group/transitions.hpp"
 #include "launcher/core/group/verdict.hpp"
 #include "launcher/core/types.hpp"
 
@@ -33,29 +24,16 @@
 
 namespace ddp::core {
 
-enum class Phase {
-  idle,
-  launching,
-  running,
-  examining,
-  tearing_down,
-  lingering,
-  closing,
-  backing_off,
-  finished
-};
-const char* name_of(Phase phase);
-
 struct GroupConfig {
   int nproc = 1;
   Nanoseconds shutdown_timeout = std::chrono::seconds(30);
   Nanoseconds linger_timeout = std::chrono::seconds(5);  // after success; 0: none
-  // How long others may run on after a worker exited 0, before that is a failure; none: for ever.
+  // How long others may run on after a worker exited 0 before that is a failure; none: no limit.
   std::optional<Nanoseconds> early_exit_allowed;
-  // What asks a worker to stop; none: SIGINT after a SIGINT, else SIGTERM.
+  // The signal that stops a worker; none: SIGINT after a SIGINT, else SIGTERM.
   std::optional<int> stop_signal;
   std::optional<int> graceful_exit_code;                    // StoppedBySignal's
-  Nanoseconds evidence_timeout = std::chrono::seconds(10);  // for looking at a hung group
+  Nanoseconds evidence_timeout = std::chrono::seconds(10);  // for the diagnostics of a hang
   RestartPolicy restart;
 };
 
@@ -71,22 +49,36 @@ class Group {
   std::optional<TimePoint> next_deadline() const;
   // While the group is torn down or lingers: when SIGKILL follows.
   std::optional<TimePoint> kill_at() const { return deadline_; }
-  // The current generation as far as it has come.
+  // The current attempt so far.
   const Verdict& verdict() const { return verdict_; }
   int restarts() const { return history_.restarts(); }
   // Of the first stop request of the launch.
   std::optional<int> stop_signal() const { return stop_signal_; }
 
  private:
+  void on(const StartRequested&, TimePoint now, Actions& actions);
+  void on(const WorkerStarted& event, TimePoint now, Actions& actions);
+  void on(const SpawnFailed& event, TimePoint now, Actions& actions);
+  void on(const WorkerReady& event, TimePoint now, Actions&);
+  void on(const WorkerStep& event, TimePoint, Actions&);
+  void on(const WorkerExited& event, TimePoint now, Actions& actions);
+  void on(const HangDetected& event, TimePoint now, Actions& actions);
+  void on(const ProcessesSeen& event, TimePoint, Actions&);
+  void on(const EvidenceTaken& event, TimePoint now, Actions& actions);
+  void on(const DescendantsGone& event, TimePoint, Actions& actions);
+  void on(const StopRequested& event, TimePoint now, Actions& actions);
+  void on(const Suspended& event, TimePoint, Actions&);
+  void on(const GenerationEnded& event, TimePoint now, Actions& actions);
+  void on(const Tick&, TimePoint now, Actions& actions);
+
+  void enter(Phase next);
+  bool is_up() const;  // launching or running
   void begin_generation(Generation generation, TimePoint now, Actions& actions);
   void spawn_next(TimePoint now, Actions& actions);
-  void worker_exited(const WorkerExited& event, TimePoint now, Actions& actions);
   void exited_early(LocalRank local_rank, TimePoint now, Actions& actions);
-  void hang_detected(const Hang& hang, TimePoint now, Actions& actions);
-  void processes_seen(const ProcessesSeen& event);
-  void stop_requested(const StopRequested& event, TimePoint now, Actions& actions);
-  void generation_ended(const GenerationEnded& event, TimePoint now, Actions& actions);
-  void tick(TimePoint now, Actions& actions);
+  void stop_examining(TimePoint now, Actions& actions);
+  void deadline_passed(TimePoint now, Actions& actions);
+  RestartDecision decide(TimePoint now);
   void tear_down(Cause cause, TimePoint now, Actions& actions);
   void escalate(std::optional<int> by_request, Actions& actions);
   void linger_if_all_gone(TimePoint now, Actions& actions);
@@ -105,7 +97,7 @@ class Group {
   LocalRank next_to_spawn_ = 0;
   bool spawn_in_flight_ = false;
   bool escalated_ = false;
-  int asked_with_ = 0;  // the signal that asked the workers to stop
+  int stop_signal_sent_ = 0;  // to the workers
   struct Request {
     int signal = 0;
     TimePoint at;

@@ -1,5 +1,4 @@
-// The group's life as tables of events, and as thousands of random sequences held against the
-// invariants.
+// A group's life, event by event. random_events_test.cpp checks its invariants.
 #include "launcher/core/group/group.hpp"
 
 #include "launcher/core/group/exit_code.hpp"
@@ -7,8 +6,6 @@
 #include <doctest/doctest.h>
 
 #include <csignal>
-#include <map>
-#include <random>
 #include <set>
 #include <utility>
 
@@ -365,123 +362,4 @@ TEST_CASE("an early exit fails the group only when the others run on for longer 
   in_time.step(WorkerExited{1, Exited{0}}, at(seconds(1)));
   CHECK(of<AwaitDescendants>(in_time.step(WorkerExited{0, Exited{0}}, at(seconds(30)))).size() ==
         1);
-}
-
-// A supervisor that answers as the system would, in random order and with random news in between.
-TEST_CASE("random event sequences keep the invariants") {
-  for (std::uint64_t seed = 0; seed < 4000; ++seed) {
-    CAPTURE(seed);
-    std::mt19937_64 random(seed);
-    const auto dice = [&](int sides) {
-      return static_cast<int>(random() % static_cast<unsigned>(sides));
-    };
-    GroupConfig config{.nproc = 1 + dice(5), .shutdown_timeout = seconds(dice(3))};
-    if (dice(2) == 0) config.early_exit_allowed = seconds(dice(3));
-    config.linger_timeout = seconds(dice(3));
-    config.restart.max_restarts = dice(4);
-    Group group(config);
-
-    TimePoint now = at(seconds(1));
-    std::map<int, bool> alive;  // rank -> started and not ended
-    std::vector<SpawnWorker> spawning;
-    bool ending = false;
-    bool awaiting = false;
-    int generation = -1;
-    int finishes = 0;
-    int next_pid = 100;
-
-    const auto carry_out = [&](const Actions& actions) {
-      for (const auto& action : actions) {
-        REQUIRE(finishes == 0);  // Finish is the last action there is
-        if (const auto* begin = std::get_if<BeginGeneration>(&action)) {
-          for (const auto& [rank, is_alive] : alive) REQUIRE_FALSE(is_alive);
-          REQUIRE_FALSE(ending);
-          REQUIRE(spawning.empty());
-          REQUIRE(begin->generation == ++generation);
-          REQUIRE(generation <= config.restart.max_restarts);
-          alive.clear();
-        } else if (const auto* spawn = std::get_if<SpawnWorker>(&action)) {
-          REQUIRE(spawn->generation == generation);
-          REQUIRE(alive.count(spawn->local_rank) == 0);
-          spawning.push_back(*spawn);
-          REQUIRE(spawning.size() == 1);
-        } else if (const auto* signal = std::get_if<SignalWorker>(&action)) {
-          REQUIRE(alive[signal->local_rank]);
-        } else if (std::holds_alternative<AwaitDescendants>(action)) {
-          for (const auto& [rank, is_alive] : alive) REQUIRE_FALSE(is_alive);
-          REQUIRE_FALSE(std::exchange(awaiting, true));
-        } else if (std::holds_alternative<EndGeneration>(action)) {
-          awaiting = false;
-          REQUIRE_FALSE(ending);
-          REQUIRE(spawning.empty());
-          ending = true;
-        } else if (const auto* over = std::get_if<GenerationOver>(&action)) {
-          for (const auto& worker : over->verdict.workers) {
-            REQUIRE((worker.pid == 0 || worker.status || !over->verdict.survivors.empty()));
-          }
-        } else if (std::holds_alternative<Finish>(action)) {
-          ++finishes;
-          for (const auto& [rank, is_alive] : alive) REQUIRE_FALSE(is_alive);
-        }
-      }
-    };
-
-    carry_out(group.step(StartRequested{}, now));
-    for (int i = 0; i < 400 && finishes == 0; ++i) {
-      now += milliseconds(dice(400));
-      std::vector<int> living;
-      for (const auto& [rank, is_alive] : alive) {
-        if (is_alive) living.push_back(rank);
-      }
-      const int what = dice(8);
-      if (!spawning.empty() && what < 4) {
-        const auto spawn = spawning.back();
-        spawning.pop_back();
-        if (dice(20) == 0) {
-          carry_out(group.step(SpawnFailed{spawn.local_rank, {SpawnStage::fork, EAGAIN}}, now));
-        } else {
-          alive[spawn.local_rank] = true;
-          carry_out(group.step(WorkerStarted{spawn.local_rank, next_pid++}, now));
-        }
-      } else if (!living.empty() && what < 6) {
-        const int rank = living[static_cast<std::size_t>(dice(static_cast<int>(living.size())))];
-        alive[rank] = false;
-        const ExitStatus status = dice(3) != 0   ? ExitStatus(Exited{0})
-                                  : dice(2) == 0 ? ExitStatus(Exited{1})
-                                                 : ExitStatus(Signaled{SIGKILL});
-        carry_out(group.step(WorkerExited{rank, status}, now));
-      } else if (awaiting && what < 7) {
-        awaiting = false;
-        carry_out(group.step(DescendantsGone{generation}, now));
-      } else if (ending && living.empty()) {
-        ending = false;
-        carry_out(group.step(GenerationEnded{}, now));
-      } else if (what == 6 && dice(15) == 0) {
-        carry_out(group.step(StopRequested{dice(2) == 0 ? SIGINT : SIGTERM}, now));
-      } else {
-        if (group.next_deadline() && dice(2) == 0) now = std::max(now, *group.next_deadline());
-        carry_out(group.step(Tick{}, now));
-      }
-    }
-    if (finishes == 0) {  // end what is still running, then it must finish
-      carry_out(group.step(StopRequested{SIGTERM}, now));
-      carry_out(group.step(StopRequested{SIGINT}, now));
-      if (!spawning.empty()) {
-        spawning.clear();
-        carry_out(group.step(SpawnFailed{0, {SpawnStage::fork, EAGAIN}}, now));
-      }
-      for (auto& [rank, is_alive] : alive) {
-        if (!is_alive) continue;
-        is_alive = false;
-        carry_out(group.step(WorkerExited{rank, Signaled{SIGKILL}}, now));
-      }
-      if (std::exchange(awaiting, false)) carry_out(group.step(DescendantsGone{generation}, now));
-      if (ending) {
-        ending = false;
-        carry_out(group.step(GenerationEnded{}, now));
-      }
-    }
-    REQUIRE(finishes == 1);
-    CHECK(group.step(StopRequested{SIGTERM}, now).empty());
-  }
 }
