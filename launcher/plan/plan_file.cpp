@@ -173,9 +173,7 @@ class Reader {
       cause.rank = static_cast<int>(rank);
     text(table, "by", cause.by);
     if (table.contains("by") && !core::is_cause_name(cause.by))
-      return refuse(*table.get("by"),
-                    "'by': expected a signal such as SIGKILL, exit 0 to exit 255, out of memory, "
-                    "not started, early exit or hang");
+      return refuse(*table.get("by"), "'by': expected " + core::cause_names());
     if (into.root_causes.size() == core::RunRecord::kMostIncidents) {
       return refuse(table, "'root_cause': expected no more than " +
                                std::to_string(core::RunRecord::kMostIncidents));

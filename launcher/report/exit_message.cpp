@@ -67,8 +67,7 @@ std::string leftovers_text(const std::vector<core::Leftover>& leftovers, int fir
 }
 
 std::optional<core::LocalRank> raised_while_stopping(const core::Verdict& verdict) {
-  if (!verdict.cause || !std::holds_alternative<core::StoppedBySignal>(*verdict.cause))
-    return std::nullopt;
+  if (!verdict.cause || core::is_failure(*verdict.cause)) return std::nullopt;
   for (const auto& worker : verdict.workers) {
     const auto* exited = worker.status ? std::get_if<core::Exited>(&*worker.status) : nullptr;
     // A shell passes on how its command ended.

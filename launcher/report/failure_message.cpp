@@ -208,7 +208,7 @@ std::string dying_text(const std::vector<core::Survivor>& remaining, int first_r
 std::string verdict_text(const core::Verdict& verdict, const VerdictContext& context) {
   std::string text;
   if (verdict.cause) {
-    const bool failure = !std::holds_alternative<core::StoppedBySignal>(*verdict.cause);
+    const bool failure = core::is_failure(*verdict.cause);
     std::string cause = cause_text(*verdict.cause, context.first_rank, context.program) +
                         circumstances(*verdict.cause, verdict, context);
     if (!context.injected.empty()) cause += "; injected: " + context.injected;
@@ -294,7 +294,7 @@ std::string decision_text(const core::RestartDecision& decision, const core::Ver
               case Reason::stop_requested:
                 // Where it is the cause itself it has been told.
                 if (context.max_restarts == 0 || !verdict.cause ||
-                    std::holds_alternative<core::StoppedBySignal>(*verdict.cause))
+                    !core::is_failure(*verdict.cause))
                   return {};
                 return line("not restarted: a stop was requested");
               case Reason::unkillable:

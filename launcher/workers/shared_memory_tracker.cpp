@@ -35,8 +35,7 @@ std::vector<ReportedSegment> SharedMemoryTracker::generation_ended(const core::V
   const auto was_killed = [](const core::WorkerOutcome& worker) {
     return worker.status && std::holds_alternative<core::Signaled>(*worker.status);
   };
-  const bool failed =
-      verdict.cause && !std::holds_alternative<core::StoppedBySignal>(*verdict.cause);
+  const bool failed = verdict.cause && core::is_failure(*verdict.cause);
   if (!failed && !killed_any &&
       std::none_of(verdict.workers.begin(), verdict.workers.end(), was_killed))
     return {};

@@ -8,15 +8,14 @@
 namespace ddp::core {
 namespace {
 
-// A worker that tells its steps made progress when it finished one; one that tells nothing, when
-// its group lasted. Of a hang, what lasted before it counts.
+// Workers that report steps made progress when one finished a step; others, when the attempt was
+// long enough. Of a hang, the time before it counts.
 bool made_progress(const Verdict& verdict, TimePoint now, Nanoseconds long_enough) {
-  bool tells_steps = false;
-  for (const auto& worker : verdict.workers) tells_steps |= worker.last_step.has_value();
+  bool any_step = false;
+  for (const auto& worker : verdict.workers) any_step |= worker.last_step.has_value();
   TimePoint end = now;
-  if (const auto* hung = std::get_if<Hung>(&*verdict.cause))
-    end = verdict.failed.value_or(now) - hung->hang.limit;
-  return tells_steps || end - verdict.began >= long_enough;
+  if (const auto lost = standstill(*verdict.cause)) end = verdict.failed.value_or(now) - *lost;
+  return any_step || end - verdict.began >= long_enough;
 }
 
 bool contains(const std::vector<int>& codes, int code) {
@@ -31,7 +30,7 @@ bool failed_too_soon(const RestartPolicy& policy, const Verdict& verdict, TimePo
          verdict.failed.value_or(now) - verdict.began < policy.restart_after;
 }
 
-// Equal for failures that are the same as far as a user is concerned.
+// Equal for failures that are the same to a user.
 std::string signature(const Cause& cause, int exit_code) {
   const auto rank = root_cause_rank(cause);
   return std::to_string(cause.index()) + "/" + std::to_string(rank.value_or(-1)) + "/" +
@@ -43,7 +42,7 @@ Nanoseconds delay_of(const RestartPolicy& policy, int times, int salt) {
   double delay = static_cast<double>(policy.backoff.count());
   const double most = static_cast<double>(policy.max_backoff.count());
   for (int i = 0; i < times && delay < most; ++i) delay *= 2;
-  // Seeded by position, not by a running generator: the n-th delay of a run is the same in every
+  // Seeded by position, not by a running generator: the n-th delay of a run is the same in each
   // replay.
   std::mt19937_64 random(policy.jitter_seed + static_cast<std::uint64_t>(salt));
   const double jitter = std::uniform_real_distribution<double>(0.9, 1.0)(random);
@@ -56,8 +55,7 @@ RestartDecision RestartHistory::decide(const Verdict& verdict, TimePoint now) {
   using Reason = GiveUp::Reason;
   const int exit_code = exit_code_of(verdict);
   if (!verdict.survivors.empty()) return GiveUp{Reason::unkillable, restarts_};
-  if (std::holds_alternative<StoppedBySignal>(*verdict.cause))
-    return GiveUp{Reason::stop_requested, restarts_};
+  if (!is_failure(*verdict.cause)) return GiveUp{Reason::stop_requested, restarts_};
 
   if (made_progress(verdict, now, policy_.progress_after)) {
     without_progress_ = 0;
@@ -73,7 +71,7 @@ RestartDecision RestartHistory::decide(const Verdict& verdict, TimePoint now) {
     while (!granted_.empty() && now - granted_.front() > *policy_.window) granted_.pop_front();
   }
   const int used = policy_.window ? static_cast<int>(granted_.size()) : restarts_;
-  // Without restarts to give there is nothing to explain beyond that.
+  // No other reason matters where no restart was asked for.
   if (policy_.max_restarts == 0) return GiveUp{Reason::no_restarts_left, restarts_};
   if (contains(policy_.never_retry, exit_code)) return GiveUp{Reason::not_retryable, restarts_};
   if (contains(policy_.no_restart_on, exit_code) ||

@@ -1,4 +1,4 @@
-// Whether a failed group is tried again, and when. Pure: the same history gives the same answer.
+// Whether a failed group is restarted, and when. Pure: the same history gives the same answer.
 #pragma once
 
 #include "launcher/core/group/verdict.hpp"
@@ -17,22 +17,22 @@ struct RestartPolicy {
   int max_restarts = 0;
   // With a window, max_restarts counts only the restarts within it ("3 in 10m").
   std::optional<Nanoseconds> window;
-  // The first restart after progress comes at once. Each further one in a row without progress
-  // waits backoff, 2·backoff, 4·backoff … up to max_backoff, each less up to a tenth, by chance.
+  // The first restart after progress has no delay. Each further one in a row without progress waits
+  // backoff, 2·backoff, 4·backoff … up to max_backoff, each with up to 10 % less at random.
   Nanoseconds backoff = std::chrono::seconds(1);
   Nanoseconds max_backoff = std::chrono::seconds(30);
-  // So many generations in a row that fail the same way at the same rank without progress are a
+  // This many attempts in a row that fail in the same way at the same rank without progress are a
   // crash loop; 0: never one.
   int crash_loop = 5;
-  // By the exit code the run would end with (128+n for signal n, 72 for a hang).
-  std::vector<int> never_retry{2, 126, 127};   // usage errors and what cannot be executed, always
+  // By the exit code that the run would have (128+n for signal n, 72 for a hang).
+  std::vector<int> never_retry{2, 126, 127};   // usage errors and programs that cannot be executed
   std::vector<int> no_restart_on;              // nor these
-  std::optional<std::vector<int>> restart_on;  // these alone; none: every other
-  // A group that fails sooner has a mistake that a restart does not cure: before every worker was
+  std::optional<std::vector<int>> restart_on;  // only these; none: every other
+  // A group that fails sooner has an error that a restart does not fix: before every worker was
   // ready, or before it had run this long.
   bool restart_after_ready = false;
   Nanoseconds restart_after{};
-  // A worker that tells no steps has made progress when its generation ran this long.
+  // A group that reports no steps has made progress when its attempt was this long.
   Nanoseconds progress_after = std::chrono::seconds(10);
   std::uint64_t jitter_seed = 0;
 };
@@ -48,11 +48,11 @@ struct GiveUp {
     failed_too_soon,  // for --restart-after
     crash_loop,
     stop_requested,
-    out_of_time,  // of the whole run
+    out_of_time,  // the time limit of the run
     unkillable
   };
   Reason reason = Reason::no_restarts_left;
-  int count = 0;  // restarts used, or generations in the loop
+  int count = 0;  // restarts used, or attempts in the loop
 };
 using RestartDecision = std::variant<RestartIn, GiveUp>;
 
@@ -60,15 +60,15 @@ using RestartDecision = std::variant<RestartIn, GiveUp>;
 class RestartHistory {
  public:
   explicit RestartHistory(RestartPolicy policy) : policy_(std::move(policy)) {}
-  // `verdict` must have a cause. A restart it grants is counted.
+  // `verdict` must have a cause. A restart that it grants is counted.
   RestartDecision decide(const Verdict& verdict, TimePoint now);
   int restarts() const { return restarts_; }
 
  private:
   RestartPolicy policy_;
   int restarts_ = 0;
-  int without_progress_ = 0;  // generations in a row
-  int same_failure_ = 0;      // generations in a row with last_failure_ and no progress
+  int without_progress_ = 0;  // attempts in a row
+  int same_failure_ = 0;      // attempts in a row with last_failure_ and no progress
   std::string last_failure_;
   std::deque<TimePoint> granted_;
 };

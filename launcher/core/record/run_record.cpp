@@ -1,9 +1,5 @@
 #include "launcher/core/record/run_record.hpp"
 
-#include "common/overloaded.hpp"
-#include "common/parse.hpp"
-#include "common/signal_name.hpp"
-
 #include <algorithm>
 #include <csignal>
 
@@ -93,15 +89,12 @@ void RunRecord::ended(const Verdict& verdict) {
   if (generations_ == 0) return;
   left_ += static_cast<std::int64_t>(verdict.survivors.size());
   ended_alike_.clear();
-  const bool failed =
-      verdict.cause && verdict.failed && !std::holds_alternative<StoppedBySignal>(*verdict.cause);
-  if (failed) {
+  if (verdict.cause && verdict.failed && is_failure(*verdict.cause)) {
     Incident incident{
         .generation = generation_, .cause = *verdict.cause, .failed = *verdict.failed};
-    const auto blamed = root_cause_rank(incident.cause);
-    if (blamed) {
-      incident.rank = first_rank_ + *blamed;
-      incident.step = verdict.workers[static_cast<std::size_t>(*blamed)].last_step;
+    if (const auto rank = root_cause_rank(incident.cause)) {
+      incident.rank = first_rank_ + *rank;
+      incident.step = verdict.workers[static_cast<std::size_t>(*rank)].last_step;
     }
     if (verdict.ended) incident.down = *verdict.ended - incident.failed;
     if (auto behind = fault_behind(faults_, verdict)) {
@@ -173,32 +166,6 @@ std::size_t RunRecord::gather_alike(std::size_t behind, const Verdict& verdict) 
   }
   std::sort(ended_alike_.begin(), ended_alike_.end());
   return behind;
-}
-
-std::string cause_name(const Cause& cause) {
-  return std::visit(Overloaded{
-                        [](const WorkerFailed& failed) -> std::string {
-                          if (failed.oom_killed) return "out of memory";
-                          if (const auto* exited = std::get_if<ddp::core::Exited>(&failed.status))
-                            return "exit " + std::to_string(exited->code);
-                          return signal_name(std::get<Signaled>(failed.status).signal);
-                        },
-                        [](const WorkerNotStarted&) -> std::string { return "not started"; },
-                        [](const StoppedBySignal& stopped) { return signal_name(stopped.signal); },
-                        [](const ExitedEarly&) -> std::string { return "early exit"; },
-                        [](const Hung&) -> std::string { return "hang"; },
-                    },
-                    cause);
-}
-
-bool is_cause_name(std::string_view name) {
-  constexpr std::string_view kExit = "exit ";
-  if (name.starts_with(kExit)) {
-    const auto code = parse_integer("", name.substr(kExit.size()), 0, 255);
-    return code && name.substr(kExit.size()) == std::to_string(*code);
-  }
-  if (name.starts_with("SIG")) return parse_signal(name).has_value();
-  return name == "out of memory" || name == "not started" || name == "early exit" || name == "hang";
 }
 
 }  // namespace ddp::core

@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -144,11 +143,5 @@ class RunRecord {
   IncidentSummary folded_;  // of those that are no longer there
   Harmless harmless_;
 };
-
-// "SIGKILL", "exit 3", "out of memory", "not started", "early exit", "hang": the words in which a
-// plan names a root cause.
-std::string cause_name(const Cause& cause);
-// Whether cause_name() could have said this.
-bool is_cause_name(std::string_view name);
 
 }  // namespace ddp::core
