@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 #include <charconv>
 #include <cstring>
 
@@ -60,6 +59,14 @@ constexpr KindInfo kKinds[] = {
     {Kind::cut_checkpoint, "cut-checkpoint", Side::worker, ValueType::none, false, kInside, "dies half-way through writing the checkpoint"},
 };
 // clang-format on
+
+consteval bool is_in_order() {
+  for (std::size_t i = 0; i < std::size(kKinds); ++i) {
+    if (kKinds[i].kind != static_cast<Kind>(i)) return false;
+  }
+  return std::size(kKinds) == kKindCount;
+}
+static_assert(is_in_order(), "one row per kind, in the order of the enumeration");
 
 constexpr std::array<const char*, kWords> kWordNames = {"rank", "step", "phase", "after", "ready",
                                                         "line", "gen",  "every", "mtbf",  "times",
@@ -136,11 +143,7 @@ std::string value_text(const Spec& spec) {
 
 std::span<const KindInfo> kinds() { return kKinds; }
 
-const KindInfo& info(Kind kind) {
-  const auto& row = kKinds[static_cast<std::size_t>(kind)];
-  assert(row.kind == kind);
-  return row;
-}
+const KindInfo& info(Kind kind) { return kKinds[static_cast<std::size_t>(kind)]; }
 
 const char* name_of(Word word) { return kWordNames[static_cast<std::size_t>(word)]; }
 

@@ -9,6 +9,7 @@
 #include "common/result.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -54,6 +55,7 @@ enum class Kind {
   corrupt_checkpoint,
   cut_checkpoint,
 };
+inline constexpr std::size_t kKindCount = static_cast<std::size_t>(Kind::cut_checkpoint) + 1;
 
 // Who applies a fault, and at what.
 enum class Side {

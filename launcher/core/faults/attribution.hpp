@@ -1,6 +1,6 @@
-// Which of the faults that struck a generation is behind its failure. A guess by what each kind can
-// do: of a rank that was killed by a signal, by a fault that sends it; of one that gave up, by what
-// it or its peers may have given up for.
+// Which of the faults that were injected into an attempt is behind its failure. A guess from what
+// each kind can do (launcher/core/faults/traits.hpp): where a signal killed the root cause, a fault
+// that sends it; where the rank exited by itself, whatever may have led it or its peers to do so.
 #pragma once
 
 #include "launcher/core/faults/event.hpp"
@@ -16,20 +16,21 @@ namespace ddp::core {
 struct InjectedFault {
   Injection injection;
   TimePoint at;
-  std::string refused;            // why the system did not let it be applied; empty: it was
-  std::optional<TimePoint> over;  // when it was undone, while its worker lived
+  std::string refused;            // the system's reason not to apply it; empty: applied
+  std::optional<TimePoint> over;  // when it was undone, while its worker was alive
 };
 
-// What was undone may show for so long: a peer that has given up still has to end.
+// A fault that was undone may be behind a failure for this long: a peer that gives up needs time to
+// exit.
 constexpr Nanoseconds kAftermath = std::chrono::seconds(1);
 
-// The index of the fault to blame, none if the failure was real. A fault that ends a rank exactly
-// so comes before one at the same rank that may have led to it, and that before one at another
-// rank; of equals the later.
+// The index of the fault behind the failure, none if no fault is. A fault that makes a rank exit in
+// exactly this way comes before one at the same rank that may have led to it, and that before one
+// at another rank; of equals the later.
 std::optional<std::size_t> fault_behind(const std::vector<InjectedFault>& faults,
                                         const Verdict& verdict);
 
-// Whether this is how a worker ends that was struck so.
+// Whether a worker exits in this way because of this fault alone.
 bool is_end_by(const Injection& injection, const ExitStatus& status);
 
 }  // namespace ddp::core

@@ -1,5 +1,7 @@
 #include "launcher/core/faults/lasting_faults.hpp"
 
+#include "launcher/core/faults/traits.hpp"
+
 #include <algorithm>
 
 namespace ddp::core {
@@ -8,17 +10,17 @@ using fault::Kind;
 
 void LastingFaults::add(const Injection& injection, std::optional<Nanoseconds> lasts, TimePoint now,
                         FaultActions& actions) {
-  const bool slow = injection.kind == Kind::slow;
   if (!injection.local_rank) return;
+  const FaultTraits& row = traits(injection.kind);
   std::erase_if(effects_, [&](const Effect& effect) {
     return effect.local_rank == *injection.local_rank &&
            replaces(injection, effect.fault, effect.kind);
   });
-  if (!lasts && !slow && !adds_up(injection.kind)) return;
+  if (!lasts && !row.throttles && !row.adds_up) return;
   Effect effect{
       .fault = injection.fault, .kind = injection.kind, .local_rank = *injection.local_rank};
   if (lasts) effect.until = now + *lasts;
-  if (slow) {
+  if (row.throttles) {
     effect.fraction = std::get<double>(injection.value);
     effect.running = false;
     effect.toggle_at = now + share(effect);
@@ -32,15 +34,19 @@ Nanoseconds LastingFaults::share(const Effect& effect) {
   return Nanoseconds(static_cast<std::int64_t>(static_cast<double>(kPeriod.count()) * part));
 }
 
-bool LastingFaults::adds_up(Kind kind) { return kind == Kind::stop || kind == Kind::block_output; }
-
 bool LastingFaults::replaces(const Injection& later, int fault, Kind kind) {
-  return later.kind == kind && (later.fault == fault || !adds_up(kind));
+  return later.kind == kind && (later.fault == fault || !traits(kind).adds_up);
 }
 
 bool LastingFaults::held(Kind kind, LocalRank local_rank) const {
   return std::any_of(effects_.begin(), effects_.end(), [&](const Effect& effect) {
     return effect.kind == kind && effect.local_rank == local_rank;
+  });
+}
+
+bool LastingFaults::stopped(LocalRank local_rank) const {
+  return std::any_of(effects_.begin(), effects_.end(), [&](const Effect& effect) {
+    return traits(effect.kind).stops_process && effect.local_rank == local_rank;
   });
 }
 
@@ -50,7 +56,7 @@ void LastingFaults::worker_exited(LocalRank local_rank) {
 
 void LastingFaults::teardown_began(FaultActions& actions) {
   for (const auto& effect : effects_) {
-    if (effect.kind == Kind::block_output)
+    if (traits(effect.kind).undone_at_teardown)
       actions.push_back(UndoFault{effect.fault, effect.kind, effect.local_rank});
   }
   effects_.clear();
@@ -64,19 +70,19 @@ void LastingFaults::tick(TimePoint now, FaultActions& actions) {
     return done;
   });
   for (const auto& effect : over) {
-    // What a stop holds goes on being held when only the slowing is over.
-    if (effect.kind == Kind::slow && !effect.running && !held(Kind::stop, effect.local_rank))
+    // A rank that another fault stops stays stopped when it is no longer slowed.
+    if (traits(effect.kind).throttles && !effect.running && !stopped(effect.local_rank))
       actions.push_back(ThrottleTick{effect.local_rank, true});
-    // Of those that do not add up none of the kind is left.
+    // Only faults that add up can still hold the rank.
     actions.push_back(UndoFault{effect.fault, effect.kind, effect.local_rank,
                                 held(effect.kind, effect.local_rank)});
   }
   for (auto& effect : effects_) {
-    if (effect.kind != Kind::slow || now < effect.toggle_at) continue;
+    if (!traits(effect.kind).throttles || now < effect.toggle_at) continue;
     effect.running = !effect.running;
-    // From now, not from when it was due: a launcher that was late must not catch up in a burst.
+    // From now, not from when it was due: a late launcher must not catch up in a burst.
     effect.toggle_at = now + share(effect);
-    if (!held(Kind::stop, effect.local_rank))
+    if (!stopped(effect.local_rank))
       actions.push_back(ThrottleTick{effect.local_rank, effect.running});
   }
 }
@@ -86,7 +92,7 @@ std::optional<TimePoint> LastingFaults::next_deadline() const {
   const auto consider = [&](TimePoint at) { next = next ? std::min(*next, at) : at; };
   for (const auto& effect : effects_) {
     if (effect.until) consider(*effect.until);
-    if (effect.kind == Kind::slow) consider(effect.toggle_at);
+    if (traits(effect.kind).throttles) consider(effect.toggle_at);
   }
   return next;
 }

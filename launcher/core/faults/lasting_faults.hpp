@@ -1,4 +1,4 @@
-// Faults that last: until their time is over, their worker has gone or the group is torn down. Also
+// Faults that last: until their time is over, their worker exits or the group is torn down. Also
 // keeps the duty cycle of `slow`.
 #pragma once
 
@@ -9,21 +9,21 @@
 
 namespace ddp::core {
 
-// Of one kind at one rank the later takes the place of the earlier, as the later prlimit does; only
-// different faults that hold a rank (stop, block-output) add up.
+// Of one kind at one rank the later replaces the earlier, as the later prlimit does; only different
+// faults that hold a rank (FaultTraits::adds_up) add up.
 class LastingFaults {
  public:
   // One period of the duty cycle: long against a scheduler's slice, short against a step.
   static constexpr Nanoseconds kPeriod = std::chrono::milliseconds(50);
 
-  // A fault that struck; those that need no care later are ignored.
+  // After an injection; faults that need nothing later are ignored.
   void add(const Injection& injection, std::optional<Nanoseconds> lasts, TimePoint now,
            FaultActions& actions);
-  // Whether a strike takes the place of an earlier one at the same rank.
+  // Whether an injection replaces an earlier one at the same rank.
   static bool replaces(const Injection& later, int fault, fault::Kind kind);
   void worker_exited(LocalRank local_rank);
   // Output must flow again so that the pipes can be drained; the rest ends with its worker. No
-  // worker is stopped or slowed any more, or it could not hear that it is to go.
+  // worker is stopped or slowed any longer, or it could not handle the stop signal.
   void teardown_began(FaultActions& actions);
   void tick(TimePoint now, FaultActions& actions);
   std::optional<TimePoint> next_deadline() const;
@@ -38,8 +38,8 @@ class LastingFaults {
     TimePoint toggle_at;
     bool running = true;
   };
-  static bool adds_up(fault::Kind kind);
   bool held(fault::Kind kind, LocalRank local_rank) const;
+  bool stopped(LocalRank local_rank) const;
   static Nanoseconds share(const Effect& effect);
 
   std::vector<Effect> effects_;

@@ -102,6 +102,11 @@ std::optional<ExitStatus> exit_status_of(const Cause& cause) {
   return failed != nullptr ? failed->status : ExitStatus(Exited{0});
 }
 
+bool is_oom_kill(const Cause& cause) {
+  const auto* failed = std::get_if<WorkerFailed>(&cause);
+  return failed != nullptr && failed->oom_killed;
+}
+
 std::optional<Nanoseconds> standstill(const Cause& cause) {
   const auto* hung = std::get_if<Hung>(&cause);
   return hung != nullptr ? std::optional(hung->hang.limit) : std::nullopt;

@@ -74,6 +74,8 @@ int exit_code_of(const Cause& cause, bool all_exited_0);
 std::optional<LocalRank> root_cause_rank(const Cause& cause);
 // How that rank ended, where its exit is the symptom.
 std::optional<ExitStatus> exit_status_of(const Cause& cause);
+// Whether the kernel's out-of-memory killer killed that rank.
+bool is_oom_kill(const Cause& cause);
 // For how long the group had made no progress when the cause was detected; none: it is not known.
 std::optional<Nanoseconds> standstill(const Cause& cause);
 

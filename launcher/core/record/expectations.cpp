@@ -1,6 +1,7 @@
 #include "launcher/core/record/expectations.hpp"
 
 #include "common/parse.hpp"
+#include "launcher/core/faults/traits.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -60,7 +61,7 @@ std::optional<Check> all_faults_triggered(const std::vector<FaultTally>& planned
   Check check{"every_fault_strikes", "true", {}, true};
   bool any = false;
   for (const auto& [spec, injected, refused, unread] : planned) {
-    if (spec.mtbf || (lost && spec.kind == fault::Kind::kill_supervisor)) continue;
+    if (spec.mtbf || (lost && traits(spec.kind).loses_record)) continue;
     any = true;
     if (injected > 0 || !check.met) continue;
     check.met = false;

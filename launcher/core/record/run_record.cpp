@@ -1,5 +1,7 @@
 #include "launcher/core/record/run_record.hpp"
 
+#include "launcher/core/faults/traits.hpp"
+
 #include <algorithm>
 #include <csignal>
 
@@ -11,7 +13,7 @@ bool same_injection(const Injection& one, const Injection& other) {
   return one.fault == other.fault && one.occurrence == other.occurrence;
 }
 
-// Of one generation, before it is known which of them did harm.
+// Of one attempt, before it is known which of them had a consequence.
 constexpr std::ptrdiff_t kKeptInjections = 16;
 
 }  // namespace
@@ -154,8 +156,8 @@ std::size_t RunRecord::gather_alike(std::size_t behind, const Verdict& verdict) 
       continue;
     const auto& worker = verdict.workers[static_cast<std::size_t>(*injection.local_rank)];
     if (!worker.status || !is_end_by(injection, *worker.status)) continue;
-    // The teardown may have ended it so.
-    if (worker.stopped_by_launcher && injection.kind != fault::Kind::kill &&
+    // Otherwise the teardown may be the reason.
+    if (worker.stopped_by_launcher && !traits(injection.kind).at_once &&
         !same_injection(injection, cause))
       continue;
     if (std::find(ended_alike_.begin(), ended_alike_.end(), *injection.local_rank) ==
