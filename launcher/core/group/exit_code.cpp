@@ -12,7 +12,8 @@ std::span<const ExitCodeRow> exit_code_table() {
       {"2", "usage: an option, a value or the configuration file is wrong"},
       {"70", "ddp-launch's own fault: a bug, or its supervisor died"},
       {"71",
-       "the system refused: processes, descriptors, memory, disk, or --master-port is in use"},
+       "the system refused: processes, descriptors, memory, disk, a --master-port in use, or /proc "
+       "is not usable"},
       {"72", "the group hung: not ready, no heartbeat, no step, no output in time, or --timeout"},
       {"73", "an expectation of the fault plan was not met; when all are met it is 0"},
       {"74", "a process of the group could not be killed"},
@@ -20,6 +21,13 @@ std::span<const ExitCodeRow> exit_code_table() {
       {"127", "the program was not found"},
   };
   return kTable;
+}
+
+std::string exit_codes_markdown() {
+  std::string text = "| Code | Meaning |\n|---|---|\n";
+  for (const auto& [code, meaning] : exit_code_table())
+    text += "| " + std::string(code) + " | " + meaning + " |\n";
+  return text;
 }
 
 int exit_code_of(const ExitStatus& status) {
