@@ -125,11 +125,16 @@ class Reader {
 
   // --- [expect]
 
+  // The key had another name, which still works for one version.
+  static constexpr const char* kTriggered = "all_faults_triggered";
+  static constexpr const char* kTriggeredOld = "every_fault_strikes";
+
   void read_expect(const toml::table& expect) {
     only(expect, "[expect]",
          {"exit", "restarts", "restarts_at_most", "detected_within", "torn_down_within",
-          "recovered_within", "lost_steps_at_most", "root_cause", "every_fault_strikes",
-          "no_process_left", "checkpoint_digest"});
+          "recovered_within", "lost_steps_at_most", "root_cause", kTriggered, "no_process_left",
+          "checkpoint_digest"},
+         kTriggeredOld);
     auto& into = plan_.expect.emplace();
     std::int64_t number = 0;
     if (integer(expect, "exit", 0, 255, number)) into.exit = static_cast<int>(number);
@@ -140,7 +145,12 @@ class Reader {
     duration(expect, "torn_down_within", into.torn_down_within);
     duration(expect, "recovered_within", into.recovered_within);
     if (integer(expect, "lost_steps_at_most", 0, kMost, number)) into.lost_steps_at_most = number;
-    truth(expect, "every_fault_strikes", into.all_faults_triggered);
+    if (expect.contains(kTriggered) && expect.contains(kTriggeredOld))
+      return refuse(*expect.get(kTriggeredOld), "'" + std::string(kTriggeredOld) +
+                                                    "': is the old name of " + kTriggered +
+                                                    ": expected one of them");
+    truth(expect, kTriggered, into.all_faults_triggered);
+    truth(expect, kTriggeredOld, into.all_faults_triggered);
     truth(expect, "no_process_left", into.no_process_left);
     text(expect, "checkpoint_digest", into.checkpoint_digest);
     if (const auto* node = expect.get("checkpoint_digest");
@@ -200,9 +210,9 @@ class Reader {
   // --- values; each does nothing where the key is not there
 
   void only(const toml::table& table, const std::string& what,
-            std::initializer_list<std::string_view> allowed) {
+            std::initializer_list<std::string_view> allowed, std::string_view old_name = {}) {
     for (const auto& [key, node] : table) {
-      bool known = false;
+      bool known = !old_name.empty() && key.str() == old_name;
       std::string list;
       for (const auto name : allowed) {
         known |= key.str() == name;

@@ -89,6 +89,22 @@ timeout = "90s"
   CHECK(p.launch.timeout == seconds(90));
 }
 
+TEST_CASE("a key with a new name is still read by its old one") {
+  CHECK(plan("[expect]\n").expect->all_faults_triggered);
+  CHECK_FALSE(plan("[expect]\nall_faults_triggered = false").expect->all_faults_triggered);
+  CHECK_FALSE(plan("[expect]\nevery_fault_strikes = false").expect->all_faults_triggered);
+}
+
+TEST_CASE("a root cause names any signal") {
+  for (const char* name : {"SIGKILL", "SIGSEGV", "SIGRTMIN+1"}) {
+    CAPTURE(name);
+    const auto p = plan("[expect]\nroot_cause = {by = \"" + std::string(name) + "\"}");
+    CHECK(p.expect->root_causes.at(0).by == name);
+  }
+  CHECK(
+      starts(refusal("[expect]\nroot_cause = {by = \"SIGNONE\"}"), "p.toml:2:20: 'by': expected"));
+}
+
 TEST_CASE("faults may be one array of specs and tables") {
   const auto p = plan(R"(fault = ["kill@step=5", { fault = "exit", value = 3, step = 7 }])");
   REQUIRE(p.faults.size() == 2);
@@ -117,6 +133,11 @@ TEST_CASE("what is wrong in a plan is told with file, line and column") {
   CHECK(starts(refusal("\"a\\u0000\" = 1\n"), "p.toml:1:1: a NUL character in a string"));
   CHECK(starts(refusal("[expect]\nevery_fault_strikes = 1"),
                "p.toml:2:23: 'every_fault_strikes': expected true or false"));
+  CHECK(starts(refusal("[expect]\nall_faults_triggered = 1"),
+               "p.toml:2:24: 'all_faults_triggered': expected true or false"));
+  CHECK(starts(refusal("[expect]\nall_faults_triggered = true\nevery_fault_strikes = true"),
+               "p.toml:3:23: 'every_fault_strikes': is the old name of all_faults_triggered"));
+  CHECK(starts(refusal("[expect]\n\"\" = 1"), "p.toml:2:6: '': [expect] takes exit"));
   CHECK(starts(refusal("name = \"\""), "p.toml:1:8: 'name': expected a name"));
   CHECK(starts(refusal("[expect]\nroot_cause = []"), "p.toml:2:14: 'root_cause': expected {"));
   CHECK(starts(refusal("[expect]\nroot_cause = {by = \"\"}"), "p.toml:2:20: 'by': expected"));
