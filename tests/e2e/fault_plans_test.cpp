@@ -57,7 +57,7 @@ TEST_CASE("a wrong fault is refused with its place, and nothing is started") {
   CHECK_FALSE(std::filesystem::exists(scene.path("started")));
 }
 
-TEST_CASE("a plan whose fault never strikes, or is refused, is not met") {
+TEST_CASE("a plan whose fault is never triggered, or is refused, is not met") {
   const Scene scene;
   const auto run = [&](const std::string& text) {
     return scene.run({"--nproc", "2", "--faults", plan(scene, text)}, helper({"steps", "1", "3"}));
@@ -65,9 +65,9 @@ TEST_CASE("a plan whose fault never strikes, or is refused, is not met") {
   const auto missed = run("fault = [\"kill@step=4\"]\n[expect]\n");
   CHECK(missed.status == Status{.code = 73});
   CHECK(contains(missed.err,
-                 "NOT MET every_fault_strikes: expected true, measured kill@rank=any,step=4 never "
-                 "struck"));
-  CHECK(run("fault = [\"kill@step=4\"]\n[expect]\nevery_fault_strikes = false\n").status ==
+                 "NOT MET all_faults_triggered: expected true, measured kill@rank=any,step=4 was "
+                 "never triggered"));
+  CHECK(run("fault = [\"kill@step=4\"]\n[expect]\nall_faults_triggered = false\n").status ==
         Status{.code = 0});
   CHECK(run("fault = [\"signal=URG@step=3\"]\n[expect]\n").status == Status{.code = 0});
   const auto refused = run("fault = [\"pin=999\"]\n[expect]\n");
@@ -119,7 +119,7 @@ TEST_CASE("a plan's expectations decide the exit code") {
   CHECK(good.status == Status{.code = 0});
   CHECK(fields_of(scene, "expectation", "name", "good") ==
         Words{"exit", "restarts", "restarts_at_most", "detected_within", "torn_down_within",
-              "recovered_within", "lost_steps_at_most", "root_cause", "every_fault_strikes",
+              "recovered_within", "lost_steps_at_most", "root_cause", "all_faults_triggered",
               "no_process_left", "checkpoint_digest"});
   CHECK(fields_of(scene, "expectation", "met", "good") == Words(11, "true"));
   CHECK(contains(good.err, "injected kill "));

@@ -16,7 +16,7 @@ std::string plural(std::int64_t count, const char* what) {
 std::string limit_text(Nanoseconds limit) { return exact_duration(limit); }
 std::string limit_text(std::int64_t steps) { return plural(steps, "step"); }
 
-// With as many digits as it takes to see on which side of the limit it is.
+// With as many digits as it takes to show on which side of the limit it is.
 std::string measured_text(Nanoseconds measured, Nanoseconds limit) {
   int more = 0;
   while (measured != limit && short_duration(measured, more) == short_duration(limit, more)) ++more;
@@ -55,23 +55,23 @@ Check root_cause(std::size_t index, const RootCause& expected, const std::vector
   return check;
 }
 
-// Nothing where no fault has to strike, or nobody knows. Of a record that was lost: the fault that
-// did it has struck.
+// None where no fault has to be triggered. Of a record that was lost: the fault that ended it was
+// triggered.
 std::optional<Check> all_faults_triggered(const std::vector<FaultTally>& planned, bool lost) {
-  Check check{"every_fault_strikes", "true", {}, true};
+  Check check{"all_faults_triggered", "true", {}, true};
   bool any = false;
   for (const auto& [spec, injected, refused, unread] : planned) {
     if (spec.mtbf || (lost && traits(spec.kind).loses_record)) continue;
     any = true;
     if (injected > 0 || !check.met) continue;
     check.met = false;
-    check.measured = fault::format(spec) + (refused > 0 ? " was refused" : " never struck");
+    check.measured = fault::format(spec) + (refused > 0 ? " was refused" : " was never triggered");
   }
   if (check.met) check.measured = "true";
   return any ? std::optional(check) : std::nullopt;
 }
 
-// What is known without the record.
+// The checks that need no record.
 bool survives_loss(const std::string& name) { return name == "exit" || name == "no_process_left"; }
 
 }  // namespace
@@ -148,7 +148,7 @@ std::vector<Check> evaluate(const Expectations& expect, const RunRecord& record)
   }
   if (!expect.checkpoint_digest.empty()) {
     checks.push_back({"checkpoint_digest", expect.checkpoint_digest,
-                      record.digest().empty() ? "the workers told none" : record.digest(),
+                      record.digest().empty() ? "no digest reported" : record.digest(),
                       record.digest() == expect.checkpoint_digest});
   }
   if (record.is_lost()) {

@@ -19,14 +19,14 @@ struct Expectations {
   int exit = 0;
   std::optional<int> restarts;  // exactly
   std::optional<int> restarts_at_most;
-  // Each holds for every failure of the run, and not without one.
+  // Each must hold for every failure of the run, and is not met without one.
   std::optional<Nanoseconds> detected_within;
   std::optional<Nanoseconds> torn_down_within;
   std::optional<Nanoseconds> recovered_within;  // first new step
   std::optional<std::int64_t> lost_steps_at_most;
   std::vector<RootCause> root_causes;  // of the first failure, the second …
-  // Each that is planned, but those that come at random (mtbf): what is expected of a run to which
-  // nothing was done is no test.
+  // Each planned fault at least once, except those at random times (mtbf): a run without its faults
+  // tests nothing.
   bool all_faults_triggered = true;
   bool no_process_left = false;
   std::string checkpoint_digest;  // empty: not asked
@@ -39,7 +39,7 @@ struct Check {
   bool met = false;
 };
 
-// Of a run without a plan, or with one that expects nothing: that it ends well.
+// Of a run without a plan, or with one that expects nothing: exit code 0.
 inline Expectations exit_0_alone() { return {.all_faults_triggered = false}; }
 
 // In the order above; only what is expected, and always `exit`.

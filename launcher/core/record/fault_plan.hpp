@@ -1,4 +1,4 @@
-// A fault plan: what strikes, what is expected of the run, and how a campaign launches it.
+// A fault plan: its faults, what is expected of the run, and how a campaign launches it.
 #pragma once
 
 #include "common/faults/spec.hpp"

@@ -140,19 +140,20 @@ TEST_CASE("a plan whose fault never struck, or was refused, has tested nothing")
     return std::pair(evaluate(expect, record), ddp::failure_table(record));
   };
   const auto [missed, told] = judged({kill, random, exits});
-  CHECK_FALSE(named(missed, "every_fault_strikes").met);
-  CHECK(named(missed, "every_fault_strikes").measured == "kill@rank=any,step=50 never struck");
+  CHECK_FALSE(named(missed, "all_faults_triggered").met);
+  CHECK(named(missed, "all_faults_triggered").measured ==
+        "kill@rank=any,step=50 was never triggered");
   CHECK(told ==
         "ddp-launch: kill@rank=any,step=50 never struck\n"
         "ddp-launch: kill@rank=any,mtbf=200steps never struck\n"
         "ddp-launch: exit@rank=any never struck: it is the worker's to do\n");
   kill.refused = 2;
   const auto [refused, told_before] = judged({kill});
-  CHECK(named(refused, "every_fault_strikes").measured == "kill@rank=any,step=50 was refused");
+  CHECK(named(refused, "all_faults_triggered").measured == "kill@rank=any,step=50 was refused");
   CHECK(told_before.empty());
   kill.injected = 1;
   const auto [injected, nothing] = judged({kill, random});
-  CHECK(named(injected, "every_fault_strikes").met);
+  CHECK(named(injected, "all_faults_triggered").met);
   CHECK(nothing == "ddp-launch: kill@rank=any,mtbf=200steps never struck\n");
   FaultTally line{{.kind = Kind::kill, .line = "x"}};
   line.unread = true;
@@ -181,7 +182,7 @@ TEST_CASE("of a record that was lost only the end is known") {
   CHECK(checks.size() == 4);
   CHECK(named(checks, "exit").met);
   CHECK(named(checks, "no_process_left").met);
-  for (const char* unknown : {"restarts_at_most", "every_fault_strikes"}) {
+  for (const char* unknown : {"restarts_at_most", "all_faults_triggered"}) {
     CHECK_FALSE(named(checks, unknown).met);
     CHECK(named(checks, unknown).measured == "unknown: the record was lost with the supervisor");
   }
@@ -207,7 +208,7 @@ TEST_CASE("without a failure nothing is detected or recovered from") {
   CHECK_FALSE(named(checks, "detected_within").met);
   CHECK(named(checks, "detected_within").measured == "no failure");
   CHECK_FALSE(named(checks, "recovered_within").met);
-  CHECK(named(checks, "checkpoint_digest").measured == "the workers told none");
+  CHECK(named(checks, "checkpoint_digest").measured == "no digest reported");
 }
 
 TEST_CASE("a failure that was not injected is real, and has no moment to detect it from") {
