@@ -19,11 +19,11 @@ using Injection = fault::WorkerFaults::Injection;
 
 [[noreturn]] void throw_injected() { throw std::runtime_error("injected by the fault plan"); }
 
-// Whatever handlers a caller has, this exception meets none.
+// No handler of a caller catches this exception.
 [[noreturn]] void throw_uncaught() noexcept { throw_injected(); }
 
 [[noreturn]] __attribute__((no_sanitize("undefined"))) void segfault() {
-  // A sanitizer's or a crash reporter's handler would make another end of it.
+  // A sanitizer's or a crash reporter's handler would make it exit in another way.
   ::signal(SIGSEGV, SIG_DFL);
   volatile int* volatile nowhere = nullptr;
   *nowhere = 0;

@@ -1,8 +1,8 @@
-// The worker's end of sd_notify.
+// The worker's side of sd_notify.
 //
 // BARRIER=1 carries the write end of a pipe. The launcher closes what it received once it has
 // handled the message, and since a socket keeps its order everything before it too: the worker sees
-// the pipe hang up. A launcher that dies closes it as well, and then nobody is left to wait for.
+// the pipe hang up. A launcher that dies closes it as well, and then there is none to wait for.
 #include "common/client/notifier.hpp"
 
 #include "common/env_names.hpp"
@@ -28,7 +28,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A value must not begin a line of its own, and one message must hold it.
+// A value must not begin another line, and must fit into one message.
 std::string line(std::string_view name, std::string_view value) {
   const std::size_t room = kNotifyMessageLimit - name.size() - 1;
   std::string text(name);
@@ -47,12 +47,12 @@ std::string metric_line(std::string_view name, double value) {
   return text + '=' + std::string(digits, end);
 }
 
-// A quarter of WATCHDOG_USEC, so that one beat that comes late is not taken for a hang; 0 for none.
+// A quarter of WATCHDOG_USEC, so that one late heartbeat is not taken for a hang; 0 for none.
 std::chrono::microseconds heartbeat_asked_for() {
   const char* const usec = std::getenv(env::kWatchdogUsec);
   const char* const pid = std::getenv(env::kWatchdogPid);
   if (usec == nullptr) return {};
-  // No more than nanoseconds can count.
+  // The most that nanoseconds can count.
   const auto period = parse_integer("", usec, 1, std::numeric_limits<std::int64_t>::max() / 1000);
   if (!period || (pid != nullptr && pid != std::to_string(::getpid()))) return {};
   return std::chrono::microseconds(std::max<std::int64_t>(1, *period / 4));
@@ -70,8 +70,8 @@ bool wait_for(int fd, short events, Clock::time_point deadline) {
   }
 }
 
-// Sends `message` as soon as the queue has room, with the descriptor `attached` unless it is -1.
-// False when the deadline passes first or the launcher is gone.
+// Sends `message` as soon as the queue has space, with the descriptor `attached` unless it is -1.
+// False when the deadline passes first or the launcher is dead.
 bool send_by(int socket, std::string_view message, int attached, Clock::time_point deadline) {
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
   iovec data{const_cast<char*>(message.data()), message.size()};  // sendmsg only reads it
@@ -107,7 +107,7 @@ Notifier Notifier::from_environment() {
 Notifier Notifier::connect_to(std::string_view address) {
   sockaddr_un where{};
   where.sun_family = AF_UNIX;
-  // A path keeps room for its terminator; an abstract name has none, its '@' stands for a NUL.
+  // A path needs space for its terminator; an abstract name has none, its '@' stands for a NUL.
   const bool abstract = !address.empty() && address[0] == '@';
   const std::size_t room = sizeof where.sun_path - (abstract ? 0 : 1);
   if (address.size() < 2 || address.size() > room || (!abstract && address[0] != '/')) return {};
@@ -207,7 +207,7 @@ void Notifier::send(std::string_view message) {
   if (sent < 0 && (errno == EAGAIN || errno == ENOBUFS)) {
     unsent_ = whole;
   } else {
-    unsent_.clear();  // sent, or the launcher is gone
+    unsent_.clear();  // sent, or the launcher is dead
   }
 }
 

@@ -1,5 +1,5 @@
-// The worker's end of systemd's sd_notify protocol, whose messages common/notify_message.hpp
-// describes.
+// The worker's side of systemd's sd_notify protocol; common/notify_message.hpp describes the
+// messages.
 #pragma once
 
 #include "common/notify_message.hpp"
@@ -14,14 +14,14 @@
 
 namespace ddp {
 
-// Without NOTIFY_SOCKET every call does nothing. Sending never blocks and never
-// fails the caller: a launcher that is gone or busy must not stop training. A unix socket queues
-// few datagrams (net.unix.max_dgram_qlen, 10 by default), so what a full queue refused goes with
-// the next message; past kNotifyMessageLimit only READY=1 of it is kept. One thread at a time.
+// Without NOTIFY_SOCKET every call does nothing. Sending never blocks and never fails the caller: a
+// launcher that is dead or busy must not stop training. A unix socket queues few datagrams
+// (net.unix.max_dgram_qlen, 10 by default), so a message that a full queue refused is sent with the
+// next one; past kNotifyMessageLimit only READY=1 of it is kept. One thread at a time.
 class Notifier {
  public:
   static Notifier from_environment();
-  // `address` as NOTIFY_SOCKET spells it; not connected where nobody listens there.
+  // `address` as NOTIFY_SOCKET spells it; not connected where no process listens there.
   static Notifier connect_to(std::string_view address);
   Notifier() = default;
   Notifier(Notifier&& other) noexcept;
@@ -32,20 +32,20 @@ class Notifier {
   void ready();
   void watchdog();
   // A heartbeat at the rate that was asked for: WATCHDOG=1, at most every quarter of WATCHDOG_USEC;
-  // nothing where that is unset or, by WATCHDOG_PID, another process's. To be called as the work
-  // gets on, never from a thread that would go on when the work hangs.
+  // nothing where that is unset or, by WATCHDOG_PID, for another process. Call it as the work makes
+  // progress, never from a thread that keeps running when the work hangs.
   void alive();
   void status(std::string_view text);
   void phase(std::string_view name);
   void step(std::int64_t step);
   // The step and its metrics in one message, so that the launcher sees them together.
   void step(std::int64_t step, const std::vector<std::pair<std::string, double>>& metrics);
-  // What the run computed, in as few characters as tell two results apart.
+  // What the run computed, in as few characters as distinguish two results.
   void digest(std::string_view text);
-  // This worker is about to strike itself.
+  // This worker is about to inject a fault into itself.
   void fault(std::string_view id);
-  // Waits for room for what a full queue refused: a worker's last words before it ends. False when
-  // the deadline passes first or there is no launcher.
+  // Waits until what a full queue refused is sent, before a worker exits. False when the deadline
+  // passes first or there is no launcher.
   bool flush(std::chrono::milliseconds timeout);
   // Sends BARRIER=1 and waits until the launcher has handled everything sent before it. False when
   // the deadline passes first or there is no launcher.
@@ -59,7 +59,7 @@ class Notifier {
 
   int fd_ = -1;
   std::string unsent_;
-  std::chrono::microseconds heartbeat_{0};  // between two of alive()'s; 0: none are asked for
+  std::chrono::microseconds heartbeat_{0};  // between two of alive()'s; 0: none are required
   std::optional<std::chrono::steady_clock::time_point> last_heartbeat_;  // none was sent yet
 };
 

@@ -1,4 +1,4 @@
-// The words of a spec and what they mean together: every check that needs no column.
+// From the words of a spec to its meaning: every check that needs no column.
 #include "common/faults/spec.hpp"
 #include "common/faults/values.hpp"
 
@@ -24,8 +24,8 @@ std::string allowed_faults() {
   return text;
 }
 
-// Words that say the same thing twice or contradict each other: the later one is to blame.
-const char* const kIntervalAlone = "an interval stands instead of step, phase, after, ready, line";
+// Words that mean the same twice or contradict each other; the error names the later one.
+const char* const kIntervalAlone = "an interval replaces step, phase, after, ready and line";
 bool clashes(Word a, Word b) {
   const auto interval = [](Word word) { return word == Word::every || word == Word::mtbf; };
   const auto moment = [](Word word) {
@@ -74,7 +74,7 @@ std::variant<Spec, BuildError> build(std::span<const RawWord> words, int world_s
       if (other != word && seen[static_cast<std::size_t>(other)] &&
           clashes(static_cast<Word>(word), static_cast<Word>(other))) {
         return BuildError{i, false,
-                          "'" + words[i].name + "' does not go with '" +
+                          "'" + words[i].name + "' cannot be combined with '" +
                               name_of(static_cast<Word>(other)) + "': " + kIntervalAlone};
       }
     }
@@ -91,7 +91,7 @@ std::variant<Spec, BuildError> build(std::span<const RawWord> words, int world_s
       return BuildError{i, true, "'" + *words[i].value + "': " + refusal};
   }
   if (row->side == Side::worker) {
-    // Inside a worker only steps are counted.
+    // A worker counts only steps.
     for (std::size_t i = 1; i < words.size(); ++i) {
       const auto& interval = words[i].name == "every" ? spec.every : spec.mtbf;
       if ((words[i].name == "every" || words[i].name == "mtbf") &&

@@ -15,7 +15,7 @@ constexpr int kDeepest = 4;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// Behind the bracket expression that begins at `at`.
+// The position after the bracket expression that begins at `at`.
 std::size_t after_bracket(std::string_view text, std::size_t at) {
   ++at;
   if (at < text.size() && text[at] == '^') ++at;
@@ -32,7 +32,7 @@ std::size_t after_bracket(std::string_view text, std::size_t at) {
   return at + 1;
 }
 
-// "{2,30}" at `at`: the largest number in it, and behind it.
+// "{2,30}" at `at`: the largest number in it, and the position after it.
 std::size_t repeated(std::string_view text, std::size_t& at) {
   std::size_t most = 1;
   std::size_t number = 0;
@@ -45,8 +45,8 @@ std::size_t repeated(std::string_view text, std::size_t& at) {
   return most;
 }
 
-// A part of an expression: how much regcomp makes of it, which copies what is repeated, and how
-// many repetitions stand within one another in it.
+// A part of an expression: its size after regcomp, which copies what is repeated, and how many
+// repetitions are nested in it.
 struct Part {
   std::size_t size = 0;
   int depth = 0;
@@ -59,8 +59,8 @@ void repeat(Part& part, std::size_t times) {
   part = {std::min(part.size * times + 1, kLargest + 1), part.depth + 1};
 }
 
-// Why regcomp is not to see it. glibc's takes all memory for a line of "++++…" and minutes for two
-// dozen "?" within each other; here it gets what takes it some hundredths of a second.
+// Why regcomp must not get it. glibc's takes all memory for a line of "++++…" and minutes for two
+// dozen nested "?"; what is accepted here takes it some hundredths of a second.
 const char* refusal(std::string_view text) {
   std::vector<Part> outer;  // what comes before each group that is open
   Part before;
@@ -126,8 +126,8 @@ struct LinePattern::Compiled {
   ~Compiled() {
     if (valid) ::regfree(&regex);
   }
-  // REG_STARTEND (BSD's, glibc's and musl's alike) takes the length: a line may hold NUL bytes and
-  // ends with none.
+  // REG_STARTEND (in BSD, glibc and musl) takes the length: a line may contain NUL bytes, and has
+  // none at its end.
   bool run(std::string_view line, regmatch_t* match, std::size_t matches) const {
     match[0].rm_so = 0;
     match[0].rm_eo = static_cast<regoff_t>(std::min(line.size(), kSearched));

@@ -1,4 +1,4 @@
-// From the text of a spec to its words, each with the column it began at.
+// From the text of a spec to its words, each with its column.
 #include "common/faults/spec.hpp"
 #include "common/utf8.hpp"
 
@@ -72,7 +72,7 @@ class Lexer {
     if (at_ < text_.size() && (text_[at_] == '\'' || text_[at_] == '"')) return quoted(into);
     while (at_ < text_.size() && text_[at_] != end && text_[at_] != ' ' && text_[at_] != '\t') {
       into += text_[at_++];
-      // A comma before a digit goes on with a list: no word begins with a digit.
+      // A comma before a digit continues a list: no word begins with a digit.
       if (list && at_ + 1 < text_.size() && text_[at_] == ',' &&
           std::isdigit(static_cast<unsigned char>(text_[at_ + 1])))
         into += text_[at_++];
@@ -80,7 +80,7 @@ class Lexer {
     return std::nullopt;
   }
 
-  // The same quote inside is written twice.
+  // A quote inside is doubled.
   std::optional<Error> quoted(std::string& into) {
     const std::size_t begin = at_;
     const char quote = text_[at_++];

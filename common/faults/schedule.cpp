@@ -41,7 +41,7 @@ Schedule::Schedule(const Spec& spec, std::uint64_t seed, int fault, int slot, in
       world_size_(std::max(world_size, 1)) {}
 
 std::uint64_t Schedule::bits(std::int64_t occurrence, std::uint64_t purpose) const {
-  // The slot is part of it: `rank=all,mtbf=1m` strikes each rank at times of its own.
+  // The slot is part of it: with `rank=all,mtbf=1m` each rank has its own times.
   const auto slot = static_cast<std::uint64_t>(slot_ + 1) << 32;
   return draw(seed_, slot | static_cast<std::uint64_t>(fault_),
               static_cast<std::uint64_t>(occurrence), purpose);
@@ -68,7 +68,7 @@ std::int64_t Schedule::cumulative(std::int64_t occurrence) const {
   const auto wanted = static_cast<std::size_t>(occurrence) + 1;
   const auto mean = static_cast<double>(amount(*mtbf_));
   while (sums_.size() < wanted) {
-    // Exponential gaps: failures without memory. At least 1, so that steps ascend strictly.
+    // Exponential gaps: failures are memoryless. At least 1, so that steps ascend strictly.
     const auto at = static_cast<std::int64_t>(sums_.size());
     const double gap = std::max(1.0, std::round(-mean * std::log(unit(at, kGapOf))));
     const std::int64_t before = sums_.empty() ? 0 : sums_.back();

@@ -1,6 +1,6 @@
-// When a fault strikes again and whom it draws: pure functions of the plan's seed, the fault's
-// place in the plan and the number of the occurrence, so that the launcher and every worker, and
-// every run of the same plan, come to the same answer whatever the order of events.
+// When a fault is triggered again and which rank it draws: pure functions of the plan's seed, the
+// fault's place in the plan and the number of the occurrence. So the launcher and every worker, and
+// every run of the same plan, get the same answer whatever the order of events.
 #pragma once
 
 #include "common/faults/spec.hpp"
@@ -12,28 +12,28 @@
 
 namespace ddp::fault {
 
-// Uniform 64 bits from a seed and up to three numbers that name what is drawn (splitmix64, public
-// domain, S. Vigna): the same on every machine, unlike std's distributions.
+// Uniform 64 bits from a seed and up to three numbers that identify what is drawn (splitmix64,
+// public domain, S. Vigna): the same on every machine, unlike std's distributions.
 std::uint64_t draw(std::uint64_t seed, std::uint64_t a, std::uint64_t b = 0, std::uint64_t c = 0);
 
-// The occurrences of one fault for one slot: a rank that has an account of its own (ranks listed,
-// or all), or the one slot of `rank=any`, whose rank is drawn for each occurrence.
+// The occurrences of one fault for one slot: a rank (where ranks are listed, or all), or the one
+// slot of `rank=any`, whose rank is drawn for each occurrence.
 class Schedule {
  public:
   static constexpr int kAny = -1;
-  // `fault` is the place in the plan; `slot` a rank or kAny; the spec's own seed goes before
-  // `seed`.
+  // `fault` is the place in the plan; `slot` a rank or kAny; the spec's own seed takes
+  // precedence over `seed`.
   Schedule(const Spec& spec, std::uint64_t seed, int fault, int slot, int world_size);
 
   // Occurrences are numbered from 0; there are times() of them.
   std::int64_t times() const { return times_; }
   int rank(std::int64_t occurrence) const;
-  // The step it is due at; 0 where the spec names none. With every or mtbf in steps, strictly
+  // The step it is due at; 0 where the spec has none. With every or mtbf in steps, strictly
   // ascending.
   std::int64_t step(std::int64_t occurrence) const;
-  // With every or mtbf in time: how long the group must have been up, in all its generations.
+  // With every or mtbf in time: how long the group must have been up, over all attempts.
   Nanoseconds uptime(std::int64_t occurrence) const;
-  // A number for what else the fault has to choose: the element, the bit, the byte.
+  // A number for anything else that the fault chooses: the element, the bit, the byte.
   std::uint64_t choice(std::int64_t occurrence) const;
 
  private:
@@ -53,7 +53,7 @@ class Schedule {
   mutable std::vector<std::int64_t> sums_;  // of the gaps drawn so far
 };
 
-// Which occurrences of a slot are done with.
+// Which occurrences of a slot are over.
 struct Progress {
   std::int64_t next = 0;        // all before it are
   std::set<std::int64_t> done;  // beyond next
@@ -63,10 +63,10 @@ struct Progress {
   void finish(std::int64_t occurrence);
 };
 
-// The first occurrence due for `rank` when it has reached `step`. Those after it that are due as
-// well are finished with it: a worker that reports only every hundredth step is not struck a
-// hundred times for what it passed. None is due where the slot has no occurrence left for this rank
-// and step. Only for specs that are periodic in steps.
+// The first occurrence due for `rank` when it has reached `step`. Later ones that are also due are
+// finished with it: a worker that reports only every hundredth step does not get a hundred faults
+// at once. None is due where the slot has no occurrence left for this rank and step. Only for specs
+// that are periodic in steps.
 std::optional<std::int64_t> take_due(const Schedule& schedule, Progress& progress, int rank,
                                      std::int64_t step);
 

@@ -21,7 +21,7 @@ constexpr unsigned kMoments =
         Word::every, Word::mtbf, Word::times, Word::seed);
 constexpr unsigned kLasting = kMoments | set(Word::lasts);
 constexpr unsigned kStart = set(Word::rank, Word::gen, Word::times, Word::seed);
-// The first worker to reach the moment sets it off, and nothing is left to strike twice.
+// The first worker that reaches the moment triggers it, and it ends the launcher: once is all.
 constexpr unsigned kLauncher =
     set(Word::step, Word::phase, Word::after, Word::line, Word::gen, Word::seed);
 constexpr unsigned kInside =
@@ -32,31 +32,31 @@ constexpr unsigned kChoosing = kInside | set(Word::choice);
 constexpr KindInfo kKinds[] = {
     {Kind::kill, "kill", Side::outside, ValueType::none, false, kMoments, "SIGKILL"},
     {Kind::signal, "signal", Side::outside, ValueType::signal, true, kMoments, "any signal"},
-    {Kind::stop, "stop", Side::outside, ValueType::none, false, kLasting, "stopped, for a time or for ever: a hang"},
+    {Kind::stop, "stop", Side::outside, ValueType::none, false, kLasting, "stopped, for a time or indefinitely: a hang"},
     {Kind::slow, "slow", Side::outside, ValueType::fraction, true, kLasting, "slowed to a fraction of its speed: a straggler"},
     {Kind::memory, "memory", Side::outside, ValueType::bytes, true, kLasting, "address space limited"},
     {Kind::file_size, "file-size", Side::outside, ValueType::bytes, true, kLasting, "no file may grow beyond this: a full disk"},
     {Kind::open_files, "open-files", Side::outside, ValueType::count, true, kLasting, "descriptors limited"},
     {Kind::cpu_time, "cpu-time", Side::outside, ValueType::seconds, true, kLasting, "SIGXCPU after so many seconds of CPU time"},
     {Kind::pin, "pin", Side::outside, ValueType::core, true, kLasting, "all its threads on one core"},
-    {Kind::block_output, "block-output", Side::outside, ValueType::none, false, kLasting, "nobody reads its stdout and stderr"},
-    {Kind::hide_device, "hide-device", Side::at_spawn, ValueType::none, false, kStart, "starts without seeing a device"},
+    {Kind::block_output, "block-output", Side::outside, ValueType::none, false, kLasting, "its stdout and stderr are not read"},
+    {Kind::hide_device, "hide-device", Side::at_spawn, ValueType::none, false, kStart, "starts with no visible device"},
     {Kind::spawn_fail, "spawn-fail", Side::at_spawn, ValueType::errnum, false, kStart, "the system refuses to start it"},
     {Kind::spawn_delay, "spawn-delay", Side::at_spawn, ValueType::duration, true, kStart, "is started late"},
-    {Kind::port_taken, "port-taken", Side::at_begin, ValueType::none, false, set(Word::gen, Word::times), "MASTER_PORT is in use by another"},
+    {Kind::port_taken, "port-taken", Side::at_begin, ValueType::none, false, set(Word::gen, Word::times), "MASTER_PORT is in use by another process"},
     {Kind::kill_supervisor, "kill-supervisor", Side::launcher, ValueType::none, false, kLauncher, "SIGKILL to the supervisor"},
     {Kind::kill_keeper, "kill-keeper", Side::launcher, ValueType::none, false, kLauncher, "SIGKILL to the keeper"},
     {Kind::exit, "exit", Side::worker, ValueType::code, true, kInside, "exits with this code"},
-    {Kind::throw_exception, "throw", Side::worker, ValueType::none, false, kInside, "throws an exception nobody catches"},
+    {Kind::throw_exception, "throw", Side::worker, ValueType::none, false, kInside, "throws an exception that is not caught"},
     {Kind::segfault, "segfault", Side::worker, ValueType::none, false, kInside, "writes through a null pointer"},
     {Kind::abort, "abort", Side::worker, ValueType::none, false, kInside, "calls abort()"},
     {Kind::delay, "delay", Side::worker, ValueType::duration, true, kInside, "sleeps before the step"},
-    {Kind::skip_allreduce, "skip-allreduce", Side::worker, ValueType::none, false, kInside, "leaves out one all-reduce: a true deadlock"},
+    {Kind::skip_allreduce, "skip-allreduce", Side::worker, ValueType::none, false, kInside, "skips one all-reduce: a real deadlock"},
     {Kind::die_in_allreduce, "die-in-allreduce", Side::worker, ValueType::none, false, kInside, "dies after the all-reduce was enqueued, before it completed"},
     {Kind::nan, "nan", Side::worker, ValueType::none, false, kChoosing, "one element of its gradient becomes NaN"},
     {Kind::bitflip, "bitflip", Side::worker, ValueType::bit, false, kChoosing, "one bit of one element of its gradient flips"},
     {Kind::corrupt_checkpoint, "corrupt-checkpoint", Side::worker, ValueType::none, false, kChoosing, "one byte of the checkpoint changes while it is written"},
-    {Kind::cut_checkpoint, "cut-checkpoint", Side::worker, ValueType::none, false, kInside, "dies half-way through writing the checkpoint"},
+    {Kind::cut_checkpoint, "cut-checkpoint", Side::worker, ValueType::none, false, kInside, "dies halfway through writing the checkpoint"},
 };
 // clang-format on
 
@@ -104,7 +104,7 @@ std::string text_of(const Interval& interval) {
   return format_duration(std::get<Nanoseconds>(interval));
 }
 
-// Bare where the grammar allows it, otherwise in quotes, a quote inside written twice.
+// Without quotes where the grammar allows it; in quotes, a quote inside is doubled.
 std::string quoted(const std::string& text) {
   const bool bare = !text.empty() && text.find_first_of(" \t,'\"@=") == std::string::npos;
   if (bare) return text;

@@ -1,9 +1,10 @@
-// One fault as a value: what strikes, when, and whom. The grammar is documented in docs/faults.md:
+// One fault as a value: what is injected, when, and into which ranks. docs/faults.md has the
+// grammar:
 //
 //     kill@step=50,rank=2        stop@ready=1s,for=5s,rank=any        exit=3@step=7,rank=1
 //
-// The launcher and the worker share it: the launcher applies what can be done from outside and
-// hands the rest to the workers (common/faults/worker_faults.hpp).
+// Launcher and worker share it: the launcher injects what can be done from outside and passes the
+// rest to the workers (common/faults/worker_faults.hpp).
 #pragma once
 
 #include "common/result.hpp"
@@ -34,7 +35,7 @@ enum class Kind {
   cpu_time,
   pin,
   block_output,
-  // When a worker or a generation is started.
+  // When a worker or an attempt is started.
   hide_device,
   spawn_fail,
   spawn_delay,
@@ -57,11 +58,11 @@ enum class Kind {
 };
 inline constexpr std::size_t kKindCount = static_cast<std::size_t>(Kind::cut_checkpoint) + 1;
 
-// Who applies a fault, and at what.
+// Which process injects a fault, and into which.
 enum class Side {
   outside,   // the launcher, to a running worker
   at_spawn,  // the launcher, when it starts a worker
-  at_begin,  // the launcher, when it begins a generation
+  at_begin,  // the launcher, when an attempt begins
   launcher,  // the launcher, to itself
   worker,    // the worker, to itself
 };
@@ -80,14 +81,14 @@ enum class ValueType {
   bit
 };
 
-// A limit: absolute, or so much more than is in use when it strikes ("+64M").
+// A limit: absolute, or this much more than is in use when it is injected ("+64M").
 struct Amount {
   std::int64_t number = 0;
   bool relative = false;
   friend bool operator==(const Amount&, const Amount&) = default;
 };
 
-// What is behind the fault's '=': by ValueType a signal, exit code, core, errno or bit number; a
+// What follows the fault's '=': by ValueType a signal, exit code, core, errno or bit number; a
 // fraction; a duration; a limit.
 using Value = std::variant<std::monostate, std::int64_t, double, Nanoseconds, Amount>;
 
@@ -99,8 +100,8 @@ struct Range {  // both ends included
 
 struct Ranks {
   enum class Mode { listed, all, any };
-  Mode mode = Mode::any;      // any: one rank, drawn by the seed anew for each occurrence
-  std::vector<Range> listed;  // ascending, apart from each other; empty unless mode is listed
+  Mode mode = Mode::any;      // any: one rank, drawn from the seed for each occurrence
+  std::vector<Range> listed;  // ascending, not adjacent; empty unless mode is listed
   friend bool operator==(const Ranks&, const Ranks&) = default;
 };
 
@@ -111,19 +112,19 @@ struct Spec {
   Kind kind = Kind::kill;
   Value value;
   Ranks ranks;
-  std::optional<Range> step;  // reached; of a range, one step drawn by the seed
+  std::optional<Range> step;  // reached; of a range, one step drawn from the seed
   std::optional<std::string> phase;
   std::optional<Nanoseconds> after;  // since the worker was started
-  std::optional<Nanoseconds> ready;  // since it said READY=1
+  std::optional<Nanoseconds> ready;  // since its READY=1
   std::optional<std::string> line;   // extended regular expression, as grep -E
   std::vector<Range> generations;    // empty: any
   std::optional<Interval> every;
   std::optional<Interval> mtbf;
-  std::optional<std::int64_t> times;  // none: once, or without end with every or mtbf
+  std::optional<std::int64_t> times;  // none: once, or without limit with every or mtbf
   std::optional<Nanoseconds> lasts;   // "for": how long until it is undone; none: never
   std::optional<std::uint64_t> seed;  // none: the plan's
-  // Which element, bit or byte, as a number that the worker reduces to what it has; none: drawn by
-  // the seed. A replay names what was drawn.
+  // Which element, bit or byte, as a number that the worker reduces to what it has; none: drawn
+  // from the seed. A replay has what was drawn.
   std::optional<std::uint64_t> choice;
   friend bool operator==(const Spec&, const Spec&) = default;
 
@@ -138,7 +139,7 @@ struct KindInfo {
   Side side;
   ValueType type;
   bool value_required;
-  unsigned words;  // what may follow the '@': a set of 1u << Word
+  unsigned words;  // allowed after the '@': a set of 1u << Word
   const char* what;
 };
 
@@ -165,13 +166,13 @@ inline constexpr int kWords = 13;
 const char* name_of(Word word);
 bool takes(Kind kind, Word word);
 
-// One word of a spec with its value, before it is understood.
+// One word of a spec with its value, before it is parsed.
 struct RawWord {
   std::string name;
   std::optional<std::string> value;
 };
 
-// What is wrong with which word (0: the fault itself), in its name or in its value.
+// Which word is wrong (0: the fault itself), whether its name or its value, and why.
 struct BuildError {
   std::size_t word = 0;
   bool in_value = false;
@@ -185,8 +186,8 @@ std::variant<Spec, BuildError> build(std::span<const RawWord> words, int world_s
 // Text -> spec. The error begins with "column <n>: ", n counted from 1.
 Result<Spec> parse(std::string_view text, int world_size = 0);
 
-// Spec -> text in canonical form: parse(format(s)) == s, and format(parse(t)) is the same for every
-// way to write t.
+// Spec -> text in canonical form: parse(format(s)) == s, and format(parse(t)) is the same for all
+// ways to write t.
 std::string format(const Spec& spec);
 
 }  // namespace ddp::fault

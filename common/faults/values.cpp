@@ -1,4 +1,4 @@
-// What may stand behind each '=' of a spec.
+// What is allowed after each '=' of a spec.
 #include "common/faults/values.hpp"
 
 #include "common/faults/line_pattern.hpp"
@@ -165,7 +165,7 @@ Refusal read_value(const KindInfo& row, const std::string& text, Value& into) {
     }
     case ValueType::bytes:
       if (row.kind == Kind::file_size && text.starts_with('+'))
-        return "expected bytes such as 1M or 0; of several files there is no size in use";
+        return "expected bytes such as 1M or 0, without '+': the limit is for each file";
       return amount(byte_count,
                     "expected bytes such as 512M or 0, or +64M for that much more than in use");
     case ValueType::count:
@@ -203,10 +203,10 @@ Refusal read_word(Word word, const std::string& text, int world_size, Spec& spec
       return {};
     }
     case Word::phase:
-      // Of any other the launcher would never hear.
+      // A worker cannot report any other.
       if (!is_notify_name(text))
-        return "expected a phase as X_DDP_PHASE tells it: up to " +
-               std::to_string(kNotifyNameLimit) + " bytes, no control characters";
+        return "expected a phase as in X_DDP_PHASE: up to " + std::to_string(kNotifyNameLimit) +
+               " bytes, no control characters";
       spec.phase = text;
       return {};
     case Word::after:

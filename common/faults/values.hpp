@@ -1,4 +1,4 @@
-// The values behind the '=' of a spec's words; used by build() alone.
+// The values after the '=' of a spec's words; only build() uses them.
 #pragma once
 
 #include "common/faults/spec.hpp"
@@ -7,7 +7,7 @@
 
 namespace ddp::fault {
 
-// What is allowed instead, empty where the text was fine; the caller puts the refused text before
+// What is allowed instead, empty where the text is valid; the caller puts the refused text before
 // it.
 using Refusal = std::string;
 

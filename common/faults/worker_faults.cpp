@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 
-// Takes what comes before `end` off `text`; all of it where there is none.
+// Removes from `text` what comes before `end`, all of it where there is none, and returns it.
 std::string_view cut(std::string_view& text, char end) {
   const auto at = text.find(end);
   const auto head = text.substr(0, at);
@@ -108,7 +108,7 @@ std::vector<WorkerFaults::Injection> WorkerFaults::take(std::int64_t step,
     } else if (const auto k = progress.next;
                !armed.injected_this_generation && k < armed.schedule.times() &&
                armed.schedule.rank(k) == rank_ && armed.schedule.step(k) <= step) {
-      // At most once a generation: what is due at step 50 would be due at 51 as well.
+      // At most once per attempt: what is due at step 50 would be due at 51 as well.
       armed.injected_this_generation = true;
       progress.finish(k);
       occurrence = k;

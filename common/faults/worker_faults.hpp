@@ -1,11 +1,11 @@
 // The worker's part of a fault plan. The launcher passes the faults that need the worker's help in
-// DDP_FAULTS; the variable is set, if only to nothing, whenever a plan is active, and then a worker
-// follows each X_DDP_STEP with BARRIER=1 and waits, so that what strikes from outside at a step
-// strikes at that step.
+// DDP_FAULTS. The variable is set, maybe to the empty string, whenever a plan is active; then a
+// worker follows each X_DDP_STEP with BARRIER=1 and waits, so that a fault from outside at a step
+// is injected at exactly that step.
 //
 // The variable is a list, separated by ';', of "<fault>/<done>:<spec>": the fault's place in the
-// plan; the occurrences already done with ("2" or "2,4,5": all before 2, and 4 and 5); and the spec
-// in canonical form, its seed always named.
+// plan; the occurrences already over ("2" or "2,4,5": all before 2, and 4 and 5); and the spec
+// in canonical form, always with its seed.
 #pragma once
 
 #include "common/faults/schedule.hpp"
@@ -30,8 +30,8 @@ std::string format_entries(const std::vector<WorkerFaultEntry>& entries);
 // "0/2,4:" and the like are refused with a line that names the entry.
 Result<std::vector<WorkerFaultEntry>> parse_entries(std::string_view text);
 
-// "<fault>.<occurrence>@<step>": what a worker tells the launcher, as X_DDP_FAULT, and has
-// acknowledged by a barrier, before it strikes itself.
+// "<fault>.<occurrence>@<step>": what a worker reports to the launcher, as X_DDP_FAULT and with a
+// barrier, before it injects a fault into itself.
 struct InjectionId {
   int fault = 0;
   std::int64_t occurrence = 0;
@@ -46,8 +46,8 @@ class WorkerFaults {
   struct Injection {
     Kind kind = Kind::exit;
     Value value;
-    InjectionId id;            // what the launcher is told before it strikes
-    std::uint64_t choice = 0;  // drawn by the seed: which element, bit or byte
+    InjectionId id;            // what the worker reports before
+    std::uint64_t choice = 0;  // drawn from the seed: which element, bit or byte
   };
 
   WorkerFaults() = default;  // no plan
@@ -56,8 +56,8 @@ class WorkerFaults {
 
   // A plan is active: follow each step with a barrier.
   bool active() const { return active_; }
-  // What of the given kinds strikes this rank now that it is in (or has finished) `step`; each
-  // occurrence once, in the order of the plan. A fault the caller does not ask for stays due.
+  // The faults of the given kinds that are due for this rank in (or after) `step`; each occurrence
+  // once, in the order of the plan. A fault that the caller does not ask for stays due.
   std::vector<Injection> take(std::int64_t step, std::span<const Kind> kinds);
 
  private:

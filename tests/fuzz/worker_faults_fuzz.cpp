@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   }
   if (const auto id = ddp::fault::parse_injection_id(text)) {
     const auto again = ddp::fault::parse_injection_id(ddp::fault::format_injection_id(*id));
-    ddp::fuzz::require(again && *again == *id, "a strike's id survives being written");
+    ddp::fuzz::require(again && *again == *id, "an injection's id survives being written");
   }
   return 0;
 }

@@ -172,7 +172,7 @@ TEST_CASE("what is unknown, malformed or out of range is skipped and the rest is
   CHECK_FALSE(parse_notify("X_DDP_PHASE=" + std::string(65, 'p')).phase);
 }
 
-TEST_CASE("a loss that is no number any more is still told") {
+TEST_CASE("a loss that is not a number is still reported") {
   const auto m = parse_notify("X_DDP_METRIC=loss=nan\nX_DDP_METRIC=loss=-inf");
   REQUIRE(m.metrics.size() == 2);
   CHECK(std::isnan(m.metrics[0].second));
@@ -183,7 +183,7 @@ TEST_CASE("a status cannot steer the terminal") {
   CHECK(parse_notify("STATUS=a\x1b[31mb\x7f\rc\xc2\x9b").status == "a [31mb  c ");
 }
 
-TEST_CASE("a datagram that is too long or holds a NUL says nothing") {
+TEST_CASE("a datagram that is too long or holds a NUL is ignored") {
   const std::string ready = "READY=1\n";
   CHECK(parse_notify(ready + std::string(ddp::kNotifyMessageLimit - ready.size(), 'x')).ready);
   CHECK_FALSE(
@@ -249,7 +249,7 @@ TEST_CASE("NOTIFY_SOCKET names the launcher") {
   CHECK_FALSE(Notifier::from_environment().connected());
 }
 
-TEST_CASE("what a worker tells arrives as it was told") {
+TEST_CASE("what a worker reports arrives as it was sent") {
   for (const bool abstract : {false, true}) {
     CAPTURE(abstract);
     Listener launcher(abstract);
@@ -358,7 +358,7 @@ TEST_CASE("a barrier waits for room and sends what is unsent first") {
   launch.join();
 }
 
-TEST_CASE("last words wait for room, and no longer than told") {
+TEST_CASE("the last messages wait for space, and no longer than the timeout") {
   Listener launcher(false);
   Notifier notifier = Notifier::connect_to(launcher.address());
   CHECK(notifier.flush(60s));  // nothing to say
@@ -373,7 +373,7 @@ TEST_CASE("last words wait for room, and no longer than told") {
   launch.join();
 }
 
-TEST_CASE("heartbeats are as many as were asked for, of the process that was asked") {
+TEST_CASE("heartbeats are sent as often as required, by the process of which they are required") {
   Listener launcher(false);
   ::unsetenv("WATCHDOG_PID");  // whose heartbeats somebody asked for who started this test
   ::setenv("NOTIFY_SOCKET", launcher.address().c_str(), 1);
@@ -400,7 +400,7 @@ TEST_CASE("heartbeats are as many as were asked for, of the process that was ask
   CHECK(launcher.empty());
 }
 
-TEST_CASE("a barrier that nobody handles ends with its deadline") {
+TEST_CASE("a barrier without an answer ends at its deadline") {
   Listener launcher(false);
   Notifier notifier = Notifier::connect_to(launcher.address());
   CHECK_FALSE(notifier.barrier(20ms));

@@ -81,7 +81,7 @@ TEST_CASE("seed, place in the plan and slot each change what is drawn") {
   CHECK(Schedule(own, 99, 0, 0, 4).step(0) == first(1, 0, 0));
 }
 
-TEST_CASE("a sparse reporter is struck once for what it passed") {
+TEST_CASE("a worker that reports few steps gets one fault for those it passed") {
   const Schedule schedule(spec("delay=1s@every=10steps"), 0, 0, 2, 4);
   Progress progress;
   CHECK_FALSE(take_due(schedule, progress, 2, 9));
@@ -93,7 +93,7 @@ TEST_CASE("a sparse reporter is struck once for what it passed") {
   CHECK(take_due(schedule, progress, 2, 110) == 10);
 }
 
-TEST_CASE("whichever rank comes first, each is struck at the same steps") {
+TEST_CASE("whichever rank comes first, each gets its faults at the same steps") {
   const Schedule schedule(spec("delay=1ms@mtbf=3steps,rank=any"), 5, 0, Schedule::kAny, 3);
   using Strikes = std::set<std::pair<std::int64_t, int>>;  // step, rank
   const auto run = [&](std::vector<int> order) {
@@ -135,7 +135,7 @@ TEST_CASE("what the launcher passes on is what the worker reads") {
     CHECK_FALSE(parse_entries(bad));
 }
 
-TEST_CASE("strike ids are read back, and nothing else is") {
+TEST_CASE("injection ids are read back, and nothing else is") {
   const InjectionId id{2, 31, 50};
   CHECK(format_injection_id(id) == "2.31@50");
   CHECK(parse_injection_id("2.31@50") == id);
@@ -153,7 +153,7 @@ TEST_CASE("without the variable no plan is active; with an empty one it is") {
   CHECK(bad.error().starts_with("DDP_FAULTS: 'exot=3': column 1: 'exot': expected "));
 }
 
-TEST_CASE("a worker strikes at its step, once, and only if it is the one meant") {
+TEST_CASE("a worker injects at its step, once, and only if it is the rank meant") {
   const std::string plan = "4/0:exit=3@rank=2,step=7,seed=0";
   WorkerFaults faults = worker(plan, 2, 4);
   CHECK(faults.take(6, kExit).empty());
@@ -175,7 +175,7 @@ TEST_CASE("a worker strikes at its step, once, and only if it is the one meant")
   CHECK(now.take(7, kExit).size() == 1);
 }
 
-TEST_CASE("of rank=any exactly one worker strikes") {
+TEST_CASE("of rank=any exactly one worker injects") {
   for (int seed = 0; seed < 50; ++seed) {
     int injected = 0;
     for (int rank = 0; rank < 4; ++rank) {
@@ -187,7 +187,7 @@ TEST_CASE("of rank=any exactly one worker strikes") {
   }
 }
 
-TEST_CASE("twice means in two generations, not at two steps in a row") {
+TEST_CASE("twice means in two attempts, not at two steps in a row") {
   WorkerFaults faults = worker("0/0:exit=3@rank=0,step=7,times=2,seed=0", 0, 1);
   CHECK(faults.take(7, kExit).size() == 1);
   CHECK(faults.take(8, kExit).empty());
@@ -195,7 +195,7 @@ TEST_CASE("twice means in two generations, not at two steps in a row") {
   CHECK(next.take(8, kExit).size() == 1);
 }
 
-TEST_CASE("a digest and a strike's id travel as notifications, within their limits") {
+TEST_CASE("a digest and an injection's id are notifications, within their limits") {
   const auto message = ddp::parse_notify("X_DDP_DIGEST=00ff\nX_DDP_FAULT=2.31@50\n");
   CHECK(message.digest == "00ff");
   REQUIRE(message.fault);
@@ -204,7 +204,8 @@ TEST_CASE("a digest and a strike's id travel as notifications, within their limi
   CHECK_FALSE(ddp::parse_notify("X_DDP_DIGEST=" + std::string(65, 'f')).digest);
 }
 
-TEST_CASE("entries strike where the table says, which examples/ddp_faults.py is held to as well") {
+TEST_CASE(
+    "entries inject where the table shows, which examples/ddp_faults.py is tested with as well") {
   std::ifstream table(DDP_SOURCE_DIR "/tests/support/fault_schedule.txt");
   std::vector<Kind> all;
   for (const auto& row : kinds()) all.push_back(row.kind);

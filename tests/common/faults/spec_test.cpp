@@ -81,7 +81,7 @@ TEST_CASE("blanks between words mean nothing") {
   CHECK(canonical("  kill @ step = 50 , rank = 2 ") == "kill@rank=2,step=50");
 }
 
-TEST_CASE("the canonical form is one for every way to write a spec") {
+TEST_CASE("all ways to write a spec have one canonical form") {
   CHECK(canonical("kill") == "kill@rank=any");
   CHECK(canonical("kill@step=50,rank=2") == "kill@rank=2,step=50");
   CHECK(canonical("stop@for=1500ms,rank=all") == "stop@rank=all,for=1500ms");
@@ -94,7 +94,7 @@ TEST_CASE("the canonical form is one for every way to write a spec") {
   CHECK(canonical("kill@after=0.0000015") == "kill@rank=any,after=1.5us");
 }
 
-TEST_CASE("what is wrong is told with its column") {
+TEST_CASE("an error is reported with its column") {
   CHECK(starts(refusal("kill@step=5,rnk=2"),
                "column 13: 'rnk': expected rank, step, phase, after, ready, line, gen, every, "
                "mtbf, times, seed"));
@@ -109,8 +109,10 @@ TEST_CASE("what is wrong is told with its column") {
   CHECK(starts(refusal("kill@step="), "column 11: '': expected a step"));
   CHECK(refusal("kill@step") == "column 6: 'step' needs a value (step=…)");
   CHECK(refusal("kill@step=1,step=2") == "column 13: 'step' is given twice");
-  CHECK(starts(refusal("kill@step=1,every=2s"), "column 13: 'every' does not go with 'step'"));
-  CHECK(starts(refusal("kill@every=2s,mtbf=2s"), "column 15: 'mtbf' does not go with 'every'"));
+  CHECK(
+      starts(refusal("kill@step=1,every=2s"), "column 13: 'every' cannot be combined with 'step'"));
+  CHECK(starts(refusal("kill@every=2s,mtbf=2s"),
+               "column 15: 'mtbf' cannot be combined with 'every'"));
   CHECK(starts(refusal("kill=3"), "column 6: '3': kill takes no value"));
   CHECK(starts(refusal("exit"), "column 1: 'exit' needs a value (exit=…): expected an exit code"));
   CHECK(starts(refusal("exit=256"), "column 6: '256': expected an exit code from 0 to 255"));
@@ -159,7 +161,7 @@ TEST_CASE("ranks are checked against the world") {
         "column 18: '0-4': expected ranks from 0 to 3, because the world size is 4");
 }
 
-TEST_CASE("every fault has a name of its own, and takes what its row says") {
+TEST_CASE("every fault has a separate name, and takes what its row has") {
   std::set<std::string> names;
   for (const auto& row : kinds()) {
     CHECK(names.insert(row.name).second);
@@ -268,7 +270,7 @@ TEST_CASE("no text stops the parser, and what it accepts it can format") {
 }
 
 // docs/faults.md holds a row for each fault between two marks.
-TEST_CASE("the page tells every fault there is, and no other") {
+TEST_CASE("the page has every fault, and no other") {
   std::ifstream file(DDP_SOURCE_DIR "/docs/faults.md");
   REQUIRE(file);
   std::stringstream page;
