@@ -41,7 +41,7 @@ struct NotifyMessage {
   std::optional<std::string> phase;
   std::optional<std::int64_t> step;
   std::optional<std::string> digest;
-  std::optional<std::string> fault;  // an id, to be read with fault::parse_injection_id
+  std::optional<std::string> fault;  // an id, to be read with fault::parse_strike_id
   // In the order sent, a name perhaps more than once: the last one counts.
   std::vector<std::pair<std::string, double>> metrics;
 };

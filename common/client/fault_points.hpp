@@ -12,7 +12,7 @@
 // Without a plan these calls send what Notifier's calls send. With one (DDP_FAULTS is set,
 // common/faults/worker_faults.hpp) each step and phase is followed by BARRIER=1: the worker
 // continues when the launcher has handled it, so that a fault from outside at step 50 comes between
-// the end of step 50 and the begin of step 51. A fault that the worker injects itself is reported
+// the end of step 50 and the start of step 51. A fault that the worker injects itself is reported
 // as X_DDP_FAULT, and acknowledged, before.
 #pragma once
 

@@ -21,8 +21,8 @@ std::uint64_t draw(std::uint64_t seed, std::uint64_t a, std::uint64_t b = 0, std
 class Schedule {
  public:
   static constexpr int kAny = -1;
-  // `fault` is the place in the plan; `slot` a rank or kAny; the spec's own seed takes
-  // precedence over `seed`.
+  // `fault` is the place in the plan; `slot` a rank or kAny; the spec's own seed takes precedence
+  // over `seed`.
   Schedule(const Spec& spec, std::uint64_t seed, int fault, int slot, int world_size);
 
   // Occurrences are numbered from 0; there are times() of them.

@@ -1,5 +1,5 @@
-// The values the core speaks in. Workers of this machine are numbered by local rank, 0 … nproc-1;
-// what a user reads is the global rank.
+// The values of the core. Workers of this machine are numbered by local rank, 0 … nproc-1; users
+// read the global rank.
 #pragma once
 
 #include <chrono>
@@ -14,9 +14,9 @@ using Nanoseconds = std::chrono::nanoseconds;
 using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Nanoseconds>;
 
 using LocalRank = int;
-using Generation = int;  // 0 for the first attempt of the group
+using Generation = int;  // the number of an attempt, from 0
 
-// How a process ended, decoded once from what waitid says.
+// How a process ended, decoded once from what waitid returns.
 struct Exited {
   int code = 0;
   friend bool operator==(const Exited&, const Exited&) = default;
@@ -43,7 +43,7 @@ enum class Proof {
   none,         // nothing: a daemon that gave up session, parent and environment
   session,      // it is in the session that the rank's first process made
   parentage,    // it descends from the rank's first process
-  environment,  // it was given the rank's NOTIFY_SOCKET, as no other rank's processes were
+  environment,  // it has the rank's NOTIFY_SOCKET, as no process of another rank has
 };
 
 const char* name_of(Proof proof);
@@ -51,7 +51,7 @@ const char* name_of(Proof proof);
 // A process that a rank left running and that had to be killed.
 struct Leftover {
   int pid = 0;
-  LocalRank local_rank = -1;  // -1: nothing shows whose it is
+  LocalRank local_rank = -1;  // -1: its rank is unknown
   Proof proof = Proof::none;
   std::string command;
 };
@@ -59,7 +59,7 @@ struct Leftover {
 // A process that SIGKILL did not end within the final wait.
 struct Survivor {
   int pid = 0;
-  LocalRank local_rank = -1;  // -1: a descendant that is no worker
+  LocalRank local_rank = -1;  // -1: a descendant that is not a worker
   char state = '?';           // as /proc/<pid>/stat: D is uninterruptible sleep
   std::string wait_channel;   // kernel function it sleeps in, may be empty
   std::string command;

@@ -71,7 +71,7 @@ class FaultController::Impl {
   }
 
   void notified(core::LocalRank rank, const NotifyMessage& message) {
-    if (message.digest) record_.told_digest(*message.digest);
+    if (message.digest) record_.reported_digest(*message.digest);
     if (message.step) record_.stepped(*message.step, Clock::now());
     if (!engine_) return;
     if (message.ready) hear(core::heard::Ready{rank});

@@ -98,7 +98,7 @@ class HangMonitor::Impl {
       for (std::size_t i = 0; i < pictures.size(); ++i) hang.ranks[i].process = pictures[i];
       around_.reporter.ranks_seen(take.generation, hang);
       around_.feed(core::ProcessesSeen{take.generation, std::move(pictures)});
-      return core::blame(hang);
+      return core::root_cause_rank(hang);
     };
     handlers.kept = [this, take](const HangSubject& subject, const std::string& what,
                                  const std::string& file, const std::string& outcome) {

@@ -49,7 +49,7 @@ TEST_CASE("a duration has a unit or is seconds") {
   }
 }
 
-TEST_CASE("UTF-8 is distinguished from what only looks like it") {
+TEST_CASE("UTF-8 is told from what only looks like it") {
   for (const char* good : {"", "a", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf",
                            "\xee\x80\x80", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"})
     CHECK(is_utf8(good));

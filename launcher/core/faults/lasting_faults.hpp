@@ -1,5 +1,5 @@
-// Faults that last: until their time is over, their worker exits or the group is torn down. Also
-// keeps the duty cycle of `slow`.
+// Faults that last: until their time is over, their worker has exited or the group is torn down.
+// Also keeps the duty cycle of `slow`.
 #pragma once
 
 #include "launcher/core/faults/event.hpp"
@@ -16,14 +16,14 @@ class LastingFaults {
   // One period of the duty cycle: long against a scheduler's slice, short against a step.
   static constexpr Nanoseconds kPeriod = std::chrono::milliseconds(50);
 
-  // After an injection; faults that need nothing later are ignored.
+  // A fault that was injected; those that need no care later are ignored.
   void add(const Injection& injection, std::optional<Nanoseconds> lasts, TimePoint now,
            FaultActions& actions);
-  // Whether an injection replaces an earlier one at the same rank.
+  // Whether an injection takes the place of an earlier one at the same rank.
   static bool replaces(const Injection& later, int fault, fault::Kind kind);
   void worker_exited(LocalRank local_rank);
   // Output must flow again so that the pipes can be drained; the rest ends with its worker. No
-  // worker is stopped or slowed any longer, or it could not handle the stop signal.
+  // worker is stopped or slowed any more, or it could not act on its stop signal.
   void teardown_began(FaultActions& actions);
   void tick(TimePoint now, FaultActions& actions);
   std::optional<TimePoint> next_deadline() const;

@@ -1,5 +1,5 @@
-// What the core asks for. The supervisor carries these out in order; what comes of them comes back
-// as events.
+// What the core asks for. The supervisor carries these out in order; their results come back as
+// events.
 #pragma once
 
 #include "launcher/core/group/restart_policy.hpp"
@@ -12,13 +12,13 @@
 
 namespace ddp::core {
 
-// A generation begins: take a fresh port, open its files. Its workers follow one by one.
+// An attempt begins: take a fresh port, open its files. Its workers follow one by one.
 struct BeginGeneration {
   Generation generation = 0;
 };
 
 // Answered by WorkerStarted or SpawnFailed. Workers are started one at a time, so that a stop
-// request is heard between any two.
+// request can come between any two.
 struct SpawnWorker {
   Generation generation = 0;
   LocalRank local_rank = 0;
@@ -32,42 +32,42 @@ struct SignalWorker {
   int signal = 0;
 };
 
-// A part of the period is over: `signal` goes to every process of the group that has not had it,
-// but for those that read a pipe and end with it.
+// Half of a period is over: `signal` goes to every process of the group that has not had it, except
+// those that read a pipe and exit with it.
 struct SignalRest {
   int signal = 0;
 };
 
-// The ranks' first processes have ended. Answered by DescendantsGone once nothing of what they left
-// running is there, at once where they left nothing.
+// The workers have exited. Answered by DescendantsGone when no process that they left running is
+// alive, at once where they left none.
 struct AwaitDescendants {
   Generation generation = 0;
 };
 
-// Find out what the processes of a hung group do before it has to go. Answered by ProcessesSeen, if
-// they could be looked at, and EvidenceTaken; news that ends it sooner (a worker's death, a stop
-// request, `deadline`) is followed by TeardownBegan.
+// Collect the diagnostics of a hung group before it is torn down. Answered by ProcessesSeen, if the
+// processes could be examined, and EvidenceTaken; an event that ends it sooner (a worker's exit, a
+// stop request, `deadline`) is followed by TeardownBegan.
 struct TakeEvidence {
   Generation generation = 0;
   Hang hang;
   TimePoint deadline;
 };
 
-// Kill every descendant that is left, drain the pipes, release what the generation held; all within
-// bounds. Answered by GenerationEnded.
+// Kill every descendant that is left, drain the pipes, release what the attempt held; each has its
+// time limit. Answered by GenerationEnded.
 struct EndGeneration {
   Generation generation = 0;
-  bool at_once = false;  // what reads a pipe of the killed gets no time to read it to its end
+  bool at_once = false;  // processes that read a pipe of the killed get no time to finish
 };
 
-// The rest is news for the user, the log and the event file.
+// The rest is for the user, the log and the event file.
 struct GroupRunning {
   Generation generation = 0;  // every worker is started
 };
 struct TeardownBegan {
   Cause cause;
   std::vector<LocalRank> waiting_for;
-  int signal = 0;  // what they were sent
+  int signal = 0;  // that they were sent
   TimePoint kill_at;
 };
 struct TeardownEscalated {  // SIGKILL goes to those named

@@ -95,7 +95,7 @@ void Group::on(const HangDetected& event, TimePoint now, Actions& actions) {
   out_of_time_ |= hang.kind == HangKind::run_timeout;
   if (is_up()) {
     enter(Phase::examining);
-    verdict_.cause = Hung{hang, blame(hang)};
+    verdict_.cause = Hung{hang, root_cause_rank(hang)};
     verdict_.failed = now;
     deadline_ = now + config_.evidence_timeout;
     actions.push_back(TakeEvidence{verdict_.generation, hang, *deadline_});
@@ -111,7 +111,7 @@ void Group::on(const ProcessesSeen& event, TimePoint, Actions&) {
   auto& hung = std::get<Hung>(*verdict_.cause);
   for (std::size_t i = 0; i < event.processes.size() && i < hung.hang.ranks.size(); ++i)
     hung.hang.ranks[i].process = event.processes[i];
-  hung.local_rank = blame(hung.hang);
+  hung.local_rank = root_cause_rank(hung.hang);
 }
 
 void Group::on(const EvidenceTaken& event, TimePoint now, Actions& actions) {

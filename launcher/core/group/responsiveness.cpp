@@ -18,12 +18,12 @@ void Responsiveness::expect(TimePoint now) {
 bool Responsiveness::timed_out(std::int64_t unread, bool held, TimePoint now) {
   look_at_.reset();
   if (unread == 0) return false;
-  if (sent_ - unread >= awaited_ || held) {  // what it had to hear it heard, and more has come
+  if (sent_ - unread >= awaited_ || held) {  // it has read what it had to, and more was sent
     expect(now);
     return false;
   }
   look_at_ = now + limit_;
-  return std::exchange(overdue_, true);  // the first time it may have been let go just before
+  return std::exchange(overdue_, true);  // before the first check it may just have been continued
 }
 
 }  // namespace ddp::core

@@ -5,7 +5,7 @@
 namespace ddp::core {
 namespace {
 
-// The rank for which `holds`, if it is the only living one and not all there is.
+// The rank for which `holds`, if it is the only live one and not the only rank.
 template <class Predicate>
 std::optional<LocalRank> only(const Hang& hang, Predicate holds) {
   std::optional<LocalRank> found;
@@ -73,7 +73,7 @@ const char* name_of(Activity activity) {
   return "?";
 }
 
-std::optional<LocalRank> blame(const Hang& hang) {
+std::optional<LocalRank> root_cause_rank(const Hang& hang) {
   const auto living = std::count_if(hang.ranks.begin(), hang.ranks.end(),
                                     [](const auto& rank) { return !rank.ended; });
   if (living == 1) {

@@ -102,7 +102,7 @@ std::optional<TimePoint> HangWatch::earliest(Member member) const {
 }
 
 std::optional<TimePoint> HangWatch::progress_since() const {
-  // Those that told none are not waited for while others do.
+  // Ranks that report none are not waited for while others do.
   if (const auto slowest = earliest(&Rank::progressed)) return slowest;
   TimePoint last{};
   bool alive = false;

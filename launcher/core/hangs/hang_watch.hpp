@@ -1,18 +1,18 @@
-// Decides when a group hangs: hears what its ranks tell and when, and says when one of the limits
-// is exceeded and by whom. Off are all limits that are zero.
+// Decides when a group hangs, from what its ranks report and when: which limit is exceeded, and by
+// which rank. A limit of zero is off.
 //
-//   ready      from the beginning of the generation until every rank that has not ended told
-//   READY=1 heartbeat  from a rank's READY=1 or first WATCHDOG=1 to its next WATCHDOG=1, and so on
-//   progress   until a rank that told a step tells another one: the slowest of those that tell
-//              steps counts, and ranks that never tell one are not waited for. While nobody who
-//              lives has told one, from the last READY=1 (or start, of a rank that says none) or
-//              end of a rank to the first step of any.
+//   ready      from the start of the attempt until every rank that has not exited sent READY=1
+//   heartbeat  from a rank's READY=1 or first WATCHDOG=1 to its next WATCHDOG=1, and so on
+//   progress   from a rank's step to its next one: the slowest rank that reports steps counts, and
+//              ranks that report none are not waited for. While no live rank has reported one, from
+//              the last READY=1 (or start, of a rank that sends none) or exit of a rank to the
+//              first step of any.
 //   output     from a rank's start or last byte of output to the next
-//   run        of the whole launch, its restarts and the waits between them included
+//   run        of the whole launch, its restarts and the delays between them included
 //
-// After one Hang nothing but `run` is watched until the next generation. Output is looked up when
-// its limit may be exceeded, not told with each line. A time during which everything was stopped
-// (Ctrl-Z) does not count.
+// After one Hang only `run` is watched until the next attempt. Output is looked up when its limit
+// may be exceeded, not reported with each line. Time during which everything was stopped (Ctrl-Z)
+// does not count.
 #pragma once
 
 #include "launcher/core/hangs/hang.hpp"
@@ -38,7 +38,7 @@ struct HangLimits {
 
 class HangWatch {
  public:
-  // When a rank of the present generation last wrote something, if it did.
+  // When a rank of the current attempt last wrote something, if it did.
   using LastOutput = std::function<std::optional<TimePoint>(LocalRank)>;
   HangWatch(HangLimits limits, int nproc, LastOutput last_output);
 
@@ -54,8 +54,8 @@ class HangWatch {
   void generation_over();
   void suspended(Nanoseconds duration);
 
-  // When check() is wanted. A rank's news only put it off, so that a timer may be left as it is:
-  // what an event at `now` adds is never due before now + shortest().
+  // When check() is wanted. A rank's events only postpone it, so that a timer may be left as it is:
+  // a limit that an event at `now` starts is never due before now + shortest().
   std::optional<TimePoint> next_deadline() const;
   Nanoseconds shortest() const { return shortest_; }
   // A hang, if a limit is exceeded: the first one.
@@ -93,7 +93,7 @@ class HangWatch {
   std::vector<Rank> ranks_;
   bool watching_ = false;
   TimePoint generation_began_;
-  std::optional<TimePoint> run_began_;  // none: told already
+  std::optional<TimePoint> run_began_;  // none: reported already
 };
 
 }  // namespace ddp::core

@@ -10,11 +10,11 @@ namespace {
 
 // Ranks that are further apart than this do not wait for each other.
 constexpr std::size_t kStepsKept = 8;
-// Less than this is the scheduler's doing, whatever the factor.
+// Less than this is noise of the scheduler, whatever the factor.
 constexpr Nanoseconds kLeast = std::chrono::milliseconds(1);
-// By chance 3 of 20 steps are odd in one window of 13 where 5 % of all are: never 5 times in a row.
+// Where 5 % of all steps are odd, one window in 13 has 3 of 20 at random: never 5 in a row.
 constexpr int kBurstyWindows = 5;
-// Windows of short steps are over before a neighbour on the same core is.
+// Windows of short steps may be over before a neighbour on the same core stops.
 constexpr auto kBurstyFor = std::chrono::seconds(1);
 
 // The lower one of the two in the middle.
@@ -45,10 +45,10 @@ void StragglerWatch::generation_began() {
 std::vector<Straggler> StragglerWatch::stepped(LocalRank local_rank, std::int64_t step,
                                                std::optional<double> busy_seconds, TimePoint now) {
   auto& rank = ranks_.at(static_cast<std::size_t>(local_rank));
-  if (rank.step && step <= *rank.step) {  // told twice, or counted anew: nothing to measure
+  if (rank.step && step <= *rank.step) {  // reported twice, or counted anew: nothing to measure
     if (step < *rank.step) steps_.clear();
     rank.step = step;
-    rank.told = now;
+    rank.reported = now;
     return {};
   }
   const auto keep = [this](std::deque<Nanoseconds>& values, Nanoseconds value) {
@@ -56,9 +56,9 @@ std::vector<Straggler> StragglerWatch::stepped(LocalRank local_rank, std::int64_
     if (values.size() > static_cast<std::size_t>(config_.window)) values.pop_front();
   };
   if (rank.step) {
-    TimePoint since = rank.told;
+    TimePoint since = rank.reported;
     const auto before = steps_.find(*rank.step);
-    if (before != steps_.end() && before->second.ranks >= telling())
+    if (before != steps_.end() && before->second.ranks >= reporting())
       since = std::max(since, before->second.last);
     keep(rank.own, (now - since) / (step - *rank.step));
   }
@@ -68,12 +68,12 @@ std::vector<Straggler> StragglerWatch::stepped(LocalRank local_rank, std::int64_
     rank.busy.clear();
   }
   rank.step = step;
-  rank.told = now;
-  auto& told = steps_[step];
-  ++told.ranks;
-  told.last = now;
+  rank.reported = now;
+  auto& reports = steps_[step];
+  ++reports.ranks;
+  reports.last = now;
   while (steps_.size() > kStepsKept) steps_.erase(steps_.begin());
-  if (++since_ < std::int64_t{config_.window} * telling()) return {};
+  if (++since_ < std::int64_t{config_.window} * reporting()) return {};
   since_ = 0;
   return evaluate(now);
 }
@@ -82,14 +82,14 @@ void StragglerWatch::exited(LocalRank local_rank) {
   ranks_.at(static_cast<std::size_t>(local_rank)).ended = true;
 }
 
-int StragglerWatch::telling() const {
+int StragglerWatch::reporting() const {
   return static_cast<int>(std::count_if(ranks_.begin(), ranks_.end(),
                                         [](const Rank& rank) { return rank.step && !rank.ended; }));
 }
 
 std::vector<Straggler> StragglerWatch::exceeding(Figure figure) const {
   const auto window = static_cast<std::size_t>(config_.window);
-  // A rank that has told little is not compared.
+  // A rank with few reports is not compared.
   const auto compared = [&](const Rank& rank) { return !rank.ended && rank.own.size() == window; };
   bool by_metric = true;
   for (const auto& rank : ranks_) by_metric &= !compared(rank) || rank.busy.size() == window;

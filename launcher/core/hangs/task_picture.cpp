@@ -5,7 +5,7 @@
 namespace ddp::core {
 namespace {
 
-// Of one core. Threads that only look whether something has come need a few per cent.
+// Of one core. Threads that only poll need a few per cent.
 constexpr double kComputes = 0.2;
 
 const ThreadSample* find(const ProcessSample& sample, int tid) {

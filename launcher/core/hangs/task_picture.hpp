@@ -1,4 +1,4 @@
-// What a process does, without its cooperation: two looks at all its threads a moment apart.
+// What a process does, without its cooperation: two samples of all its threads a moment apart.
 #pragma once
 
 #include "launcher/core/hangs/hang.hpp"
@@ -19,7 +19,7 @@ struct ThreadSample {
   std::string name;
 };
 
-// The main thread first; no thread: the process was gone.
+// The main thread first; no thread: the process had exited.
 struct ProcessSample {
   TimePoint at;
   std::vector<ThreadSample> threads;

@@ -21,7 +21,7 @@ bool all_of(std::string_view text, std::size_t size, Predicate predicate) {
   return text.size() == size && all_of(text, predicate);
 }
 
-// Whether `text` begins with `head`, which is then taken off.
+// Whether `text` begins with `head`, which is then removed.
 bool take(std::string_view& text, std::string_view head) {
   if (!text.starts_with(head)) return false;
   text.remove_prefix(head.size());

@@ -1,4 +1,5 @@
-// Shared memory that the ranks of an attempt left behind: whose it is and what becomes of it.
+// Shared memory that the ranks of an attempt left behind: which rank owns it, and whether it is
+// removed.
 #pragma once
 
 #include "launcher/core/types.hpp"
@@ -14,7 +15,7 @@ namespace ddp::core {
 enum class CleanSharedMemory {
   none,
   generated,  // those whose name no later process can know
-  all,        // those with a name of the program's choice too, which a later attempt might look for
+  all,        // also those with a name that the program chose and a later attempt might open
 };
 
 // What shows that a segment is a rank's.
@@ -32,7 +33,7 @@ struct Segment {
   std::optional<LocalRank> rank;  // with a proof
   SegmentProof proof = SegmentProof::none;
   bool generated_name = false;
-  bool maybe_used = false;  // by a process that may not be asked
+  bool maybe_used = false;  // by a process that may not be inspected
   // Which file it was when it was found.
   std::uint64_t device = 0;
   std::uint64_t inode = 0;

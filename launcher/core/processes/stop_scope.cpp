@@ -28,7 +28,7 @@ void for_each_child(const ProcessTable& table, int parent, Visit visit) {
 
 bool first_process_lives(const ProcessTable& table, LocalRank local_rank) {
   return std::any_of(table.begin(), table.end(), [&](const ProcessFacts& process) {
-    // What nothing is known of may be anybody's.
+    // A process of unknown rank may be any rank's.
     return process.first && (local_rank < 0 || process.local_rank == local_rank);
   });
 }
@@ -41,7 +41,7 @@ void topmost_handlers(const ProcessTable& table, const ProcessFacts& process, in
                  [&](const ProcessFacts& child) { topmost_handlers(table, child, signal, found); });
 }
 
-// Who waits stands for what it waits for.
+// A process that waits stands for what it waits for.
 void stand_ins(const ProcessTable& table, const ProcessFacts& process, int signal,
                std::vector<Delivery>& found) {
   const auto before = found.size();
@@ -92,14 +92,14 @@ bool passes_on(const ProcessFacts& process, const Sent& sent, const StopRequest&
   if (sent.passed_on) return false;
   if (process.shell) return true;
   if (!process.waits) return false;
-  if (sent.looked_at)  // its handler has led it here
+  if (sent.examined)  // its handler has led it here
     return !sent.waited && request.now - request.began >= kLookAgainAfter;
   // A program with a handler acts on it, maybe when what it waits for (an upload) is done. Python
   // has one for SIGINT, which does not.
   return !has(process.caught, request.signal) || request.signal == SIGINT;
 }
 
-// Whether an orphan or a child is to be left alone for now, as a reader of a pipe.
+// Whether an orphan or a child gets no signal for now, as a reader of a pipe.
 bool is_spared(const ProcessTable& table, const ProcessFacts& process, StopRequest& request) {
   if (process.reads_pipe == 0) return false;
   const Key key = key_of(process);
@@ -108,7 +108,7 @@ bool is_spared(const ProcessTable& table, const ProcessFacts& process, StopReque
     return true;
   }
   if (has(process.caught, request.signal) && !request.filters.contains(key)) return false;
-  // At its pipe's end, with the last of it in hand.
+  // At its pipe's end, with the last data still to be processed.
   auto& since = request.filters[key];
   if (!since) since = request.now;
   return request.now - *since < kLookAgainAfter;
@@ -137,7 +137,7 @@ std::vector<Delivery> next_to_stop(const ProcessTable& table, StopRequest& reque
     const ProcessFacts& process = *had_it[i];
     Sent& sent = request.sent[key_of(process)];
     const bool passing = passes_on(process, sent, request);
-    if (!std::exchange(sent.looked_at, true)) sent.waited = process.waits;
+    if (!std::exchange(sent.examined, true)) sent.waited = process.waits;
     if (!passing) continue;
     sent.passed_on = true;
     for_each_child(table, process.pid, [&](const ProcessFacts& child) {

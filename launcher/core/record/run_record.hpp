@@ -1,5 +1,4 @@
-// What happened in a run, as far as failures and faults are concerned, and what is measured from
-// it.
+// The failures and faults of a run, and what is measured from them.
 #pragma once
 
 #include "launcher/core/faults/attribution.hpp"
@@ -15,27 +14,27 @@
 
 namespace ddp::core {
 
-// How often a planned fault struck in the whole run.
+// How often a planned fault was triggered in the whole run.
 struct FaultTally {
   fault::Spec spec;
   std::int64_t injected = 0;
   std::int64_t refused = 0;  // by the system
-  bool unread = false;       // it waits for a line, and not all that its ranks write is read
+  bool unread = false;       // it waits for a line, and not all output of its ranks is read
 };
 
-// One failure of the group and what became of it. Durations count from the moment the failure was
-// seen, but `detected`, which counts from the fault to that moment.
+// One failure of the group and its recovery. Durations count from the detection of the failure;
+// `detected` counts from the fault to the detection.
 struct Incident {
   Generation generation = 0;
-  Cause cause;  // without what each rank did in a hang
+  Cause cause;  // without the state of each rank in a hang
   TimePoint failed;
-  std::optional<InjectedFault> fault;  // none: it was real
+  std::optional<InjectedFault> fault;  // none: not injected
   std::optional<int> rank;             // global
-  std::optional<std::int64_t> step;    // of the blamed worker
+  std::optional<std::int64_t> step;    // of the root cause
   std::optional<Nanoseconds> detected;
-  std::optional<Nanoseconds> down;        // nothing of the group left
-  std::optional<Nanoseconds> next_exec;   // the next generation's first worker started
-  std::optional<Nanoseconds> first_step;  // the next generation's first step
+  std::optional<Nanoseconds> down;        // no process of the group left
+  std::optional<Nanoseconds> next_exec;   // the next attempt's first worker started
+  std::optional<Nanoseconds> first_step;  // the next attempt's first step
   std::optional<std::int64_t> repeated;   // steps done again
 };
 
@@ -62,7 +61,7 @@ struct IncidentSummary {
   void add(const Incident& incident);
 };
 
-// Strikes by which nothing failed, but those at the launcher itself, which end the run.
+// Injections that no failure followed, except those into the launcher itself, which end the run.
 struct Harmless {
   static constexpr std::ptrdiff_t kMost = 8;  // of those the system refused, and of the others
   std::vector<InjectedFault> first;
@@ -70,32 +69,32 @@ struct Harmless {
   void add(const InjectedFault& fault);
 };
 
-// A run may have any number of generations, failures and strikes: so much of each is kept.
+// A run may have any number of attempts, failures and injections: this many of each are kept.
 class RunRecord {
  public:
   static constexpr std::size_t kMostIncidents = 256;
 
   explicit RunRecord(int first_rank = 0) : first_rank_(first_rank) {}
 
-  // --- what happens, in the order it does
+  // --- input, in the order of events
 
   void began(Generation generation);
   void started(TimePoint now);
   void stepped(std::int64_t step, TimePoint now);
-  // Of the strikes of one kind at one rank in one generation the last is kept, which is the one
-  // that a failure would be put down to.
+  // Of several injections of one kind into one rank in one attempt the last is kept: a failure
+  // would be attributed to that one.
   void injected(InjectedFault fault);
-  // Its time was over, or another of its kind took its place: place in the plan, local rank.
+  // Its time was over, or another of its kind replaced it: place in the plan, local rank.
   void undone(int fault, LocalRank local_rank, TimePoint now);
   void ended(const Verdict& verdict);
-  void told_digest(std::string digest) { digest_ = std::move(digest); }
-  // `left`: processes found when all should have gone. `planned`: empty where it is not known.
+  void reported_digest(std::string digest) { digest_ = std::move(digest); }
+  // `left`: processes found when none should be left. `planned`: empty where it is not known.
   void finished(int exit_code, std::int64_t left, std::vector<FaultTally> planned = {});
 
-  // The supervisor that kept the record died, and all but the end with it.
+  // The supervisor that kept the record died: only the end of the run is known.
   void lost(int exit_code, std::int64_t left, std::vector<FaultTally> planned);
 
-  // --- what came of it
+  // --- output
 
   bool is_lost() const { return lost_; }
   int first_rank() const { return first_rank_; }  // the global rank of local rank 0
@@ -106,14 +105,14 @@ class RunRecord {
   std::int64_t processes_left() const { return left_; }
   const std::string& digest() const { return digest_; }  // X_DDP_DIGEST, the last; empty: none
 
-  // In order, the first kMostIncidents and the last one. A stop request is no failure.
+  // In order, the first kMostIncidents and the last one. A stop request is not a failure.
   const std::vector<Incident>& incidents() const { return incidents_; }
   // Of all.
   IncidentSummary summary() const;
-  // Of the generation that has just ended; null: it did not fail.
+  // Of the attempt that has just ended; null: it did not fail.
   const Incident* last_failure() const;
-  // Where a fault is behind the last generation's failure: the other ranks that were ended by it or
-  // by another, such as those of rank=all; local.
+  // Where a fault is behind the last attempt's failure: the other ranks that faults ended, such as
+  // those of rank=all; local.
   const std::vector<LocalRank>& ended_alike() const { return ended_alike_; }
   Harmless harmless() const;
   const std::vector<FaultTally>& planned() const { return planned_; }
@@ -121,7 +120,7 @@ class RunRecord {
  private:
   std::size_t gather_alike(std::size_t behind, const Verdict& verdict);
   void add(Incident incident);
-  Incident* failure_before();  // of the generation before the running one; null: none
+  Incident* failure_before();  // of the attempt before the current one; null: none
 
   int first_rank_;
   bool lost_ = false;
@@ -134,13 +133,13 @@ class RunRecord {
   int generations_ = 0;
   Generation generation_ = 0;
   bool first_started_ = false;
-  std::optional<std::int64_t> last_step_;         // of it: the highest one that was told
-  std::optional<std::int64_t> last_step_before_;  // of the generation before
-  std::vector<InjectedFault> faults_;             // of it, until it has ended
+  std::optional<std::int64_t> last_step_;         // of it: the highest one reported
+  std::optional<std::int64_t> last_step_before_;  // of the previous attempt
+  std::vector<InjectedFault> faults_;             // of it, until it ends
   std::vector<LocalRank> ended_alike_;
 
   std::vector<Incident> incidents_;
-  IncidentSummary folded_;  // of those that are no longer there
+  IncidentSummary folded_;  // of those that are no longer kept
   Harmless harmless_;
 };
 

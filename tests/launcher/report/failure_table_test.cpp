@@ -97,7 +97,7 @@ TEST_CASE("each expectation is met or not, with what was measured") {
   expect.no_process_left = true;
   expect.checkpoint_digest = "abc";
   RunRecord record = recovered();
-  record.told_digest("abc");
+  record.reported_digest("abc");
   const auto met = evaluate(expect, record);
   CHECK(met.size() == 10);
   for (const auto& check : met) {

@@ -48,7 +48,7 @@ void start(FaultEngine& engine, Generation generation, int nproc, TimePoint now)
   }
 }
 
-// "kill 2@50": what struck whom at which step.
+// "kill 2@50": which fault, into which rank, at which step.
 std::vector<std::string> told(const FaultActions& actions) {
   std::vector<std::string> all;
   for (const auto& injection : of<Injection>(actions)) {
@@ -62,7 +62,7 @@ using Told = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("a fault at a step strikes its rank at that step, once") {
+TEST_CASE("a fault at a step is injected into its rank at that step, once") {
   FaultEngine e = engine({"kill@step=50,rank=2"});
   start(e, 0, 4, at(seconds(1)));
   CHECK(told(e.step(heard::Stepped{2, 49}, at(seconds(2)))).empty());
@@ -81,7 +81,7 @@ TEST_CASE("a step that is never reported is reached by the next one that is") {
   CHECK(told(e.step(heard::Stepped{0, 60}, at(seconds(2)))) == Told{"kill 0@60"});
 }
 
-TEST_CASE("twice is once in each of two generations") {
+TEST_CASE("twice is once in each of two attempts") {
   FaultEngine e = engine({"kill@step=5,rank=1,times=2"});
   for (int generation = 0; generation < 4; ++generation) {
     start(e, generation, 4, at(seconds(generation)));
@@ -149,14 +149,14 @@ TEST_CASE("conditions hold together") {
   CHECK(told(e.step(heard::Tick{}, at(seconds(10)))) == Told{"kill 0@7"});
 }
 
-TEST_CASE("without a moment it strikes at the start") {
+TEST_CASE("without a moment it is injected at the start") {
   FaultEngine e = engine({"memory=1G@rank=all"});
   e.step(heard::GenerationBegan{0}, at(seconds(0)));
   CHECK(told(e.step(heard::Started{1}, at(seconds(0)))) == Told{"memory 1"});
   CHECK(told(e.step(heard::Started{0}, at(seconds(0)))) == Told{"memory 0"});
 }
 
-TEST_CASE("a line that matches, and a phase, strike each time they come") {
+TEST_CASE("a line that matches, and a phase, trigger the fault each time they come") {
   FaultEngine e = engine(
       {"signal=USR1@line='loss (nan|inf)',rank=1,times=2", "kill@phase=allreduce,step=3,rank=0"});
   CHECK(e.wants_lines());
@@ -175,7 +175,7 @@ TEST_CASE("a line that matches, and a phase, strike each time they come") {
   CHECK_FALSE(engine({"kill@step=1"}).wants_lines());
 }
 
-TEST_CASE("a generation named is the only one struck") {
+TEST_CASE("gen= limits a fault to that attempt") {
   FaultEngine e = engine({"kill@step=1,rank=0,gen=1,times=9"});
   for (int generation = 0; generation < 3; ++generation) {
     start(e, generation, 4, at(seconds(generation)));
@@ -185,7 +185,7 @@ TEST_CASE("a generation named is the only one struck") {
   }
 }
 
-TEST_CASE("every so often counts the time the group is up, over all generations") {
+TEST_CASE("an interval counts the time the group is up, over all attempts") {
   FaultEngine e = engine({"signal=USR1@every=10s,rank=0"});
   start(e, 0, 4, at(seconds(0)));
   CHECK(e.next_deadline() == at(seconds(10)));
@@ -216,14 +216,14 @@ TEST_CASE("starting: failures, delays, hidden devices and taken ports") {
   }
 }
 
-TEST_CASE("the launcher is struck when any worker comes to the moment") {
+TEST_CASE("a fault of the launcher is triggered when any worker reaches the moment") {
   FaultEngine e = engine({"kill-supervisor@step=3"});
   start(e, 0, 4, at(seconds(0)));
   CHECK(told(e.step(heard::Stepped{2, 3}, at(seconds(1)))).size() == 1);
   CHECK(told(e.step(heard::Stepped{1, 3}, at(seconds(1)))).empty());
 }
 
-TEST_CASE("nothing strikes a worker that has gone or a group that is being torn down") {
+TEST_CASE("no fault is injected into an exited worker or a group that is being torn down") {
   FaultEngine e = engine({"kill@step=1,rank=0", "kill@step=1,rank=1"});
   start(e, 0, 4, at(seconds(0)));
   e.step(heard::Exited{0}, at(seconds(1)));
@@ -319,7 +319,7 @@ TEST_CASE("teardown lets output flow and stops slowing") {
   CHECK(e.step(heard::Tick{}, at(seconds(2))).empty());
 }
 
-TEST_CASE("workers are handed what needs their help, and tell what they did") {
+TEST_CASE("workers get the faults that need their help, and report what they did") {
   FaultEngine e =
       engine({"kill@step=9,rank=0", "exit=3@step=7,rank=1", "nan@rank=any,every=5steps"}, 4, 42);
   start(e, 0, 4, at(seconds(0)));
@@ -384,14 +384,14 @@ Simulation simulate(const std::vector<Spec>& faults, std::uint64_t seed, std::ui
 
 }  // namespace
 
-TEST_CASE("the same plan and seed strike at the same steps, whatever the order of events") {
+TEST_CASE("the same plan and seed inject at the same steps, whatever the order of events") {
   const auto plan = specs({"kill@mtbf=15steps,times=30", "signal=USR1@every=7steps,rank=2",
                            "kill@step=20-60,rank=any,seed=5"});
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     const auto one = simulate(plan, seed, 1000 + seed, 4, 300, 10);
     const auto other = simulate(plan, seed, 9000 + seed, 4, 300, 10);
     CHECK(one.injections.size() > 20);
-    // Where two ranks are struck at one step, which of them reports it first is the machine's
+    // Where two ranks get a fault at one step, which of them reports it first is the machine's
     // choice, and the other may come to it only in the next generation.
     const auto steps_of = [](std::vector<std::string> all) {
       for (auto& injection : all) injection.erase(0, injection.find(' ') + 1);
@@ -414,7 +414,8 @@ TEST_CASE("what a run did can be replayed, without its seed") {
   }
 }
 
-TEST_CASE("random events: nobody absent is struck, and no occurrence comes twice") {
+TEST_CASE(
+    "random events: no fault goes to a rank that is not alive, and no occurrence comes twice") {
   for (std::uint64_t seed = 0; seed < 500; ++seed) {
     CAPTURE(seed);
     std::mt19937_64 random(seed);

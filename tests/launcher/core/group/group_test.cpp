@@ -94,7 +94,7 @@ TEST_CASE("a failure tears down every survivor at once and is the root cause") {
   for (const auto& s : of<SignalWorker>(actions)) sent.insert({s.local_rank, s.signal});
   CHECK(sent ==
         std::multiset<std::pair<int, int>>{{0, SIGTERM}, {2, SIGTERM}, {0, SIGCONT}, {2, SIGCONT}});
-  REQUIRE(std::holds_alternative<SignalWorker>(actions.front()));  // before anything is told
+  REQUIRE(std::holds_alternative<SignalWorker>(actions.front()));  // before anything is reported
   // A victim that dies of it, and one that fails in its own way, change nothing.
   group.step(WorkerExited{0, Signaled{SIGTERM}}, at(milliseconds(11)));
   group.step(WorkerExited{2, Exited{9}}, at(milliseconds(12)));
@@ -155,7 +155,7 @@ TEST_CASE("a stop request between two spawns starts no more workers") {
     group.step(WorkerStarted{rank, 100 + rank}, at(milliseconds(1)));
   auto actions = group.step(StopRequested{SIGINT}, at(milliseconds(2)));
   CHECK(of<SpawnWorker>(actions).empty());
-  // The one that was under way is told to go like the others, and no other follows.
+  // The one that was under way gets the stop signal like the others, and no other follows.
   actions = group.step(WorkerStarted{99, 199}, at(milliseconds(2)));
   CHECK(of<SpawnWorker>(actions).empty());
   REQUIRE(of<SignalWorker>(actions).size() == 1);
@@ -179,7 +179,7 @@ TEST_CASE("a worker that cannot be started fails the group") {
   CHECK(std::get<GiveUp>(*decision).reason == GiveUp::Reason::not_retryable);
 }
 
-TEST_CASE("restarts come one generation after another, and are counted") {
+TEST_CASE("restarts come one attempt after another, and are counted") {
   Group group = running_group({.nproc = 1, .restart = {.max_restarts = 2, .crash_loop = 0}});
   milliseconds now(10);
   for (int generation = 0; generation < 3; ++generation) {
@@ -278,7 +278,7 @@ TEST_CASE("after success there is a linger period, unless it is 0") {
   CHECK(of<EndGeneration>(actions).size() == 1);
 }
 
-TEST_CASE("the answer of an earlier generation ends no linger period") {
+TEST_CASE("the answer of an earlier attempt ends no linger period") {
   Group group = running_group({.nproc = 1});
   group.step(WorkerExited{0, Exited{0}}, at(seconds(1)));
   CHECK(group.step(DescendantsGone{7}, at(seconds(1))).empty());
@@ -333,7 +333,7 @@ TEST_CASE("the same request within a second is one request") {
         1);
 }
 
-TEST_CASE("the exit code tells a stop that every rank survived with 0 from one that some did not") {
+TEST_CASE("the exit code shows whether every rank exited 0 after a stop request") {
   const auto code = [](std::optional<int> graceful, ExitStatus second) {
     Group group = running_group({.nproc = 2, .graceful_exit_code = graceful});
     group.step(StopRequested{SIGTERM}, at(seconds(1)));

@@ -1,4 +1,4 @@
-// What becomes of a group that hangs: looked at, torn down, told as exit code 72, tried again.
+// A group that hangs: examined, torn down, exit code 72, restarted.
 #include "launcher/core/group/exit_code.hpp"
 #include "launcher/core/group/group.hpp"
 #include "launcher/core/record/run_record.hpp"
@@ -55,7 +55,7 @@ std::vector<ProcessPicture> rank_1_stopped() {
 
 }  // namespace
 
-TEST_CASE("a hung group is looked at before it is told to go, and ends with 72") {
+TEST_CASE("a hung group is examined before it is torn down, and exits with 72") {
   Group group = running_group();
   auto actions = group.step(HangDetected{hang()}, at(10));
   REQUIRE(actions.size() == 1);
@@ -80,7 +80,7 @@ TEST_CASE("a hung group is looked at before it is told to go, and ends with 72")
   CHECK(std::get<Hung>(*verdict.cause).hang.ranks[1].process.activity == Activity::stopped);
 }
 
-TEST_CASE("looking ends at its deadline, at a death, at a stop request; the hang stays the cause") {
+TEST_CASE("a deadline, an exit or a stop request ends the examination; the hang stays the cause") {
   Group group = running_group(3);
   group.step(HangDetected{hang()}, at(10));
   group.step(ProcessesSeen{0, rank_1_stopped()}, at(11));
@@ -179,7 +179,7 @@ TEST_CASE("the end of the whole run's time ends it for good") {
   CHECK(group.phase() == Phase::finished);
 }
 
-TEST_CASE("a hang that is told of a group that is already going changes nothing") {
+TEST_CASE("a hang of a group that is already being torn down changes nothing") {
   Group group = running_group();
   group.step(WorkerExited{0, Exited{3}}, at(9));
   CHECK(group.step(HangDetected{hang()}, at(10)).empty());

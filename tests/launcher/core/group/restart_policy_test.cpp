@@ -60,7 +60,7 @@ TEST_CASE("progress forgets the back-off") {
   RestartHistory history({.max_restarts = 100, .crash_loop = 3});
   for (int i = 0; i < 20; ++i)
     CHECK(delay(history.decide(with_step(failed(1, kStart), 5), kStart)) == Nanoseconds::zero());
-  // A worker that tells no steps has made progress by lasting.
+  // A worker that reports no steps has made progress by running long enough.
   CHECK(delay(history.decide(failed(1, kStart), kStart + seconds(11))) == Nanoseconds::zero());
 }
 
@@ -91,7 +91,7 @@ TEST_CASE("within a window only its restarts count") {
   CHECK(granted(history.decide(failed(1, kStart), kStart + minutes(10) + seconds(1))));
 }
 
-TEST_CASE("what trying again cannot mend is not tried again") {
+TEST_CASE("an exit code that is not retryable leads to no restart") {
   RestartHistory history({.max_restarts = 3});
   CHECK(reason(history.decide(failed(127, kStart), kStart)) == GiveUp::Reason::not_retryable);
   for (const int error : {EACCES, ELOOP, ENAMETOOLONG}) {

@@ -14,7 +14,7 @@ using namespace ddp::core;
 
 }  // namespace
 
-TEST_CASE("the table has each pair of phases once, and says why") {
+TEST_CASE("the table has each pair of phases once, and a reason") {
   std::set<std::pair<Phase, Phase>> pairs;
   for (const auto& [from, to, why] : transitions()) {
     CHECK(from != to);

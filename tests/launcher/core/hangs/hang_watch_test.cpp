@@ -54,7 +54,7 @@ TEST_CASE("with every limit off nothing is ever due") {
   CHECK_FALSE(hangs.check(at(1e6)));
 }
 
-TEST_CASE("ready: every rank has to be, in time from the beginning of the generation") {
+TEST_CASE("ready: every rank must be, in time from the start of the attempt") {
   Outputs outputs;
   auto hangs = watch({.ready = seconds(30)}, outputs);
   hangs.ready(0, at(5));
@@ -66,14 +66,14 @@ TEST_CASE("ready: every rank has to be, in time from the beginning of the genera
   CHECK(hang->limit == seconds(30));
   CHECK(behind(*hang) == std::vector{1});
   CHECK(hang->ranks[0].ready);
-  SUBCASE("once a generation") {
+  SUBCASE("once per attempt") {
     CHECK_FALSE(hangs.next_deadline());
     hangs.generation_began(at(40));
     CHECK(hangs.next_deadline() == at(70));
   }
 }
 
-TEST_CASE("a rank that is not started yet is told as such") {
+TEST_CASE("a rank that is not started yet is reported as such") {
   Outputs outputs;
   HangWatch hangs({.run = seconds(10)}, 2, outputs.look());
   hangs.run_began(at(0));
@@ -111,7 +111,7 @@ TEST_CASE("heartbeat: from READY=1 or the first WATCHDOG=1 on") {
   CHECK(behind(*hang) == std::vector{0});
 }
 
-TEST_CASE("progress: the slowest of those that tell steps counts") {
+TEST_CASE("progress: the slowest of the ranks that report steps counts") {
   Outputs outputs;
   auto hangs = watch({.progress = seconds(10)}, outputs, 4);
   CHECK(hangs.next_deadline() == at(11));  // none is ready: from the last start
@@ -132,7 +132,7 @@ TEST_CASE("progress: the slowest of those that tell steps counts") {
   CHECK_FALSE(hang->ranks[3].step);
 }
 
-TEST_CASE("progress: none is behind where all stand at one step, or told none") {
+TEST_CASE("progress: none is behind where all are at one step, or reported none") {
   Outputs outputs;
   auto hangs = watch({.progress = seconds(10)}, outputs);
   SUBCASE("one step") {
@@ -160,7 +160,7 @@ TEST_CASE(
     const auto hang = hangs.check(at(18));
     REQUIRE(hang);
     CHECK(hang->kind == HangKind::no_progress);
-    CHECK(blame(*hang) == 1);
+    CHECK(root_cause_rank(*hang) == 1);
   }
   SUBCASE("it tells steps after all") {
     hangs.step(1, 1, at(17));
@@ -180,7 +180,7 @@ TEST_CASE("progress: counting anew, as a new epoch does, is progress") {
   CHECK(hangs.next_deadline() == at(24));
 }
 
-TEST_CASE("output: looked up when it may be missing, not told with each line") {
+TEST_CASE("output: looked up when it may be missing, not reported with each line") {
   Outputs outputs;
   auto hangs = watch({.output = seconds(10)}, outputs);
   CHECK(hangs.next_deadline() == at(11));
@@ -196,7 +196,7 @@ TEST_CASE("output: looked up when it may be missing, not told with each line") {
   CHECK(behind(*hang) == std::vector{0});
 }
 
-TEST_CASE("the whole run: over generations, told once, and the group need not live") {
+TEST_CASE("the whole run: over attempts, reported once, and also between them") {
   Outputs outputs;
   auto hangs = watch({.run = seconds(60)}, outputs);
   hangs.step(0, 3, at(10));
@@ -212,7 +212,7 @@ TEST_CASE("the whole run: over generations, told once, and the group need not li
   CHECK_FALSE(hangs.next_deadline());
 }
 
-TEST_CASE("of several limits the one that is exceeded first is told") {
+TEST_CASE("of several limits the one that is exceeded first is reported") {
   Outputs outputs;
   auto hangs = watch({.ready = seconds(30), .output = seconds(5), .run = seconds(10)}, outputs);
   CHECK(hangs.shortest() == seconds(5));
@@ -243,7 +243,7 @@ TEST_CASE("a stop of everything does not count") {
   }
 }
 
-TEST_CASE("random lives: a hang is told when, and only when, a limit is exceeded") {
+TEST_CASE("random runs: a hang is reported when, and only when, a limit is exceeded") {
   std::mt19937 random(7);
   const auto dice = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
   int hangs_seen = 0;

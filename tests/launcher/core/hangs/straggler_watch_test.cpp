@@ -1,5 +1,5 @@
-// Who is slow: ranks that wait for each other and tell their step before or after that, ranks that
-// never wait, ranks that measure themselves; and random lives in which nobody may be blamed.
+// Stragglers among ranks that wait for each other and report their step before or after that, ranks
+// that never wait, ranks that measure themselves; and random runs in which no rank may be named.
 #include "launcher/core/hangs/straggler_watch.hpp"
 
 #include <doctest/doctest.h>
@@ -35,7 +35,7 @@ std::vector<Straggler> tell(StragglerWatch& watch, std::vector<Told> messages) {
 
 using Compute = std::function<double(int rank, int step)>;  // ms
 
-// Ranks that wait for the slowest one in each step and tell it before or after that.
+// Ranks that wait for the slowest one in each step and report it before or after that.
 std::vector<Told> lock_step(int nproc, int steps, const Compute& compute, bool before) {
   std::vector<Told> messages;
   double begin = 0;
@@ -73,12 +73,12 @@ TEST_CASE(
   CHECK(named[0].factor == doctest::Approx(3.5));
 }
 
-TEST_CASE("ranks that tell their step after they waited: nothing can be seen") {
+TEST_CASE("ranks that report their step after they waited: nothing shows") {
   auto stragglers = watch();
   CHECK(tell(stragglers, lock_step(4, 100, rank_2_slow, false)).empty());
 }
 
-TEST_CASE("ranks that measure themselves are seen whenever they tell") {
+TEST_CASE("ranks that measure themselves are compared whenever they report") {
   for (const bool before : {true, false}) {
     auto stragglers = watch();
     auto messages = lock_step(4, 100, rank_2_slow, before);
@@ -92,7 +92,7 @@ TEST_CASE("ranks that measure themselves are seen whenever they tell") {
   }
 }
 
-TEST_CASE("a metric that one rank does not tell, or tells nonsense for, is not compared") {
+TEST_CASE("a metric that one rank does not report, or whose value is nonsense, is not compared") {
   for (const std::optional<double> odd : {std::optional<double>(), std::optional(std::nan("")),
                                           std::optional(-1.0), std::optional(1e300)}) {
     auto stragglers = watch();
@@ -124,7 +124,7 @@ TEST_CASE("of two ranks the slower one is named") {
   CHECK(named[0].local_rank == 1);
 }
 
-TEST_CASE("below the factor, below a millisecond, or now and then: nobody") {
+TEST_CASE("below the factor, below a millisecond, or now and then: no rank") {
   auto stragglers = watch();
   CHECK(tell(stragglers, lock_step(
                              4, 100, [](int rank, int) { return rank == 2 ? 18 : 10; }, true))
@@ -180,19 +180,19 @@ TEST_CASE("a rank that has many odd steps for a while is no straggler") {
             .empty());
 }
 
-TEST_CASE("one rank alone, and ranks that tell nothing, are no stragglers") {
+TEST_CASE("one rank alone, and ranks that report nothing, are no stragglers") {
   auto stragglers = watch(4);
   CHECK(tell(stragglers, lock_step(1, 100, rank_2_slow, true)).empty());
 }
 
-TEST_CASE("a new generation is measured anew") {
+TEST_CASE("a new attempt is measured anew") {
   auto stragglers = watch();
   CHECK(tell(stragglers, lock_step(4, 40, rank_2_slow, true)).size() == 1);
   stragglers.generation_began();
   CHECK(tell(stragglers, lock_step(4, 40, rank_2_slow, true)).size() == 1);
 }
 
-TEST_CASE("steps told every so often count by the step") {
+TEST_CASE("steps reported only now and then count per step") {
   auto messages = lock_step(4, 400, rank_2_slow, true);
   std::erase_if(messages, [](const Told& m) { return m.step % 10 != 0; });
   auto stragglers = watch();
@@ -201,7 +201,7 @@ TEST_CASE("steps told every so often count by the step") {
   for (const auto& one : named) CHECK(one.local_rank == 2);
 }
 
-TEST_CASE("random lives of ranks that are alike name nobody; with a slow one, nobody else") {
+TEST_CASE("random runs of equal ranks name no rank; with a slow one, no other") {
   std::mt19937 random(11);
   const auto noise = [&](int n) {
     return static_cast<double>(random() % static_cast<unsigned>(n));

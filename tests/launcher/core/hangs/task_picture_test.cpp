@@ -1,4 +1,4 @@
-// Two looks at a process as a picture, and the rank to blame by steps and pictures.
+// From two samples of a process to a picture, and from steps and pictures to the root cause.
 #include "launcher/core/hangs/task_picture.hpp"
 
 #include <doctest/doctest.h>
@@ -64,7 +64,7 @@ TEST_CASE("a process that only waits for a core computes too") {
   CHECK(picture_of(before, sample(200, {thread('S', 51)})).activity == Activity::sleeping);
 }
 
-TEST_CASE("stopped, uninterruptible, gone") {
+TEST_CASE("stopped, uninterruptible, exited") {
   CHECK(picture_of(sample(0, {thread('S', 5)}), sample(200, {thread('T', 5)})).activity ==
         Activity::stopped);
   CHECK(picture_of(sample(0, {thread('t', 5)}), sample(200, {thread('t', 5)})).activity ==
@@ -79,29 +79,29 @@ TEST_CASE("stopped, uninterruptible, gone") {
         Activity::ended);
 }
 
-TEST_CASE("a process that cannot go on is to blame, whatever the steps say") {
-  CHECK(blame(hang_of({kSleeps, kStopped, kSleeps}, {2})) == 1);
-  CHECK(blame(hang_of({kSleeps, kStuck})) == 1);
-  CHECK_FALSE(blame(hang_of({kStopped, kStopped})));
+TEST_CASE("a process that cannot continue is the root cause, whatever the steps are") {
+  CHECK(root_cause_rank(hang_of({kSleeps, kStopped, kSleeps}, {2})) == 1);
+  CHECK(root_cause_rank(hang_of({kSleeps, kStuck})) == 1);
+  CHECK_FALSE(root_cause_rank(hang_of({kStopped, kStopped})));
 }
 
-TEST_CASE("the only one that is behind is to blame; several are not") {
-  CHECK(blame(hang_of({kSleeps, kSleeps, kSleeps}, {2})) == 2);
-  CHECK_FALSE(blame(hang_of({kSleeps, kSleeps, kSleeps}, {1, 2})));
-  CHECK_FALSE(blame(hang_of({kSleeps, kSleeps, kSleeps})));
+TEST_CASE("the only one that is behind is the root cause; several are not") {
+  CHECK(root_cause_rank(hang_of({kSleeps, kSleeps, kSleeps}, {2})) == 2);
+  CHECK_FALSE(root_cause_rank(hang_of({kSleeps, kSleeps, kSleeps}, {1, 2})));
+  CHECK_FALSE(root_cause_rank(hang_of({kSleeps, kSleeps, kSleeps})));
 }
 
 TEST_CASE("else the odd one out of at least three") {
-  CHECK(blame(hang_of({kSleeps, kRuns, kSleeps})) == 1);
-  CHECK(blame(hang_of({kRuns, kRuns, kSleeps, kRuns})) == 2);
-  CHECK_FALSE(blame(hang_of({kSleeps, kRuns})));
-  CHECK_FALSE(blame(hang_of({kSleeps, kRuns, kRuns, kSleeps})));
-  CHECK_FALSE(blame(hang_of({kSleeps, kRuns, Activity::unknown})));
-  CHECK_FALSE(blame(hang_of({kRuns, kRuns, kRuns})));
+  CHECK(root_cause_rank(hang_of({kSleeps, kRuns, kSleeps})) == 1);
+  CHECK(root_cause_rank(hang_of({kRuns, kRuns, kSleeps, kRuns})) == 2);
+  CHECK_FALSE(root_cause_rank(hang_of({kSleeps, kRuns})));
+  CHECK_FALSE(root_cause_rank(hang_of({kSleeps, kRuns, kRuns, kSleeps})));
+  CHECK_FALSE(root_cause_rank(hang_of({kSleeps, kRuns, Activity::unknown})));
+  CHECK_FALSE(root_cause_rank(hang_of({kRuns, kRuns, kRuns})));
 }
 
 TEST_CASE("those that have ended do not count") {
-  CHECK(blame(hang_of({Activity::ended, kSleeps, Activity::ended})) == 1);
-  CHECK_FALSE(blame(hang_of({Activity::ended, kSleeps, kRuns})));
-  CHECK_FALSE(blame(hang_of({})));
+  CHECK(root_cause_rank(hang_of({Activity::ended, kSleeps, Activity::ended})) == 1);
+  CHECK_FALSE(root_cause_rank(hang_of({Activity::ended, kSleeps, kRuns})));
+  CHECK_FALSE(root_cause_rank(hang_of({})));
 }

@@ -70,7 +70,7 @@ std::set<int> pids(const std::vector<Delivery>& deliveries) {
   std::set<int> found;
   for (const auto& one : deliveries) {
     CHECK(one.start_time == static_cast<std::uint64_t>(1000 + one.pid));
-    CHECK(found.insert(one.pid).second);  // nobody twice
+    CHECK(found.insert(one.pid).second);  // none twice
   }
   return found;
 }
@@ -87,7 +87,7 @@ std::set<int> rest(const ProcessTable& table, int signal = SIGTERM) {
 
 }  // namespace
 
-TEST_CASE("data loaders of a trainer that lives are left alone, and have half of the period") {
+TEST_CASE("data loaders of a live trainer get no signal for half of the period") {
   const ProcessTable table{first(10), process(11, 10), process(12, 10)};
   CHECK(next(table).empty());
   CHECK(rest(table) == std::set{11, 12});
@@ -97,7 +97,7 @@ TEST_CASE("data loaders of a trainer that has exited are orphans, and get it") {
   CHECK(next({process(11, kSupervisor), process(12, kSupervisor)}) == std::set{11, 12});
 }
 
-TEST_CASE("an orphan is left alone while its rank's first process lives") {
+TEST_CASE("an orphan gets no signal while its rank's first process is alive") {
   CHECK(next({first(10), process(11, kSupervisor)}).empty());
   auto others = process(11, kSupervisor);
   others.local_rank = 1;
@@ -204,7 +204,7 @@ TEST_CASE("a trainer whose input is a pipe gets it all the same") {
   CHECK(rest({sh, reading(process(12, 10))}) == std::set{12});
 }
 
-TEST_CASE("nobody gets one twice, and a pid that is given anew is another process") {
+TEST_CASE("no process gets one twice, and a pid that is used again is another process") {
   const ProcessTable table{process(11, kSupervisor)};
   auto asked = request(table, SIGTERM);
   asked.sent[{11, 1011}].signals.insert(SIGTERM);
@@ -242,7 +242,7 @@ TEST_CASE("a forwarded signal goes to the topmost process that has a handler for
         std::set{12});
 }
 
-TEST_CASE("where nobody has a handler, its default action falls on the program, not on the shell") {
+TEST_CASE("where no process has a handler, the signal goes to the program, not to the shell") {
   CHECK(pids(to_forward({first(10), process(11, 10)}, SIGUSR1)) == std::set{10});
   CHECK(pids(to_forward({shell(first(10)), process(11, 10), reading(process(12, 10))}, SIGUSR1)) ==
         std::set{11});
