@@ -17,12 +17,12 @@ target_link_libraries(ddp_spdlog INTERFACE ddp_fmt)
 # Not spdlog's own header-only target: Debian's pulls in the shared fmt.
 target_compile_definitions(ddp_spdlog INTERFACE SPDLOG_FMT_EXTERNAL)
 
-# toml++ likewise; its parse() returns errors instead of throwing them.
+# toml++ likewise; its parse() returns errors instead of throwing them. Included through
+# launcher/base/toml.hpp alone, which corrects it.
 add_library(ddp_toml INTERFACE)
 target_include_directories(ddp_toml SYSTEM INTERFACE
   $<TARGET_PROPERTY:tomlplusplus::tomlplusplus,INTERFACE_INCLUDE_DIRECTORIES>)
-target_compile_definitions(ddp_toml INTERFACE TOML_HEADER_ONLY=1 TOML_EXCEPTIONS=0
-  TOML_CONFIG_HEADER="launcher/base/toml_config.hpp")  # its asserts throw: see there
+target_compile_definitions(ddp_toml INTERFACE TOML_HEADER_ONLY=1 TOML_EXCEPTIONS=0)
 
 add_library(ddp_asio INTERFACE)
 target_link_libraries(ddp_asio INTERFACE Boost::headers Threads::Threads)

@@ -1,19 +1,12 @@
 #include "launcher/cli/config_file.hpp"
 
 #include "launcher/base/text_file.hpp"
-#include "launcher/base/toml_library.hpp"
-#include "launcher/base/toml_text.hpp"
-
-#include <charconv>
+#include "launcher/base/toml.hpp"
 
 namespace ddp {
 namespace {
 
 constexpr std::size_t kLargestFile = 1 << 20;
-
-std::string place(const std::string& path, const toml::source_position& at) {
-  return path + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) + ": ";
-}
 
 const char* type_name(const toml::node& node) {
   switch (node.type()) {
@@ -53,12 +46,6 @@ std::string_view allowed(ValueKind kind) {
   }
 }
 
-std::string shortest(double value) {
-  char digits[32];
-  const auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
-  return std::string(digits, end);
-}
-
 // A value as the command line would spell it, or nothing where its type is not allowed.
 std::optional<std::string> as_text(const toml::node& node, ValueKind kind) {
   if (kind == ValueKind::toggle) {
@@ -66,12 +53,10 @@ std::optional<std::string> as_text(const toml::node& node, ValueKind kind) {
     if (!flag) return std::nullopt;
     return *flag ? "true" : "false";
   }
-  if (const auto text = node.value_exact<std::string>()) return *text;
-  if (kind == ValueKind::text || kind == ValueKind::several) return std::nullopt;
-  if (const auto number = node.value_exact<std::int64_t>()) return std::to_string(*number);
-  if (const auto* number = node.as_floating_point();
-      number && (kind == ValueKind::duration || kind == ValueKind::real))
-    return shortest(number->get());
+  const bool number = kind != ValueKind::text && kind != ValueKind::several;
+  const bool fraction = kind == ValueKind::duration || kind == ValueKind::real;
+  if (node.is_string() || (node.is_integer() && number) || (node.is_floating_point() && fraction))
+    return toml_scalar_text(node);
   const auto* array = node.as_array();
   if (array == nullptr || array->empty() || kind != ValueKind::list) return std::nullopt;
   std::string joined;
@@ -123,7 +108,7 @@ std::optional<Error> read_key(std::string_view key, const toml::node& node, cons
   const auto* const array = node.as_array();
   if (spec->kind != ValueKind::several || array == nullptr) return add(node, where);
   for (const toml::node& value : *array) {
-    if (auto error = add(value, place(path, value.source().begin))) return error;
+    if (auto error = add(value, toml_place(path, value.source().begin))) return error;
   }
   return std::nullopt;
 }
@@ -135,7 +120,7 @@ Result<ConfigFile> parse_config(std::string_view text, const std::string& path) 
   if (!parsed) return Error{parsed.error()};
   ConfigFile file;
   for (const auto& [key, node] : *parsed) {
-    const std::string where = place(path, key.source().begin);
+    const std::string where = toml_place(path, key.source().begin);
     if (key.str() == "command") {
       auto command = read_command(node, where);
       if (!command) return Error{command.error()};

@@ -3,10 +3,8 @@
 #include "common/notify_message.hpp"
 #include "common/parse.hpp"
 #include "launcher/base/text_file.hpp"
-#include "launcher/base/toml_library.hpp"
-#include "launcher/base/toml_text.hpp"
+#include "launcher/base/toml.hpp"
 
-#include <charconv>
 #include <filesystem>
 #include <limits>
 
@@ -39,9 +37,7 @@ class Reader {
  private:
   void refuse(const toml::node& node, const std::string& message) {
     if (!error_.empty()) return;
-    const auto at = node.source().begin;
-    error_ =
-        path_ + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) + ": " + message;
+    error_ = toml_place(path_, node.source().begin) + message;
   }
 
   // --- faults: strings in the grammar of --inject, or tables with the same words
@@ -104,23 +100,15 @@ class Reader {
   }
 
   static std::optional<std::string> as_text(const toml::node& node) {
-    if (const auto* string = node.as_string()) return string->get();
-    if (const auto* whole = node.as_integer()) return std::to_string(whole->get());
-    if (const auto* real = node.as_floating_point()) {
-      char buffer[32];
-      const auto end = std::to_chars(buffer, buffer + sizeof buffer, real->get());
-      return std::string(buffer, end.ptr);
+    const auto* array = node.as_array();
+    if (array == nullptr) return toml_scalar_text(node);
+    std::string text;
+    for (const auto& item : *array) {
+      const auto one = toml_scalar_text(item);
+      if (!one) return std::nullopt;
+      text += (text.empty() ? "" : ",") + *one;
     }
-    if (const auto* array = node.as_array()) {
-      std::string text;
-      for (const auto& item : *array) {
-        const auto one = item.is_array() ? std::nullopt : as_text(item);
-        if (!one) return std::nullopt;
-        text += (text.empty() ? "" : ",") + *one;
-      }
-      return text;
-    }
-    return std::nullopt;
+    return text;
   }
 
   // --- [expect]
@@ -254,7 +242,7 @@ class Reader {
   void duration(const toml::table& in, const char* key, std::optional<core::Nanoseconds>& into) {
     const auto* node = in.get(key);
     if (node == nullptr) return;
-    const auto text = node->is_array() ? std::nullopt : as_text(*node);
+    const auto text = toml_scalar_text(*node);
     if (!text) return refuse(*node, "'" + std::string(key) + "': expected a time such as \"10s\"");
     const auto parsed = parse_duration(key, *text);
     if (!parsed) return refuse(*node, parsed.error());

@@ -1,16 +1,16 @@
-#include "launcher/base/toml_text.hpp"
+#include "launcher/base/toml.hpp"
 
 #include "common/utf8.hpp"
-#include "launcher/base/toml_config.hpp"
-#include "launcher/base/toml_library.hpp"
 
+#include <charconv>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
 namespace ddp {
 namespace {
 
-bool trips_an_assert(std::string_view text) {
+bool fails_an_assert(std::string_view text) {
   try {
     (void)toml::parse(text);
     return false;
@@ -19,8 +19,8 @@ bool trips_an_assert(std::string_view text) {
   }
 }
 
-// The line toml++ tripped over. It reads from front to back, so every longer beginning of the text
-// trips as well: halving finds the first that does.
+// The line at which toml++ fails its assert. It reads from front to back, so every longer prefix of
+// the text fails too: a binary search finds the shortest.
 std::size_t line_of_assert(std::string_view text) {
   std::vector<std::size_t> ends;  // of each line, its newline included
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -30,7 +30,7 @@ std::size_t line_of_assert(std::string_view text) {
   std::size_t high = ends.size();  // the last line, which may have no newline
   while (low < high) {
     const std::size_t middle = (low + high) / 2;
-    if (trips_an_assert(text.substr(0, ends[middle]))) {
+    if (fails_an_assert(text.substr(0, ends[middle]))) {
       high = middle;
     } else {
       low = middle + 1;
@@ -39,8 +39,8 @@ std::size_t line_of_assert(std::string_view text) {
   return low + 1;
 }
 
-// The first string, key or value, that holds a NUL: as an argument, a name or a path it would end
-// there. As deep as toml++ lets a text nest.
+// The first string, key or value, that holds a NUL: an argument, a name or a path would end there.
+// The recursion is as deep as toml++ lets a text nest.
 const toml::source_region* find_nul(const toml::node& node) {
   if (const auto* text = node.as_string())
     return text->get().find('\0') == std::string::npos ? nullptr : &node.source();
@@ -57,22 +57,33 @@ const toml::source_region* find_nul(const toml::node& node) {
   return nullptr;
 }
 
-std::string at(const std::string& path, const toml::source_position& position) {
+}  // namespace
+
+std::string toml_place(const std::string& path, const toml::source_position& position) {
   return path + ":" + std::to_string(position.line) + ":" + std::to_string(position.column) + ": ";
 }
 
-}  // namespace
+std::optional<std::string> toml_scalar_text(const toml::node& node) {
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* whole = node.as_integer()) return std::to_string(whole->get());
+  if (const auto* real = node.as_floating_point()) {
+    char digits[32];
+    const auto end = std::to_chars(digits, digits + sizeof digits, real->get()).ptr;
+    return std::string(digits, end);
+  }
+  return std::nullopt;
+}
 
 Result<toml::table> parse_toml(std::string_view text, const std::string& path) {
   try {
     toml::parse_result parsed = toml::parse(text, path);
     if (parsed) {
       if (const auto* nul = find_nul(parsed.table()))
-        return Error{at(path, nul->begin) + "a NUL character in a string"};
+        return Error{toml_place(path, nul->begin) + "a NUL character in a string"};
       return std::move(parsed).table();
     }
     const toml::parse_error& error = parsed.error();
-    return Error{at(path, error.source().begin) + without_controls(error.description())};
+    return Error{toml_place(path, error.source().begin) + without_controls(error.description())};
   } catch (const TomlAssert&) {
     return Error{path + ":" + std::to_string(line_of_assert(text)) +
                  ": no TOML: expected a key, a table's name in [brackets], or a comment"};
