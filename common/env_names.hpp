@@ -1,9 +1,9 @@
-// The one place that spells the environment variables ddp-launch sets, reads or passes on.
+// The names of all environment variables that ddp-launch sets, reads or passes on.
 #pragma once
 
 namespace ddp::env {
 
-// What a worker is given (docs/design.md, "Environment"): torchrun's names.
+// What a worker gets (docs/design.md, "Environment"), by torchrun's names.
 inline constexpr const char* kRank = "RANK";
 inline constexpr const char* kLocalRank = "LOCAL_RANK";
 inline constexpr const char* kWorldSize = "WORLD_SIZE";
@@ -24,7 +24,7 @@ inline constexpr const char* kNcclAsyncErrorHandling = "TORCH_NCCL_ASYNC_ERROR_H
 inline constexpr const char* kOmpNumThreads = "OMP_NUM_THREADS";
 inline constexpr const char* kPythonUnbuffered = "PYTHONUNBUFFERED";
 
-// ddp-launch's own.
+// What a worker gets, by ddp-launch's names.
 inline constexpr const char* kDdpRunDir = "DDP_RUN_DIR";
 inline constexpr const char* kDdpRunId = "DDP_RUN_ID";
 inline constexpr const char* kDdpFaults = "DDP_FAULTS";  // common/faults/worker_faults.hpp
@@ -34,21 +34,21 @@ inline constexpr const char* kNotifySocket = "NOTIFY_SOCKET";
 inline constexpr const char* kWatchdogUsec = "WATCHDOG_USEC";
 inline constexpr const char* kWatchdogPid = "WATCHDOG_PID";
 
-// Which devices a process may see, by kind of device.
+// Which devices a process may use, by type of device.
 inline constexpr const char* kCudaVisibleDevices = "CUDA_VISIBLE_DEVICES";
 inline constexpr const char* kAscendVisibleDevices = "ASCEND_RT_VISIBLE_DEVICES";
 inline constexpr const char* kHipVisibleDevices = "HIP_VISIBLE_DEVICES";
 inline constexpr const char* kZeAffinityMask = "ZE_AFFINITY_MASK";
 
-// Several ranks on one GPU, to NCCL before 2.30 and from there on.
+// Several ranks on one GPU: for NCCL before 2.30, and since.
 inline constexpr const char* kNcclHostId = "NCCL_HOSTID";
 inline constexpr const char* kNcclMultiRankGpu = "NCCL_MULTI_RANK_GPU_ENABLE";
 
-// PyTorch's flight recorder: a rank reads <value><rank>.pipe.
+// PyTorch's flight recorder: a rank reads from <value><rank>.pipe.
 inline constexpr const char* kNcclFlightPipe = "TORCH_NCCL_DEBUG_INFO_PIPE_FILE";
 inline constexpr const char* kFlightPipe = "TORCH_FR_DEBUG_INFO_PIPE_FILE";
 
-// What the launcher itself reads.
+// What ddp-launch itself reads.
 inline constexpr const char* kLaunchLog = "DDP_LAUNCH_LOG";
 inline constexpr const char* kLaunchTestOff = "DDP_LAUNCH_TEST_OFF";  // launcher/os/mechanism.hpp
 inline constexpr const char* kCampaignEvents =

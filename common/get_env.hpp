@@ -1,11 +1,11 @@
-// The environment as a function, so that a test can give another.
+// The environment as a function, which a test can replace.
 #pragma once
 
 #include <functional>
 
 namespace ddp {
 
-// nullptr for "not set", as getenv(3).
+// As getenv(3): nullptr where the variable is not set.
 using GetEnv = std::function<const char*(const char*)>;
 
 }  // namespace ddp

@@ -1,4 +1,3 @@
-// The launcher's end of sd_notify: one datagram as a value.
 #include "common/notify_message.hpp"
 
 #include "common/utf8.hpp"
@@ -8,7 +7,7 @@
 namespace ddp {
 namespace {
 
-// The whole of `text` as a number, or nothing.
+// The whole of `text` as a number, or nullopt.
 template <class Number>
 std::optional<Number> number(std::string_view text) {
   Number value{};
@@ -62,7 +61,7 @@ bool is_notify_name(std::string_view text) {
 NotifyMessage parse_notify(std::string_view datagram) {
   NotifyMessage message;
   if (datagram.size() > kNotifyMessageLimit) return message;
-  // Some clients send their string's terminator along.
+  // Some clients send the terminator of their string.
   if (!datagram.empty() && datagram.back() == '\0') datagram.remove_suffix(1);
   if (datagram.find('\0') != std::string_view::npos) return message;
   while (!datagram.empty()) {

@@ -1,4 +1,4 @@
-// Lambdas as one visitor of a std::variant.
+// Several lambdas as one visitor of a std::variant.
 #pragma once
 
 namespace ddp {

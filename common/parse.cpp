@@ -32,7 +32,7 @@ Result<std::chrono::nanoseconds> parse_duration(std::string_view what, std::stri
     return Error{std::string(what) + " is '" + std::string(text) +
                  "': expected a duration such as 30, 1.5s, 250ms, 10m or 2h"};
   };
-  // In whole numbers: what was written in nanoseconds is read as it was.
+  // With integers, so that no nanosecond is lost.
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   std::size_t at = 0;
   std::int64_t whole = 0;
@@ -43,7 +43,7 @@ Result<std::chrono::nanoseconds> parse_duration(std::string_view what, std::stri
   std::int64_t scale = 1;
   if (at < text.size() && text[at] == '.') {
     for (++at; at < text.size() && is_digit(text[at]); ++at, ++digits) {
-      if (scale == std::int64_t{1'000'000'000}) continue;  // no nanosecond is that fine
+      if (scale == std::int64_t{1'000'000'000}) continue;  // finer than a nanosecond
       parts = parts * 10 + (text[at] - '0');
       scale *= 10;
     }

@@ -1,4 +1,4 @@
-// A value or one line that says why there is none: how an expected failure travels.
+// A value, or one line that says why there is none: how functions return an expected failure.
 #pragma once
 
 #include <cassert>
@@ -8,7 +8,7 @@
 
 namespace ddp {
 
-// One clear line for the user: what was wrong, where, what is allowed.
+// One line for the user: what is wrong, where, and what is allowed.
 struct Error {
   std::string message;
 };

@@ -1,4 +1,4 @@
-// Text that came from elsewhere and is going to a terminal or a file of ours.
+// Text from other programs on its way to the terminal or to a file of ddp-launch.
 #pragma once
 
 #include <cstddef>
@@ -7,33 +7,33 @@
 
 namespace ddp {
 
-// Well-formed UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing past U+10FFFF.
+// Well-formed means as in RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
 
-// The bytes of the character at the head; 0: there is none that is well-formed.
+// The length in bytes of the first character; 0 where it is not well-formed, or the text is empty.
 std::size_t utf8_character(std::string_view text);
-// How many bytes are well-formed before the first that is not.
+// How many bytes come before the first one that is not well-formed.
 std::size_t utf8_length(std::string_view text);
 inline bool is_utf8(std::string_view text) { return utf8_length(text) == text.size(); }
 
-// U+FFFD, for a byte that is not.
+// U+FFFD, which stands for a byte that is not well-formed.
 inline constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
-// Each such byte replaced.
+// The text with each such byte replaced.
 std::string as_utf8(std::string_view text);
 
-// A byte that may steer a terminal: C0 and DEL. (C1 controls arrive as well-formed two-byte
-// sequences 0xC2 0x80 … 0xC2 0x9F: see has_control.)
+// Whether a terminal may act on the byte: C0 and DEL. (C1 controls are the two-byte sequences 0xC2
+// 0x80 … 0xC2 0x9F: see has_control.)
 inline bool is_control(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return byte < 0x20 || byte == 0x7f;
 }
 
-// Any C0, DEL or C1 control character in well-formed UTF-8.
+// Whether well-formed UTF-8 has a C0, DEL or C1 control character.
 bool has_control(std::string_view text);
 
-// Each control character as one blank.
+// The text with one blank for each control character.
 std::string without_controls(std::string_view text);
 
-// The longest prefix of at most `limit` bytes that does not cut a character in two.
+// The longest prefix of at most `limit` bytes that does not split a character.
 std::string_view utf8_prefix(std::string_view text, std::size_t limit);
 
 }  // namespace ddp

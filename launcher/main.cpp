@@ -1,6 +1,7 @@
 // ddp-launch: reads the command line, then becomes the keeper of a supervisor
 // (launcher/keeper/keeper.hpp).
 
+#include "common/write_all.hpp"
 #include "launcher/base/log.hpp"
 #include "launcher/campaign/options.hpp"
 #include "launcher/campaign/runner.hpp"
@@ -36,17 +37,6 @@ void open_standard_descriptors() {
   }
 }
 
-bool write_all(int fd, const std::string& text) {
-  std::size_t done = 0;
-  while (done < text.size()) {
-    const ssize_t count = ::write(fd, text.data() + done, text.size() - done);
-    if (count == -1 && errno == EINTR) continue;
-    if (count <= 0) return false;
-    done += static_cast<std::size_t>(count);
-  }
-  return true;
-}
-
 // What is left to say of a run whose supervisor died: its record went with it, the end is known.
 int evaluate_without_supervisor(const ddp::Options& options, const std::string& run_dir,
                                 const std::string& log_dir, int code,
@@ -58,24 +48,25 @@ int evaluate_without_supervisor(const ddp::Options& options, const std::string& 
   record.lost(code, std::ssize(ddp::os::processes_of_launch(run_dir)), std::move(planned));
   const auto result =
       ddp::evaluate(options, record, events, std::chrono::steady_clock::now() - began);
-  write_all(STDERR_FILENO, result.text);
+  ddp::write_all(STDERR_FILENO, result.text);
   return result.exit_code;
 }
 
 // What was asked for, such as --help; the exit code.
 int print(const std::string& text) {
-  if (write_all(STDOUT_FILENO, text)) return ddp::core::kSuccess;
-  write_all(STDERR_FILENO,
-            std::string("ddp-launch: cannot write to stdout: ") + std::strerror(errno) + "\n");
+  if (ddp::write_all(STDOUT_FILENO, text)) return ddp::core::kSuccess;
+  ddp::write_all(STDERR_FILENO,
+                 std::string("ddp-launch: cannot write to stdout: ") + std::strerror(errno) + "\n");
   return ddp::core::kSystemRefused;
 }
 
 // What a launch cannot do without; false after one line on what is missing.
 bool can_contain() {
   if (ddp::os::proc_is_ours()) return true;
-  write_all(STDERR_FILENO,
-            "ddp-launch: /proc is not mounted, or shows another PID namespace: what a group leaves "
-            "behind could not be found, so none is started (unshare has --mount-proc)\n");
+  ddp::write_all(
+      STDERR_FILENO,
+      "ddp-launch: /proc is not mounted, or shows another PID namespace: what a group leaves "
+      "behind could not be found, so none is started (unshare has --mount-proc)\n");
   return false;
 }
 
@@ -96,7 +87,7 @@ int run_campaign(int argc, char** argv) {
   using namespace ddp;
   auto parsed = campaign::parse_campaign(argc, argv);
   if (const auto* refused = std::get_if<ExitNow>(&parsed)) {
-    write_all(STDERR_FILENO, refused->text);
+    ddp::write_all(STDERR_FILENO, refused->text);
     return refused->code;
   }
   const auto& campaign = std::get<campaign::Campaign>(parsed);
@@ -119,7 +110,7 @@ int main(int argc, char** argv) {
   auto parsed = parse_options(argc, argv, networked_machine());
   if (const auto* leave = std::get_if<ExitNow>(&parsed)) {
     if (leave->code == 0) return print(leave->text);
-    write_all(STDERR_FILENO, leave->text);
+    ddp::write_all(STDERR_FILENO, leave->text);
     return leave->code;
   }
   const Options& options = std::get<Options>(parsed);
@@ -130,7 +121,7 @@ int main(int argc, char** argv) {
   for (const std::string& warning : options.warnings) log::write(log::Level::warn, warning);
   const auto run_dir = os::make_run_dir();
   if (!run_dir) {
-    write_all(STDERR_FILENO, "ddp-launch: " + run_dir.error() + "\n");
+    ddp::write_all(STDERR_FILENO, "ddp-launch: " + run_dir.error() + "\n");
     return core::kSystemRefused;
   }
   const os::Place place{*run_dir, os::Cgroup::make_leaf()};

@@ -21,8 +21,8 @@
 namespace ddp::log {
 namespace {
 
-// Gives up on a stderr nobody reads: a message must not stop what it tells about. A pipe that polls
-// writable takes PIPE_BUF bytes at once.
+// Gives up when stderr takes nothing for a second: a message must not block the launch that it is
+// about. A pipe that polls writable takes PIPE_BUF bytes at once.
 void write_to_stderr(std::string_view line) {
   constexpr std::size_t kPiece = 4096;
   constexpr int kPatience = 1000;  // milliseconds
@@ -37,7 +37,7 @@ void write_to_stderr(std::string_view line) {
   }
 }
 
-// "warning: " and the like: what stands between the program's name and the message.
+// "warning: " and so on: what is between the program's name and the message.
 class TagFlag : public spdlog::custom_flag_formatter {
  public:
   explicit TagFlag(bool colour) : colour_(colour) {}
@@ -70,7 +70,7 @@ class TagFlag : public spdlog::custom_flag_formatter {
     if (colour_) put("\x1b[0m");
     put(" ");
     if (message.level > spdlog::level::debug) return;
-    // Only who looks closely needs the time. spdlog hands it over for its own time flags alone.
+    // Only debug messages need the time. spdlog gives it to its own time flags alone.
     const std::time_t seconds = spdlog::log_clock::to_time_t(message.time);
     const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(
                             message.time - spdlog::log_clock::from_time_t(seconds))
@@ -88,8 +88,8 @@ class TagFlag : public spdlog::custom_flag_formatter {
   bool colour_;
 };
 
-// Keeps the formatted line for write() to hand over: a Sink may itself have something to say, which
-// must find no lock held.
+// Keeps the formatted line until write() passes it on: a Sink may log, and then no lock may be
+// held.
 class LineSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
   std::string take() { return std::exchange(line_, {}); }
@@ -142,7 +142,7 @@ spdlog::level::level_enum to_spdlog(Level level) {
 spdlog::logger& logger_of(State& s) {
   if (!s.logger) {
     s.output = std::make_shared<LineSink>();
-    // Not through spdlog's registry: it would be set up, console colours and all, for nothing.
+    // Not through spdlog's registry, whose setup (console colours included) is not needed.
     s.logger = std::make_unique<spdlog::logger>(s.program, s.output);
     auto formatter = std::make_unique<spdlog::pattern_formatter>();
     formatter->add_flag<TagFlag>('*', s.colour).set_pattern("%n: %*%v");
@@ -181,7 +181,7 @@ bool enabled(Level level) {
 
 void write(Level level, std::string_view message) {
   if (!enabled(level)) return;
-  // A line break inside would begin a line that nobody signed.
+  // A line break inside would begin a line without the program's name.
   const std::string text = without_controls(message);
   State& s = state();
   std::unique_lock lock(s.mutex);

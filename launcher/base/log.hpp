@@ -1,10 +1,10 @@
-// Messages of a program about itself, on stderr through spdlog. A worker's lines never pass here.
+// The messages of ddp-launch about itself, on stderr. Workers' lines go through output/ instead.
 //
 //   ddp-launch: error: cannot write logs/r1/events.jsonl: No space left on device
 //   ddp-launch: warning: …          ddp-launch: …   (info)
 //   ddp-launch: debug: 12:00:00.123456 …
 //
-// Each message is one line, written whole.
+// Each message is one line, and is written whole.
 #pragma once
 
 #include "common/result.hpp"
@@ -16,17 +16,18 @@ namespace ddp::log {
 
 enum class Level { trace, debug, info, warn, error, off };
 
-// Level names as spdlog's: trace, debug, info, warn (or warning), error, off.
+// Reads trace, debug, info, warn (or warning), error or off. `what` names the setting in the error.
 Result<Level> parse_level(std::string_view what, std::string_view text);
 
-// Starts logging under `program`'s name; colour only where `colour` says so. Before start nothing
-// is logged. Costs nothing until the first message that passes the level.
+// Starts logging messages of at least `level`, with the name of the program in front. Before that,
+// nothing is logged. Costs nothing until the first message.
 void start(std::string_view program, Level level, bool colour);
 bool enabled(Level level);
 void write(Level level, std::string_view message);
 
-// From now on whole lines, newline included, go to `sink` instead of stderr, so that whoever owns
-// the console keeps them in order with the rest; an empty one: stderr again. It may log in turn.
+// Sends each line, newline included, to `sink` instead of stderr, so that the owner of the console
+// can keep it in order with the workers' lines. An empty sink means stderr again. A sink may log,
+// too.
 using Sink = std::function<void(std::string_view line)>;
 void redirect(Sink sink);
 

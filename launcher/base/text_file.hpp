@@ -1,4 +1,4 @@
-// A file that the user named, read whole.
+// Reads a file that the user named.
 #pragma once
 
 #include "common/result.hpp"
@@ -8,8 +8,8 @@
 
 namespace ddp {
 
-// The error is the reason alone. Refused are what is larger than `largest` bytes, and whatever is
-// no regular file: a directory has nothing to read, a device may have no end, a FIFO no writer.
+// The whole content. The error is the reason alone. Refuses a file of more than `largest` bytes,
+// and everything that is not a regular file: a device may have no end, a FIFO no writer.
 Result<std::string> read_text_file(const std::string& path, std::size_t largest);
 
 }  // namespace ddp

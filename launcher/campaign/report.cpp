@@ -1,17 +1,15 @@
 #include "launcher/campaign/report.hpp"
 
+#include "common/duration_text.hpp"
 #include "common/utf8.hpp"
+#include "launcher/base/table.hpp"
 
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
 
 namespace ddp::campaign {
 namespace {
-
-constexpr std::size_t kColumns = 7;
-using Row = std::array<std::string, kColumns>;
 
 const char* outcome(const PlanResult& result) {
   return result.stopped ? "STOPPED" : result.met() ? "met" : "NOT MET";
@@ -35,7 +33,7 @@ std::string longest(const PlanResult& result,
   for (const auto& failure : result.failures) {
     if (const auto& one = failure.*figure) most = std::max(most.value_or(*one), *one);
   }
-  return most ? core::short_duration(*most) : "-";
+  return most ? short_duration(*most) : "-";
 }
 
 std::string counted(std::size_t count, const char* what) {
@@ -46,9 +44,8 @@ std::string counted(std::size_t count, const char* what) {
 
 std::string progress_text(const PlanResult& result, std::size_t number, std::size_t count) {
   const auto digits = std::to_string(count).size();
-  std::string text =
-      fmt::format("{:>{}}/{}  {:<7}  {}  {}", number, digits, count, outcome(result),
-                  without_controls(result.name), core::short_duration(result.duration));
+  std::string text = fmt::format("{:>{}}/{}  {:<7}  {}  {}", number, digits, count, outcome(result),
+                                 without_controls(result.name), short_duration(result.duration));
   if (result.met()) return text + "\n";
   if (!result.stopped) text += "  " + not_met_text(result);
   text += "\n";
@@ -57,29 +54,23 @@ std::string progress_text(const PlanResult& result, std::size_t number, std::siz
 }
 
 std::string summary_table(const std::vector<PlanResult>& results, std::size_t planned) {
-  std::vector<Row> rows{{"", "plan", "duration", "failures", "detected", "down", "recovered"}};
+  std::vector<std::vector<std::string>> rows{
+      {"", "plan", "duration", "failures", "detected", "down", "recovered"}};
   for (const auto& result : results) {
     rows.push_back(
-        {outcome(result), without_controls(result.name), core::short_duration(result.duration),
+        {outcome(result), without_controls(result.name), short_duration(result.duration),
          std::to_string(result.failures.size()), longest(result, &FailureFigures::detected),
          longest(result, &FailureFigures::down), longest(result, &FailureFigures::recovered)});
   }
-  std::array<std::size_t, kColumns> width{};
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < kColumns; ++i) width[i] = std::max(width[i], row[i].size());
-  }
-  std::string text;
-  for (std::size_t r = 0; r < rows.size(); ++r) {
-    std::string line;
-    for (std::size_t i = 0; i < kColumns; ++i) {
-      // Words to the left, figures to the right.
-      line += i < 2 ? fmt::format("{:<{}}  ", rows[r][i], width[i])
-                    : fmt::format("{:>{}}  ", rows[r][i], width[i]);
-    }
-    if (r > 0 && !results[r - 1].met() && !results[r - 1].stopped)
-      line += not_met_text(results[r - 1]);
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + "\n";
+  constexpr auto kWords = Align::left;
+  constexpr auto kFigures = Align::right;
+  const auto lines =
+      aligned_rows(rows, {kWords, kWords, kFigures, kFigures, kFigures, kFigures, kFigures});
+  std::string text = lines[0] + "\n";
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    text += lines[i + 1];
+    if (!results[i].met() && !results[i].stopped) text += "  " + not_met_text(results[i]);
+    text += "\n";
   }
   const auto met = static_cast<std::size_t>(
       std::count_if(results.begin(), results.end(), [](const auto& one) { return one.met(); }));

@@ -1,5 +1,6 @@
 #include "launcher/campaign/result.hpp"
 
+#include "common/duration_text.hpp"
 #include "common/signal_name.hpp"
 #include "launcher/core/group/exit_code.hpp"
 #include "launcher/events/event_log.hpp"
@@ -99,7 +100,7 @@ std::vector<core::Check> evaluate(const core::FaultPlan& plan, const RunEnd& end
   std::vector<core::Check> checks;
   // What a run came to that was stopped is only what the stop made of it.
   if (!end.timed_out) checks = checks_of(plan, *end.status, events.checks);
-  checks.push_back({"timeout", "ends within " + core::exact_duration(plan.launch.timeout),
+  checks.push_back({"timeout", "ends within " + exact_duration(plan.launch.timeout),
                     end.timed_out ? "stopped by the campaign" : "ended", !end.timed_out});
   if (end.processes_left > 0) {
     checks.push_back({"nothing_left", "no process",

@@ -2,6 +2,7 @@
 
 #include "common/env_names.hpp"
 #include "launcher/base/log.hpp"
+#include "launcher/base/write_file.hpp"
 #include "launcher/campaign/report.hpp"
 #include "launcher/core/group/exit_code.hpp"
 #include "launcher/events/event_log.hpp"

@@ -1,6 +1,7 @@
 // --dry-run: what each rank would be given, without starting it.
 #include "common/env_names.hpp"
 #include "launcher/base/shell_word.hpp"
+#include "launcher/base/table.hpp"
 #include "launcher/cli/device_list.hpp"
 #include "launcher/core/faults/engine.hpp"
 #include "launcher/report/fault_preview.hpp"
@@ -60,18 +61,7 @@ Variables variables_of(const Options& options, int local_rank, const char* const
 }
 
 void append_table(std::string& out, const std::vector<Row>& rows) {
-  std::vector<std::size_t> widths(rows.front().size());
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  for (const Row& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      line += "  " + row[i] + std::string(widths[i] - row[i].size(), ' ');
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    out += line + "\n";
-  }
+  for (const auto& line : aligned_rows(rows)) out += "  " + line + "\n";
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "common/overloaded.hpp"
 #include "common/utf8.hpp"
+#include "common/write_all.hpp"
 #include "launcher/base/log.hpp"
 
 #include <fmt/core.h>
@@ -49,18 +50,6 @@ os::ScopedFd open_named(const std::string& name) {
   os::ScopedFd file(::open(name.c_str() + path, kAppend));
   if (!file.valid() || identity(file.get()) != name.substr(0, path)) return {};
   return file;
-}
-
-// One write a line: O_APPEND keeps it whole beside another writer's. False, and errno, if it cannot
-// be written.
-bool write_line(const os::ScopedFd& file, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t count = ::write(file.get(), text.data(), text.size());
-    if (count == -1 && errno == EINTR) continue;
-    if (count <= 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return true;
 }
 
 }  // namespace
@@ -121,8 +110,9 @@ void EventLog::write(core::TimePoint now, std::string_view event, std::span<cons
   std::string text = boost::json::serialize(line);
   if (traced) log::write(log::Level::debug, text);
   text += '\n';
-  if (for_campaign) write_line(campaign_, text);
-  if (file_.valid() && !write_line(file_, text)) lost(std::strerror(errno));
+  // One write a line: O_APPEND keeps it whole next to another writer's.
+  if (for_campaign) write_all(campaign_.get(), text);
+  if (file_.valid() && !write_all(file_.get(), text)) lost(std::strerror(errno));
 }
 
 void EventLog::check() {

@@ -1,22 +1,18 @@
 #include "launcher/hangs/debugger_command.hpp"
 
+#include "launcher/base/shell_word.hpp"
+
 #include <sstream>
 #include <string_view>
 
 namespace ddp {
 namespace {
 
-std::string quoted(const std::string& text) {
-  std::string word = "'";
-  for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return word + "'";
-}
-
 std::string filled(std::string_view command, const HangCommandFor& subject) {
   const std::pair<std::string_view, std::string> places[] = {
       {"{pid}", std::to_string(subject.pid)},
       {"{rank}", std::to_string(subject.rank)},
-      {"{dir}", quoted(subject.dir)},
+      {"{dir}", shell_quoted(subject.dir)},
   };
   std::string text;
   while (!command.empty()) {

@@ -1,5 +1,7 @@
 #include "launcher/output/log_file.hpp"
 
+#include "common/write_all.hpp"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -21,30 +23,23 @@ Result<LogFile> LogFile::open(const std::string& path) {
   std::error_code failure;
   std::filesystem::create_directories(directory, failure);
   if (failure) return Error{directory.string() + ": " + failure.message()};
-  // O_NONBLOCK: what somebody put there may be a FIFO, whose reader nobody must wait for.
+  // O_NONBLOCK: the path may be a FIFO, and then open(2) would wait for its reader.
   os::ScopedFd fd(::open(path.c_str(),
                          O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644));
   if (!fd.valid()) return Error{path + ": " + std::strerror(errno)};
   struct stat status {};
   if (::fstat(fd.get(), &status) == 0 && S_ISFIFO(status.st_mode))
     return Error{path + ": is a FIFO, not a file"};
-  // A worker may get it as its own output.
+  // A worker may get the descriptor as its output, which must be blocking.
   if (::fcntl(fd.get(), F_SETFL, O_APPEND) == -1) return Error{path + ": " + std::strerror(errno)};
   return LogFile(std::move(fd), path);
 }
 
 std::string LogFile::write(std::string_view bytes) {
-  while (fd_.valid() && !bytes.empty()) {
-    const ssize_t n = ::write(fd_.get(), bytes.data(), bytes.size());
-    if (n >= 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(n));
-    } else if (errno != EINTR) {
-      const std::string reason = std::strerror(errno);
-      fd_.reset();
-      return path_ + ": " + reason;
-    }
-  }
-  return {};
+  if (!fd_.valid() || write_all(fd_.get(), bytes)) return {};
+  const std::string reason = std::strerror(errno);
+  fd_.reset();
+  return path_ + ": " + reason;
 }
 
 std::string LogFile::loss() const {

@@ -1,5 +1,6 @@
 #include "launcher/report/exit_message.hpp"
 
+#include "common/duration_text.hpp"
 #include "common/signal_name.hpp"
 #include "launcher/report/failure_message.hpp"
 

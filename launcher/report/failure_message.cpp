@@ -1,5 +1,6 @@
 #include "launcher/report/failure_message.hpp"
 
+#include "common/duration_text.hpp"
 #include "common/overloaded.hpp"
 #include "common/signal_name.hpp"
 #include "launcher/report/exit_message.hpp"
@@ -146,11 +147,6 @@ std::string tail_text(const std::vector<std::string>& lines) {
 
 }  // namespace
 
-std::string left_text(core::Nanoseconds left) {
-  return fmt::format("{:.0f} s",
-                     static_cast<double>(std::max(left, core::Nanoseconds::zero()).count()) / 1e9);
-}
-
 std::string ranks_text(const std::vector<core::LocalRank>& local_ranks, int first_rank) {
   return (local_ranks.size() == 1 ? "rank " : "ranks ") + rank_list(local_ranks, first_rank);
 }
@@ -175,15 +171,6 @@ std::string status_text(const core::ExitStatus& status) {
   const auto& signaled = std::get<core::Signaled>(status);
   return "was killed by " + signal_name(signaled.signal) +
          (signaled.core_dumped ? " (core dumped)" : "");
-}
-
-std::string duration_text(core::Nanoseconds duration) {
-  const double seconds = static_cast<double>(duration.count()) / 1e9;
-  if (seconds < 1) return fmt::format("{:.0f} ms", seconds * 1e3);
-  if (seconds < 60) return fmt::format("{:.3f} s", seconds);
-  const auto whole = static_cast<long>(seconds);
-  if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
-  return fmt::format("{} h {} min", whole / 3600, whole / 60 % 60);
 }
 
 std::string waiting_text(const core::Cause& cause, const std::vector<core::LocalRank>& local_ranks,

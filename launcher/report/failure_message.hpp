@@ -44,12 +44,6 @@ std::string ranks_text(const std::vector<core::LocalRank>& local_ranks, int firs
 // "exited with code 3", "was killed by SIGSEGV (core dumped)".
 std::string status_text(const core::ExitStatus& status);
 
-// "29 s"; what is late is waited for no longer.
-std::string left_text(core::Nanoseconds left);
-
-// "1.204 s", "35 ms", "2 min 5 s".
-std::string duration_text(core::Nanoseconds duration);
-
 // The line that tells why a teardown began and who is waited for. `interrupted`: by a Ctrl-C, of
 // which the next one kills.
 std::string waiting_text(const core::Cause& cause, const std::vector<core::LocalRank>& local_ranks,

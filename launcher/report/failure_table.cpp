@@ -1,15 +1,17 @@
 #include "launcher/report/failure_table.hpp"
 
+#include "common/duration_text.hpp"
+#include "launcher/base/table.hpp"
+
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
 
 namespace ddp {
 namespace {
 
 constexpr std::size_t kColumns = 9;
-using Row = std::array<std::string, kColumns>;
+using Row = std::vector<std::string>;
 
 constexpr std::size_t kMostRows = 20;  // a run of 200 kills needs no page of them
 constexpr std::size_t kMostMissed = 8;
@@ -24,7 +26,7 @@ std::string fault_name(const core::Injection& injection) {
 }
 
 std::string optional(const std::optional<core::Nanoseconds>& duration) {
-  return duration ? core::short_duration(*duration) : "-";
+  return duration ? short_duration(*duration) : "-";
 }
 
 template <class T>
@@ -33,7 +35,7 @@ std::string optional(const std::optional<T>& number) {
 }
 
 Row row_of(const core::Incident& incident, int first_rank) {
-  Row row;
+  Row row(kColumns);
   row[0] = std::to_string(incident.generation);
   row[2] = optional(incident.rank);
   row[3] = optional(incident.step);
@@ -117,21 +119,10 @@ std::string failure_table(const core::RunRecord& record) {
       if (rows.size() > kMostRows) break;
       rows.push_back(row_of(incident, record.first_rank()));
     }
-    std::array<std::size_t, kColumns> width{};
-    for (const auto& row : rows) {
-      for (std::size_t i = 0; i < kColumns; ++i) width[i] = std::max(width[i], row[i].size());
-    }
     text += "ddp-launch: failures, each time counted from when it was seen\n";
-    for (const auto& row : rows) {
-      std::string line = " ";
-      for (std::size_t i = 0; i < kColumns; ++i) {
-        // Words to the left, figures to the right.
-        line += i == 1 ? fmt::format(" {:<{}}", row[i], width[i])
-                       : fmt::format(" {:>{}}", row[i], width[i]);
-        if (i + 1 < kColumns) line += " ";
-      }
-      text += line + "\n";
-    }
+    std::vector<Align> columns(kColumns, Align::right);
+    columns[1] = Align::left;  // the failure, in words
+    for (const auto& line : aligned_rows(rows, columns)) text += "  " + line + "\n";
     const auto more = record.summary().count - static_cast<std::int64_t>(rows.size() - 1);
     if (more > 0) text += fmt::format("  and {} more\n", more);
   }

@@ -1,5 +1,6 @@
 #include "launcher/report/fault_preview.hpp"
 
+#include "common/duration_text.hpp"
 #include "common/faults/schedule.hpp"
 #include "launcher/core/record/expectations.hpp"
 
@@ -16,7 +17,7 @@ constexpr std::int64_t kShown = 8;
 std::string moment_text(const Spec& spec, const Schedule& schedule, std::int64_t occurrence) {
   const auto& interval = spec.every ? spec.every : spec.mtbf;
   if (interval && std::holds_alternative<core::Nanoseconds>(*interval))
-    return " after " + core::short_duration(schedule.uptime(occurrence));
+    return " after " + short_duration(schedule.uptime(occurrence));
   if (interval || spec.step) return " at step " + std::to_string(schedule.step(occurrence));
   return {};
 }

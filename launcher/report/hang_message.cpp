@@ -1,5 +1,6 @@
 #include "launcher/report/hang_message.hpp"
 
+#include "common/duration_text.hpp"
 #include "launcher/core/record/expectations.hpp"
 #include "launcher/report/failure_message.hpp"
 
@@ -50,7 +51,7 @@ std::vector<Likes> grouped(const core::Hang& hang, std::optional<core::LocalRank
 }
 
 std::string headline(const core::Hang& hang) {
-  const std::string limit = core::exact_duration(hang.limit);
+  const std::string limit = exact_duration(hang.limit);
   switch (hang.kind) {
     case HangKind::not_ready:
       return "not ready within " + limit;

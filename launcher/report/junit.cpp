@@ -1,17 +1,9 @@
 #include "launcher/report/junit.hpp"
 
 #include "common/utf8.hpp"
-#include "launcher/os/fd.hpp"
 
 #include <fmt/core.h>
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <filesystem>
 #include <string_view>
 
 namespace ddp {
@@ -102,48 +94,6 @@ std::string junit_xml(const std::vector<JUnitSuite>& suites) {
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"ddp-launch\" tests=\"{}\" "
       "failures=\"{}\" errors=\"0\" time=\"{}\">\n{}</testsuites>\n",
       all, all_failed, seconds(all_time), body);
-}
-
-namespace {
-
-// Empty, or why not.
-std::string write_to(int fd, const std::string& text) {
-  std::size_t done = 0;
-  while (done < text.size()) {
-    const ssize_t count = ::write(fd, text.data() + done, text.size() - done);
-    if (count == -1 && errno == EINTR) continue;
-    if (count <= 0) return std::strerror(errno);
-    done += static_cast<std::size_t>(count);
-  }
-  return {};
-}
-
-}  // namespace
-
-std::string write_whole_file(const std::string& path, const std::string& text) {
-  namespace fs = std::filesystem;
-  std::error_code absent;
-  const fs::path target = fs::canonical(path, absent);  // what a link points to, not the link
-  const std::string file_path = absent ? path : target.string();
-  const auto refused = [&](const std::string& why) { return path + ": " + why; };
-  if (!absent && !fs::is_regular_file(target, absent)) {
-    // A device or a FIFO is written to, never replaced.
-    const os::ScopedFd file(::open(file_path.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK));
-    if (!file.valid()) return refused(std::strerror(errno));
-    const std::string why = write_to(file.get(), text);
-    return why.empty() ? "" : refused(why);
-  }
-  const std::string beside = file_path + "." + std::to_string(::getpid()) + ".tmp";
-  const auto failed = [&](const std::string& why) {
-    ::unlink(beside.c_str());
-    return refused(why);
-  };
-  os::ScopedFd file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (!file.valid()) return failed(std::strerror(errno));
-  if (const std::string why = write_to(file.get(), text); !why.empty()) return failed(why);
-  file.reset();
-  if (std::rename(beside.c_str(), file_path.c_str()) != 0) return failed(std::strerror(errno));
-  return {};
 }
 
 }  // namespace ddp

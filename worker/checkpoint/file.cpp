@@ -1,5 +1,6 @@
 #include "worker/checkpoint/file.hpp"
 
+#include "common/write_all.hpp"
 #include "worker/base/failure.hpp"
 
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 
 namespace ddp::worker {
@@ -45,13 +47,9 @@ class File {
 int write_and_sync(const std::string& path, const std::vector<std::span<const std::byte>>& pieces) {
   File file(path, O_WRONLY | O_CREAT | O_TRUNC);
   if (file.get() < 0) return errno;
-  for (std::span<const std::byte> piece : pieces) {
-    while (!piece.empty()) {
-      const ssize_t written = ::write(file.get(), piece.data(), piece.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return errno;
-      piece = piece.subspan(static_cast<std::size_t>(written));
-    }
+  for (const auto piece : pieces) {
+    const std::string_view bytes(reinterpret_cast<const char*>(piece.data()), piece.size());
+    if (!write_all(file.get(), bytes)) return errno;
   }
   if (::fsync(file.get()) != 0) return errno;
   return file.close() ? 0 : errno;

@@ -1,5 +1,6 @@
 #include "worker/store/client.hpp"
 
+#include "common/duration_text.hpp"
 #include "worker/base/failure.hpp"
 #include "worker/store/server.hpp"
 
@@ -65,7 +66,7 @@ StoreClient::StoreClient(const wire::Hello& self, const std::string& host, std::
       break;
     }
     if (Clock::now() + pause >= deadline) {
-      throw Failure("waited " + name_duration(timeout) + " for rank 0's store at " +
+      throw Failure("waited " + seconds_text(timeout) + " for rank 0's store at " +
                     place(host, port) + ": " + why);
     }
     ::poll(nullptr, 0, static_cast<int>(pause.count()));

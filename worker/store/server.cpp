@@ -1,5 +1,6 @@
 #include "worker/store/server.hpp"
 
+#include "common/duration_text.hpp"
 #include "worker/base/failure.hpp"
 
 #include <netinet/in.h>
@@ -30,13 +31,6 @@ std::string name_ranks(const std::vector<int>& ranks) {
     text += (i == 0 ? "" : ", ") + std::to_string(ranks[i]);
   if (ranks.size() > kMostNamed)
     text += " and " + std::to_string(ranks.size() - kMostNamed) + " more";
-  return text;
-}
-
-std::string name_duration(std::chrono::milliseconds duration) {
-  if (duration < std::chrono::seconds(1)) return std::to_string(duration.count()) + " ms";
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g s", static_cast<double>(duration.count()) / 1000);
   return text;
 }
 
@@ -233,7 +227,7 @@ void StoreServer::answer_waits() {
       reply.text = value->second;
     } else if (now >= c.wait_until) {
       reply.status = wire::Status::timed_out;
-      reply.text = "waited " + name_duration(std::chrono::milliseconds(c.wait.timeout_ms)) +
+      reply.text = "waited " + seconds_text(std::chrono::milliseconds(c.wait.timeout_ms)) +
                    " for " +
                    (join ? name_ranks(missing_ranks()) + " to join" : "'" + c.wait.key + "'");
       const std::vector<int> left(left_.begin(), left_.end());

@@ -65,7 +65,5 @@ class StoreServer {
 
 // "rank 2" or "ranks 2, 3"; at most eight are spelled out, then "and 5 more".
 std::string name_ranks(const std::vector<int>& ranks);
-// "30 s", "1.5 s", "250 ms".
-std::string name_duration(std::chrono::milliseconds duration);
 
 }  // namespace ddp::worker

@@ -1,10 +1,10 @@
 #include "launcher/core/record/expectations.hpp"
 
+#include "common/duration_text.hpp"
 #include "common/parse.hpp"
 #include "launcher/core/faults/traits.hpp"
 
 #include <algorithm>
-#include <cstdio>
 
 namespace ddp::core {
 namespace {
@@ -75,29 +75,6 @@ std::optional<Check> all_faults_triggered(const std::vector<FaultTally>& planned
 bool survives_loss(const std::string& name) { return name == "exit" || name == "no_process_left"; }
 
 }  // namespace
-
-std::string short_duration(Nanoseconds duration, int more) {
-  if (duration == Nanoseconds::zero()) return "0 s";
-  const double ns = static_cast<double>(duration.count());
-  struct Unit {
-    double ns;
-    const char* name;
-  };
-  constexpr Unit kUnits[] = {{1, "ns"}, {1e3, "us"}, {1e6, "ms"}, {1e9, "s"}, {60e9, "min"}};
-  std::size_t unit = 0;
-  while (unit + 1 < std::size(kUnits) && ns >= (unit == 3 ? 100e9 : kUnits[unit + 1].ns)) ++unit;
-  const double value = ns / kUnits[unit].ns;
-  char text[40];
-  const int decimals = unit == 0 ? 0 : value < 10 ? 2 : value < 100 ? 1 : 0;
-  std::snprintf(text, sizeof text, "%.*f %s", decimals + more, value, kUnits[unit].name);
-  return text;
-}
-
-std::string exact_duration(Nanoseconds duration) {
-  std::string text = format_duration(duration);
-  text.insert(text.find_last_of("0123456789") + 1, " ");
-  return text.ends_with(" m") ? text + "in" : text;
-}
 
 std::vector<Check> evaluate(const Expectations& expect, const RunRecord& record) {
   std::vector<Check> checks;

@@ -45,9 +45,4 @@ inline Expectations exit_0_alone() { return {.all_faults_triggered = false}; }
 // In the order above; only what is expected, and always `exit`.
 std::vector<Check> evaluate(const Expectations& expect, const RunRecord& record);
 
-// Three digits (and `more`) and a unit: "412 us", "1.20 ms", "35.1 s"; minutes from 100 s on.
-std::string short_duration(Nanoseconds duration, int more = 0);
-// A limit as it was given: "30 s", "1999 ms", "10 min".
-std::string exact_duration(Nanoseconds duration);
-
 }  // namespace ddp::core

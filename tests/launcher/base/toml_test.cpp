@@ -35,7 +35,8 @@ TEST_CASE("a place in a TOML file is path:line:column") {
 }
 
 TEST_CASE("a TOML scalar reads as on the command line") {
-  const auto parsed = parse_toml("s = 'two words'\ni = -7\nf = 0.1\nw = 2.0\nb = true\na = [1]\n", "");
+  const auto parsed =
+      parse_toml("s = 'two words'\ni = -7\nf = 0.1\nw = 2.0\nb = true\na = [1]\n", "");
   REQUIRE(parsed);
   const auto text = [&](const char* key) { return toml_scalar_text(*parsed->get(key)); };
   CHECK(text("s") == "two words");

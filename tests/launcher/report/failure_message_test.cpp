@@ -198,10 +198,3 @@ TEST_CASE("ranks are listed as ranges") {
   CHECK(rank_list({0, 1, 2, 3, 7, 9, 10, 11}, 0) == "0-3, 7, 9-11");
   CHECK(rank_list({0, 1, 2}, 8) == "8-10");
 }
-
-TEST_CASE("durations in the unit a reader wants") {
-  CHECK(duration_text(milliseconds(35)) == "35 ms");
-  CHECK(duration_text(milliseconds(1204)) == "1.204 s");
-  CHECK(duration_text(seconds(125)) == "2 min 5 s");
-  CHECK(duration_text(seconds(7260)) == "2 h 1 min");
-}

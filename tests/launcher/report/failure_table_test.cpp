@@ -270,27 +270,6 @@ TEST_CASE("the table says what was injected and what was real") {
             .find("    0  injected kill at rank 2     0    49 ") != std::string::npos);
 }
 
-TEST_CASE("durations in three digits") {
-  CHECK(short_duration(Nanoseconds(400)) == "400 ns");
-  CHECK(short_duration(microseconds(412)) == "412 us");
-  CHECK(short_duration(microseconds(1204)) == "1.20 ms");
-  CHECK(short_duration(milliseconds(35100)) == "35.1 s");
-  CHECK(short_duration(seconds(99)) == "99.0 s");
-  CHECK(short_duration(seconds(300)) == "5.00 min");
-  CHECK(short_duration(Nanoseconds(0)) == "0 s");
-  CHECK(short_duration(Nanoseconds(1)) == "1 ns");
-}
-
-TEST_CASE("a limit is told as it was given") {
-  CHECK(exact_duration(seconds(2)) == "2 s");
-  CHECK(exact_duration(milliseconds(1999)) == "1999 ms");
-  CHECK(exact_duration(seconds(100'000)) == "100000 s");
-  CHECK(exact_duration(seconds(600)) == "10 min");
-  CHECK(exact_duration(seconds(7200)) == "2 h");
-  CHECK(exact_duration(Nanoseconds(1)) == "0.001 us");
-  CHECK(exact_duration(Nanoseconds(0)) == "0 s");
-}
-
 TEST_CASE("what was measured is told to as many digits as set it apart from its limit") {
   const auto measured = [](Nanoseconds took, Nanoseconds limit) {
     RunRecord record;

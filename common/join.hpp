@@ -1,0 +1,16 @@
+// Lists within a sentence.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace ddp {
+
+// Appends `item` to the list in `text`, behind the separator unless it is the first.
+inline void append_item(std::string& text, std::string_view item,
+                        std::string_view separator = ", ") {
+  if (!text.empty()) text += separator;
+  text += item;
+}
+
+}  // namespace ddp

@@ -1,0 +1,14 @@
+// A file that appears whole or not at all.
+#pragma once
+
+#include <string>
+
+namespace ddp {
+
+// Writes `text` to a temporary file in the same directory and renames it to `path`, so that no
+// reader sees half a file. A link stays a link: the file it points to is replaced. A device or a
+// FIFO is written to, never replaced. Returns an empty string, or one line that names the path and
+// the reason.
+std::string write_whole_file(const std::string& path, const std::string& text);
+
+}  // namespace ddp
