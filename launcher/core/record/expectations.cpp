@@ -1,7 +1,6 @@
 #include "launcher/core/record/expectations.hpp"
 
 #include "common/duration_text.hpp"
-#include "common/parse.hpp"
 #include "launcher/core/faults/traits.hpp"
 
 #include <algorithm>
