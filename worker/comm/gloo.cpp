@@ -1,7 +1,7 @@
 #include "worker/comm/gloo.hpp"
 
 #include "common/client/fault_points.hpp"
-#include "worker/base/stop.hpp"
+#include "worker/comm/peer_watch.hpp"
 
 #include <gloo/allreduce.h>
 #include <gloo/barrier.h>
@@ -10,9 +10,7 @@
 #include <gloo/rendezvous/store.h>
 #include <gloo/transport/tcp/device.h>
 
-#include <array>
 #include <condition_variable>
-#include <cstdlib>
 #include <deque>
 #include <exception>
 #include <mutex>
@@ -72,9 +70,7 @@ void sum_into(void* out, const void* a, const void* b, std::size_t n) {
 class GlooCommunicator final : public Communicator {
  public:
   GlooCommunicator(StoreClient& store, int rank, int world_size, milliseconds timeout)
-      : store_(store),
-        context_(std::make_shared<gloo::rendezvous::Context>(rank, world_size)),
-        timeout_(timeout) {
+      : context_(std::make_shared<gloo::rendezvous::Context>(rank, world_size)), timeout_(timeout) {
     context_->setTimeout(timeout);
     guard("connecting the ranks", [&] {
       gloo::transport::tcp::attr attr(store.local_address().c_str());
@@ -82,8 +78,8 @@ class GlooCommunicator final : public Communicator {
       StoreForGloo addresses(store, timeout);
       context_->connectFullMesh(addresses, device);
     });
+    watch_.emplace(store, rank, &failed);
     thread_ = std::thread([this] { run(); });
-    watch_ = std::thread([this] { watch(); });
   }
 
   ~GlooCommunicator() override {
@@ -92,14 +88,7 @@ class GlooCommunicator final : public Communicator {
       stopping_ = true;
     }
     wake_.notify_all();
-    thread_.join();  // which may be stuck in Gloo: still watched
-    {
-      const std::lock_guard lock(mutex_);
-      watched_ = false;
-    }
-    unwatch_.notify_all();
-    store_.interrupt();
-    watch_.join();
+    thread_.join();  // it may be stuck in Gloo: still watched
   }
 
   std::string_view backend() const override { return "gloo"; }
@@ -127,14 +116,14 @@ class GlooCommunicator final : public Communicator {
   }
 
   void sum(std::span<double> values) override {
-    guard("summing " + std::to_string(values.size()) + " values over the ranks", kOwn,
-          [&] { all_reduce(values, kOwnTag); });
+    guard("summing " + std::to_string(values.size()) + " values over the ranks",
+          PeerWatch::kTrainer, [&] { all_reduce(values, kOwnTag); });
   }
 
   void broadcast(std::span<std::byte> bytes, int root) override {
     guard(
         "broadcasting " + std::to_string(bytes.size()) + " bytes from rank " + std::to_string(root),
-        kOwn, [&] {
+        PeerWatch::kTrainer, [&] {
           gloo::BroadcastOptions options(context_);
           options.setOutput(reinterpret_cast<char*>(bytes.data()), bytes.size());
           options.setRoot(root);
@@ -170,13 +159,6 @@ class GlooCommunicator final : public Communicator {
   static constexpr std::uint32_t kOwnTag = 0;
   static constexpr std::uint32_t kBucketTag = 1;
 
-  // A collective that is under way, of the trainer's thread and of ours.
-  enum Thread { kOwn, kBuckets, kThreads };
-  struct UnderWay {
-    std::string what;  // empty: none is
-    std::uint64_t number = 0;
-  };
-
   template <class Work>
   void guard(const std::string& what, Work&& work) {
     try {
@@ -189,48 +171,13 @@ class GlooCommunicator final : public Communicator {
   }
 
   template <class Work>
-  void guard(const std::string& what, Thread thread, Work&& work) {
-    struct Mark {
-      GlooCommunicator& self;
-      Thread thread;
-      ~Mark() { self.set_under_way(thread, {}); }
-    } const mark{*this, thread};
-    set_under_way(thread, what);
+  void guard(const std::string& what, PeerWatch::Thread thread, Work&& work) {
+    const PeerWatch::Mark mark(*watch_, thread, what);
     guard(what, std::forward<Work>(work));
-  }
-
-  void set_under_way(Thread thread, const std::string& what) {
-    const std::lock_guard lock(mutex_);
-    under_way_[thread] = {what, under_way_[thread].number + 1};
   }
 
   static std::string failed(const std::string& what, const std::string& why) {
     return "gloo: " + what + " failed: " + why;
-  }
-
-  // Gloo does not always see that a peer died: what it had received a part of it goes on waiting
-  // for until its timeout. The store, to which every rank is connected as long as it lives, tells;
-  // then a collective that does not come to its end is over, and only leaving ends Gloo's wait. Not
-  // so a barrier: it is the last thing a rank does, and some leave it before others.
-  void watch() {
-    constexpr milliseconds kTurn{20};
-    constexpr int kTurns = 10;  // of this process's own time: it may be stopped, or starved
-    const std::string who = store_.wait_for_leaver();
-    std::array<std::uint64_t, kThreads> seen{};
-    std::array<int, kThreads> turns{};
-    std::unique_lock lock(mutex_);
-    while (!unwatch_.wait_for(lock, kTurn, [&] { return !watched_; })) {
-      for (std::size_t i = 0; i < kThreads; ++i) {
-        if (under_way_[i].what.empty() || under_way_[i].number != seen[i]) {
-          seen[i] = under_way_[i].number;
-          turns[i] = 0;
-        } else if (++turns[i] == kTurns) {
-          complain(rank(), failed(under_way_[i].what, who + " is gone"));
-          await_stop(kPeersDeathSeen);
-          std::_Exit(1);
-        }
-      }
-    }
   }
 
   template <class T>
@@ -277,7 +224,7 @@ class GlooCommunicator final : public Communicator {
       try {
         guard("the all-reduce of bucket " + std::to_string(next.bucket) + " in step " +
                   std::to_string(next.step),
-              kBuckets, [&] { reduce(next); });
+              PeerWatch::kBuckets, [&] { reduce(next); });
       } catch (...) {
         error = std::current_exception();
       }
@@ -294,7 +241,6 @@ class GlooCommunicator final : public Communicator {
     }
   }
 
-  StoreClient& store_;
   std::shared_ptr<gloo::rendezvous::Context> context_;
   milliseconds timeout_;
   std::optional<Sabotage> sabotage_;  // of the next bucket
@@ -307,12 +253,9 @@ class GlooCommunicator final : public Communicator {
   bool stopping_ = false;
   std::exception_ptr error_;
   CommStatistics statistics_;
-  std::array<UnderWay, kThreads> under_way_;
-  bool watched_ = true;
-  std::condition_variable unwatch_;
 
+  std::optional<PeerWatch> watch_;
   std::thread thread_;
-  std::thread watch_;
 };
 
 }  // namespace
