@@ -3,7 +3,7 @@
 
 namespace ddp::out {
 
-// `fd` is a terminal, and NO_COLOR is not set (https://no-color.org).
+// Whether `fd` is a terminal and NO_COLOR is not set (https://no-color.org).
 bool wants_colour(int fd);
 
 }  // namespace ddp::out

@@ -16,7 +16,8 @@ namespace ddp::out {
 namespace {
 
 constexpr std::string_view kEraseLine = "\x1b[K";
-// A bar wider than the terminal is cut at the margin; wrapped, each update would scroll.
+// A bar that is wider than the terminal is cut at the margin: if it wrapped, each update would
+// scroll.
 constexpr std::string_view kNoWrap = "\x1b[?7l";
 constexpr std::string_view kWrap = "\x1b[?7h";
 
@@ -59,15 +60,15 @@ void Console::park(std::function<void()> resume) {
 }
 
 void Console::resume_parked() {
-  // Posted: each reads at its own turn, and other events are handled between them.
+  // Posted, so that other events are handled between the reads of the streams.
   for (auto& resume : std::exchange(parked_, {})) asio::post(io_, std::move(resume));
 }
 
-// The sink took bytes that had waited.
+// Called when the sink has taken bytes that waited.
 void Console::make_room() {
   if (sink_.buffer().size() >= kHighWater / 2) return;
-  owner_last_ = waiting_since_ = Clock::now();  // nobody stalls while the reader is what is slow
-  resume_parked();                              // who still may not read parks again
+  owner_last_ = waiting_since_ = Clock::now();  // no stream stalls while the reader is slow
+  resume_parked();                              // a stream that may not read yet parks again
   watch_stall();
   on_drained_();
 }
@@ -96,7 +97,7 @@ void Console::long_line(Writer writer, std::string_view prefix, std::string_view
 }
 
 void Console::long_line_more(std::string_view bytes, bool ends) {
-  if (owner_ == nullptr) return;  // lost on the way
+  if (owner_ == nullptr) return;  // the sink is lost
   sink_.buffer().append(bytes);
   owner_bytes_ += bytes.size();
   owner_last_ = Clock::now();
@@ -128,7 +129,7 @@ void Console::release(Writer writer) {
 void Console::watch_stall() {
   const bool waited_for = !parked_.empty() || !held_notices_.empty();
   if (owner_ == nullptr || !waited_for || timer_->armed || sink_.lost()) return;
-  // A full sink restarts the watch from make_room(): its reader is what is slow.
+  // While the sink is full its reader is slow, not the owner: make_room() restarts the watch.
   if (sink_.buffer().size() >= kHighWater) return;
   timer_->armed = true;
   const auto from = owner_rewinds_ ? waiting_since_ : owner_last_;
@@ -177,7 +178,7 @@ void Console::keep_status(Writer writer) {
 void Console::notice(std::string_view text) {
   if (sink_.lost()) return;
   if (sink_.buffer().size() + held_notices_.size() + text.size() > kHighWater + kNoticeLimit) {
-    // Bounded whatever happens; a single huge text into an empty sink is still passed.
+    // Always bounded, except that an empty sink takes a single text of any length.
     if (!sink_.buffer().empty() || !held_notices_.empty()) return;
   }
   std::string lines(text);

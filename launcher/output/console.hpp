@@ -1,12 +1,14 @@
-// Who may write to one console sink, and when: whole lines of many streams, never one inside
-// another.
+// Decides which stream may write to one console sink, and when: whole lines of many streams, never
+// one inside another.
 //
-// - A line too long to be held has the sink to itself until its newline; the other streams wait
-//   (they are not read, so their writers wait too). It is broken, with a newline, when others wait
-//   and it says nothing for kStall, or overwrites itself with '\r' all that time, or has become
-//   longer than kLongest.
+// - A line that is too long to hold has the sink to itself until its newline. The other streams
+// wait:
+//   they are not read, so their writers wait too. The line is broken with a newline when others
+//   wait and it gets no bytes for kStall, or overwrites itself with '\r' all that time, or has
+//   become longer than kLongest.
 // - On a terminal, progress bars ("45%\r") share one status line at the bottom, cut at the right
-//   margin: that of the lowest rank, until it has not moved for kStatusHold. Whatever is printed
+// margin.
+//   It shows the lowest rank's bar, until that has not changed for kStatusHold. Every printed line
 //   replaces it.
 #pragma once
 
@@ -32,11 +34,12 @@ class Console {
   static constexpr std::chrono::milliseconds kStall{1000};
   static constexpr std::chrono::milliseconds kStatusHold{1000};
 
-  // Who writes: one object for each stream, compared by address.
+  // Identifies a stream: the address of its object.
   using Writer = const void*;
 
-  // `on_drained` is called from the event loop when the sink has caught up. `on_break` is told
-  // which writer's long line was completed before its newline came.
+  // `on_drained` is called from the event loop when everything is written. `on_break` is called
+  // with the writer whose long line was completed before its newline came. `on_loss` is called
+  // once, if the sink fails, with what happened.
   Console(boost::asio::io_context& io, int fd, std::string name, std::function<void()> on_drained,
           std::function<void(Writer)> on_break, std::function<void(std::string)> on_loss);
   ~Console();
@@ -45,33 +48,36 @@ class Console {
 
   bool is_terminal() const { return sink_.is_terminal(); }
   bool lost() const { return sink_.lost(); }
-  // Everything accepted was written, or the sink was lost.
+  // Whether every accepted byte is written, or the sink is lost.
   bool drained() const { return sink_.lost() || sink_.buffer().empty(); }
 
   const std::string& name() const { return name_; }
-  // Its reader let a deadline pass; given up until it takes something again.
+  // Call when the reader let a deadline pass. The console counts as given up until the reader takes
+  // something again.
   void give_up() { given_up_at_ = sink_.taken(); }
   bool given_up() const { return !drained() && given_up_at_ == sink_.taken(); }
 
-  // Whether `writer` may pass more bytes now. If not, park() it: `resume` is called once, from the
-  // event loop, when it is worth asking again.
+  // Whether `writer` may pass more bytes now. If not, call park(): `resume` is called once, from
+  // the event loop, when it is worth asking again.
   bool admits(Writer writer) const;
   void park(std::function<void()> resume);
 
+  // Whole lines, each behind the prefix.
   void lines(std::string_view prefix, std::string_view lines);
+  // The start of a line that is too long to hold; the next calls pass the rest of it.
   void long_line(Writer writer, std::string_view prefix, std::string_view start);
   void long_line_more(std::string_view bytes, bool ends);
   // Completes `writer`'s long line if it has the sink.
   void release(Writer writer);
+  // The current state of a progress bar.
   void status(Writer writer, int rank, std::string_view prefix, std::string_view text);
-  // Leaves `writer`'s status line, if it is shown, where it is: the stream is over.
+  // Keeps `writer`'s status line, if it is shown, on the screen: the stream has ended.
   void keep_status(Writer writer);
-  // The launcher's own line: after a long line that has the sink. Beyond kNoticeLimit waiting bytes
-  // it is dropped.
+  // A line of the launcher. It waits for the end of a long line that has the sink, and is dropped
+  // when more than kNoticeLimit bytes wait.
   void notice(std::string_view text);
   void flush() { sink_.flush(); }
-  // The very end: waits for the reader, until the deadline or until it takes nothing for
-  // `patience`.
+  // Call last: waits for the reader until the deadline, or until it takes nothing for `patience`.
   void finish(std::chrono::steady_clock::time_point deadline, std::chrono::milliseconds patience);
 
  private:
@@ -90,7 +96,7 @@ class Console {
   std::vector<std::function<void()>> parked_;
   std::string held_notices_;
 
-  Writer owner_ = nullptr;  // has a long line on the sink
+  Writer owner_ = nullptr;  // of the long line that has the sink
   std::size_t owner_bytes_ = 0;
   bool owner_rewinds_ = false;  // the long line holds a '\r'
   bool owner_midline_ = false;  // its last byte was no newline
@@ -103,7 +109,7 @@ class Console {
   std::chrono::steady_clock::time_point status_last_;
 
   std::string name_;
-  std::optional<std::uint64_t> given_up_at_;  // bytes it had taken
+  std::optional<std::uint64_t> given_up_at_;  // how many bytes it had taken
   ConsoleSink sink_;
 };
 

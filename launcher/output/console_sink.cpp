@@ -33,7 +33,7 @@ struct Opened {
 Opened open_own(int fd) {
   Opened opened;
   struct stat status {};
-  if (::fstat(fd, &status) != 0) return opened;  // closed: the first write says so
+  if (::fstat(fd, &status) != 0) return opened;  // closed: the first write fails
   opened.terminal = ::isatty(fd) == 1;
   if (S_ISFIFO(status.st_mode) || opened.terminal) {
     const std::string path = "/proc/self/fd/" + std::to_string(fd);
@@ -59,8 +59,8 @@ struct ConsoleSink::State : std::enable_shared_from_this<State> {
   State(asio::io_context& io, Opened opened) : fd(io), way(opened.way), terminal(opened.terminal) {
     boost::system::error_code failure;
     if (opened.fd.valid()) fd.assign(opened.fd.get(), failure);
-    // epoll refuses regular files (EPERM), which asio takes for what it is; any other failure
-    // leaves the sink closed, and the first write reports it.
+    // epoll refuses regular files (EPERM), which Asio handles. Any other failure leaves the sink
+    // closed, and the first write reports it.
     if (!failure) opened.fd.release();
   }
 
@@ -76,7 +76,7 @@ struct ConsoleSink::State : std::enable_shared_from_this<State> {
   std::function<void()> on_progress;
   std::function<void(std::string)> on_loss;
 
-  // As write(2); fails with EAGAIN where the sink takes nothing without waiting.
+  // As write(2), but fails with EAGAIN instead of waiting.
   ssize_t write_some(std::string_view bytes) {
     const int raw = fd.is_open() ? fd.native_handle() : -1;
     if (way == Way::socket) {
@@ -103,7 +103,7 @@ struct ConsoleSink::State : std::enable_shared_from_this<State> {
       if (n < 0 && errno != EAGAIN) return lose(errno);
       if (n > 0)
         buffer.consume(static_cast<std::size_t>(n)), taken += static_cast<std::uint64_t>(n);
-      // Taking less than asked means full, for a pipe and a terminal: asking again costs a call.
+      // A pipe or terminal that takes only a part is full: another call would be wasted.
       const bool full = n <= 0 || (way == Way::non_blocking && static_cast<std::size_t>(n) < asked);
       if (full) return wait();
     }
@@ -120,7 +120,7 @@ struct ConsoleSink::State : std::enable_shared_from_this<State> {
                     } else {
                       self->flush();
                     }
-                    // A loss may have ended in the owner's destruction.
+                    // on_loss may have destroyed the owner.
                     if (!self->closed) self->on_progress();
                   });
   }
@@ -159,10 +159,10 @@ bool ConsoleSink::write_waiting(std::chrono::milliseconds at_most) {
   const int raw = state_->fd.is_open() ? state_->fd.native_handle() : -1;
   pollfd writable{raw, POLLOUT, 0};
   const int ready = ::poll(&writable, 1, static_cast<int>(at_most.count()));
-  if (ready < 0 && errno == EINTR) return true;  // asked again, within the caller's deadline
+  if (ready < 0 && errno == EINTR) return true;  // the caller asks again within its deadline
   if (ready <= 0) return false;
   const std::size_t before = state_->buffer.size();
-  state_->waiting = false;  // the event loop is not running any more: nothing else writes
+  state_->waiting = false;  // the event loop has stopped: nothing else writes
   state_->flush();
   return state_->buffer.size() < before;
 }

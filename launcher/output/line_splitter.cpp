@@ -5,7 +5,7 @@
 namespace ddp::out {
 namespace {
 
-// A buffer that a rare long line made large is not kept: there are two per worker.
+// A buffer that a rare long line made large is freed: there are two per worker.
 void release_if_large(std::string& text) {
   constexpr std::size_t kKept = 1024;
   text.clear();

@@ -1,8 +1,8 @@
-// Cuts a stream of bytes into whole lines, holding what has no newline yet.
+// Splits a stream of bytes into whole lines and holds a line that has no newline yet.
 //
-// Whole lines that lie inside a chunk are handed on as one range of the chunk itself, uncopied;
-// only the pieces of a line that is torn over reads are copied. A line longer than kHeldLimit is
-// not held: from then on its bytes are handed on as they come, until its newline.
+// Whole lines within a chunk are returned as one range of the chunk, without a copy; only a line
+// that is split over reads is copied. A line longer than kHeldLimit is not held: from then on its
+// bytes are returned as they come, until its newline.
 #pragma once
 
 #include <cstddef>
@@ -11,16 +11,15 @@
 
 namespace ddp::out {
 
-// What a terminal would leave of a line that overwrites itself with '\r' (progress bars): its last
-// segment that is not empty, with the "\r" of a "\r\n" still behind it. Pass the line without its
-// newline.
+// What a terminal shows of a line that overwrites itself with '\r' (a progress bar): its last
+// segment that is not empty, including the "\r" of a "\r\n". Pass the line without its newline.
 std::string_view visible_segment(std::string_view line);
 
 class LineSplitter {
  public:
   static constexpr std::size_t kHeldLimit = std::size_t{64} * 1024;
 
-  // In the order of the stream. The views live until the next call.
+  // In the order of the stream. The views are valid until the next call.
   struct Pieces {
     std::string_view long_more;   // the next bytes of a long line
     bool long_ends = false;       // long_more ends in the long line's newline
@@ -30,16 +29,16 @@ class LineSplitter {
   };
   Pieces feed(std::string_view chunk);
 
-  // Inside a line longer than kHeldLimit.
+  // Whether the stream is inside a line longer than kHeldLimit.
   bool in_long_line() const { return in_long_line_; }
-  // The long line was completed by other means: what follows starts a new line.
+  // Call when the long line was completed by other means: what follows starts a new line.
   void break_long_line() { in_long_line_ = false; }
 
   // The bytes since the last newline.
   std::string_view held() const { return held_; }
 
-  // Takes from the held bytes those up to the last '\r', the '\r' included; empty if there is none.
-  // A '\r' at the very end may be half of a "\r\n": taken only with `also_last`.
+  // Takes the held bytes up to and including the last '\r'; empty if there is none. A '\r' at the
+  // very end may be half of a "\r\n": it counts only with `also_last`.
   std::string take_segments(bool also_last);
   // Takes all held bytes.
   std::string take_held();

@@ -23,11 +23,10 @@ class LogFile {
   const std::string& path() const { return path_; }
   os::ScopedFd release() { return std::move(fd_); }
 
-  // Writes all bytes. After a failure the file is closed, and the error names path and reason; an
-  // empty text means all is well. A file that is not open takes nothing and does not fail.
+  // Writes all bytes. Returns an empty string, or the path and the reason: then the file is closed.
+  // A file that is not open takes nothing and does not fail.
   std::string write(std::string_view bytes);
-  // The reason why what was written cannot be found any more (the file was removed meanwhile), or
-  // an empty text.
+  // Returns an empty string, or why the written bytes are lost (the file was removed meanwhile).
   std::string loss() const;
 
  private:

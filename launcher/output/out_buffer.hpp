@@ -1,4 +1,4 @@
-// Bytes on their way to a sink: appended at the end, consumed from the front, never zero-filled.
+// Bytes that wait for a sink: appended at the end, consumed from the front, never zero-filled.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@ class OutBuffer {
   std::size_t capacity() const { return capacity_; }
   std::string_view pending() const { return {data_.get() + begin_, size()}; }
 
-  // Room for `size` more bytes; commit() says how many were written there.
+  // Returns space for `size` more bytes; commit() says how many were written there.
   char* grow(std::size_t size) {
     if (capacity_ - end_ < size) make_room(size);
     return data_.get() + end_;
@@ -38,7 +38,7 @@ class OutBuffer {
     if (begin_ == end_) clear();
   }
 
-  // Memory beyond kKept, which one burst of short lines needs, goes back to the system.
+  // Frees memory beyond kKept, which is what one burst of short lines needs.
   void clear() {
     begin_ = end_ = 0;
     if (capacity_ > kKept) {

@@ -108,10 +108,11 @@ Result<PrefixTemplate> PrefixTemplate::parse(std::string_view text) {
       ++at;
     } else {
       const std::size_t end = c == '{' ? text.find('}', at) : std::string_view::npos;
-      if (end == std::string_view::npos) return Error{rule + "; a '" + c + "' in it stands alone"};
+      if (end == std::string_view::npos) return Error{rule + "; it has an unmatched '" + c + "'"};
       const auto field = field_of(text.substr(at + 1, end - at - 1));
       if (!field)
-        return Error{rule + "; '" + std::string(text.substr(at, end + 1 - at)) + "' is none"};
+        return Error{rule + "; '" + std::string(text.substr(at, end + 1 - at)) +
+                     "' is not a field"};
       end_plain();
       parsed.pieces_.push_back({*field, {}});
       at = end;

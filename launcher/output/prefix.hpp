@@ -1,6 +1,6 @@
-// What stands before a line and says whose it is and when it was read: a template such as
-// "[{rank}] " (--prefix, --timestamps), parsed once, filled in once for each stream of a worker.
-// Only a prefix with {time} is made anew, once for each read.
+// The prefix of a line, which shows its rank and when it was read: a template such as "[{rank}] "
+// (--prefix, --timestamps), parsed once and filled in once for each stream of a worker. Only a
+// prefix with {time} is filled in again for each read.
 #pragma once
 
 #include "common/result.hpp"
@@ -14,13 +14,13 @@
 
 namespace ddp::out {
 
-// What {time} shows. Both have one width as long as a run takes less than 27 hours.
+// What {time} shows. The width is constant while a run takes less than 27 hours.
 enum class TimeFormat {
-  iso,      // 2026-01-31T12:00:00.123Z: UTC, as RFC 3339 has it
+  iso,      // 2026-01-31T12:00:00.123Z: UTC, in the form of RFC 3339
   elapsed,  // "   12.345": seconds since the launch began
 };
 
-// A stream of a worker, as a prefix may name it.
+// The values of the fields for one stream of a worker.
 struct PrefixFields {
   int rank = 0;
   int local_rank = 0;
@@ -37,12 +37,12 @@ class PrefixTemplate {
 
   PrefixTemplate() = default;    // empty: no prefix
   static PrefixTemplate rank();  // "[{rank}] "
-  // The error is what to expect instead, with the fields there are.
+  // The error says what is allowed and lists the fields.
   static Result<PrefixTemplate> parse(std::string_view text);
 
   bool empty() const { return pieces_.empty(); }
   bool has_time() const;
-  void put_time_first();  // "{time} " before all else
+  void put_time_first();  // puts "{time} " in front
 
  private:
   friend class Prefix;
@@ -56,14 +56,14 @@ class PrefixTemplate {
   std::vector<Piece> pieces_;
 };
 
-// How the lines of a launch begin.
+// The prefixes of a launch.
 struct LineStart {
   PrefixTemplate console = PrefixTemplate::rank();
-  PrefixTemplate file;  // empty: a file gets the bytes as they are
+  PrefixTemplate file;  // empty: files get the bytes unchanged
   TimeFormat time = TimeFormat::iso;
 };
-// Of what was asked for: `raw` shows the time alone; files begin lines with what was asked for and
-// with nothing by themselves.
+// The prefixes for the given options. `raw` shows only the time; files get a prefix only if one was
+// asked for.
 LineStart line_start(bool raw, std::optional<PrefixTemplate> prefix,
                      std::optional<TimeFormat> timestamps);
 
@@ -73,20 +73,20 @@ class Prefix {
   using Clock = std::chrono::steady_clock;
 
   Prefix() = default;  // nothing
-  // {rank} is padded to the width of the world's largest. With `colour` the whole has the rank's
-  // own colour (six that read on dark and light, in turn), the blanks at its end apart.
+  // {rank} is padded to the width of the largest rank. With `colour`, the prefix except trailing
+  // blanks has the colour of the rank: one of six, in turn, that are readable on dark and light.
   Prefix(const PrefixTemplate& source, const PrefixFields& fields, TimeFormat time,
          Clock::time_point began, bool colour);
 
   bool timed() const { return parts_.size() > 1; }
-  // From here on text() tells this moment.
+  // Sets the time that text() shows.
   void refresh(Clock::time_point now);
   const std::string& text() const { return text_; }
-  // How many columns of a terminal it takes without colour.
+  // Its width in columns of a terminal.
   int columns() const;
 
  private:
-  std::vector<std::string> parts_;  // {time} stands between each two
+  std::vector<std::string> parts_;  // {time} goes between each two
   TimeFormat time_ = TimeFormat::iso;
   Clock::time_point began_;
   bool colour_ = false;

@@ -1,15 +1,16 @@
 #include "launcher/output/router.hpp"
 
+#include "common/join.hpp"
 #include "launcher/os/pty.hpp"
 #include "launcher/output/console.hpp"
+#include "launcher/output/route.hpp"
 #include "launcher/output/source.hpp"
 #include "launcher/output/stream_ends.hpp"
+#include "launcher/output/worker_output.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <utility>
@@ -20,21 +21,13 @@ using Clock = std::chrono::steady_clock;
 namespace ddp::out {
 namespace {
 
-// How long a progress bar's unfinished state waits until it is shown; in a file or pipe each
-// showing is a line of its own.
+// How long the state of a progress bar waits before it is shown. In a file or pipe each one is a
+// separate line.
 constexpr std::chrono::milliseconds kLiveTerminal{200};
 constexpr std::chrono::milliseconds kLiveLine{1000};
-// At the very end: how long a reader may take nothing, and how long it may take in all.
+// In the destructor: how long the reader may take nothing, and how long the rest may take in all.
 constexpr std::chrono::milliseconds kLastPatience{1000};
 constexpr std::chrono::seconds kLastWait{5};
-
-constexpr const char* name_of(Stream stream) { return stream == Stream::out ? "stdout" : "stderr"; }
-
-bool is_set(const std::vector<StreamSet>& sets, int local_rank, Stream stream) {
-  const auto index = static_cast<std::size_t>(local_rank);
-  if (index >= sets.size()) return false;
-  return stream == Stream::out ? sets[index].out : sets[index].err;
-}
 
 }  // namespace
 
@@ -61,7 +54,7 @@ class Router::Impl {
   ~Impl() {
     *alive_ = false;
     for (const auto& source : sources_) source->abandon();
-    // The last lines still on their way: the reader gets a bounded chance to take them.
+    // Gives the reader a bounded time to take the last lines.
     const auto deadline = Clock::now() + kLastWait;
     for (Console* console : {out_.get(), err_.get()}) {
       if (console == nullptr) continue;
@@ -71,9 +64,9 @@ class Router::Impl {
   }
 
   Result<ChildStreams> open(int generation, int local_rank) {
-    Worker& worker = workers_.at(static_cast<std::size_t>(local_rank));
+    WorkerOutput& worker = workers_.at(static_cast<std::size_t>(local_rank));
     if (worker.generation != generation) {
-      worker = Worker{};
+      worker = WorkerOutput{};
       worker.generation = generation;
     }
     auto out = open_stream(worker, generation, local_rank, Stream::out);
@@ -89,7 +82,7 @@ class Router::Impl {
   void end_generation(Clock::time_point deadline, std::function<void()> done) {
     done_ = std::move(done);
     for (const auto& source : sources_) source->hold(false);
-    // A reader that let the last deadline pass and has taken nothing since gets no other.
+    // A reader that let the last deadline pass and has taken nothing since gets no new one.
     if (out_->given_up() || err_->given_up()) deadline = std::min(deadline, Clock::now());
     drain_timer_.expires_at(deadline);
     drain_timer_.async_wait([this, alive = alive_](const boost::system::error_code& cancelled) {
@@ -101,33 +94,12 @@ class Router::Impl {
   }
 
   std::vector<std::string> tail(int local_rank, int count) const {
-    const Worker& worker = workers_.at(static_cast<std::size_t>(local_rank));
-    const auto wanted = static_cast<std::size_t>(std::max(count, 0));
-    std::vector<std::string> lines;
-    // Files carry no order between the two streams; stderr, which tells why, comes last.
-    for (const auto& path : worker.direct_files) {
-      for (auto& line : tail_of_file(path, wanted)) lines.push_back(std::move(line));
-    }
-    for (auto& line : worker.tail.last(wanted)) lines.push_back(std::move(line));
-    if (lines.size() > wanted) {
-      lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(wanted));
-    }
-    return lines;
+    return workers_.at(static_cast<std::size_t>(local_rank))
+        .last_lines(static_cast<std::size_t>(std::max(count, 0)));
   }
 
   std::optional<Clock::time_point> last_output(int local_rank) const {
-    const Worker& worker = workers_.at(static_cast<std::size_t>(local_rank));
-    std::optional<Clock::time_point> last = worker.last_output;
-    for (const auto& path : worker.direct_files) {
-      struct stat status {};
-      if (::stat(path.c_str(), &status) != 0 || status.st_size == 0) continue;
-      const auto since_epoch = std::chrono::seconds(status.st_mtim.tv_sec) +
-                               std::chrono::nanoseconds(status.st_mtim.tv_nsec);
-      const auto age = std::chrono::system_clock::now().time_since_epoch() - since_epoch;
-      const auto at = Clock::now() - std::chrono::duration_cast<Clock::duration>(age);
-      if (!last || at > *last) last = at;
-    }
-    return last;
+    return workers_.at(static_cast<std::size_t>(local_rank)).last_written();
   }
 
   void on_line(std::function<void(int, Stream, std::string_view)> observer) {
@@ -147,13 +119,6 @@ class Router::Impl {
   void notice(std::string_view text) { err_->notice(text); }
 
  private:
-  struct Worker {
-    int generation = -1;
-    TailBuffer tail;
-    std::optional<Clock::time_point> last_output;
-    std::vector<std::string> direct_files;  // written by the worker itself
-  };
-
   std::shared_ptr<Console> make_console(int fd, const char* name) {
     return std::make_shared<Console>(
         io_, fd, name, [this] { check_drained(); },
@@ -167,38 +132,31 @@ class Router::Impl {
         });
   }
 
-  Console* console_of(int local_rank, Stream stream) const {
-    const auto index = static_cast<std::size_t>(local_rank);
-    const bool shown = index >= config_.shown.size() || config_.shown[index];
-    const bool only_file = is_set(config_.redirect, local_rank, stream) &&
-                           !is_set(config_.tee, local_rank, stream) && !config_.log_dir.empty();
-    if (config_.style == Style::none || !shown || only_file) return nullptr;
-    return stream == Stream::out ? out_.get() : err_.get();
-  }
-
   // The worker's end of one stream: its file, or a pipe to a source.
-  Result<os::ScopedFd> open_stream(Worker& worker, int generation, int local_rank, Stream stream) {
-    const bool tee = is_set(config_.tee, local_rank, stream);
-    const bool direct = is_set(config_.redirect, local_rank, stream) && !tee;
+  Result<os::ScopedFd> open_stream(WorkerOutput& worker, int generation, int local_rank,
+                                   Stream stream) {
+    const Route route = route_of(config_, local_rank, stream);
     Source::Where where;
-    where.console = console_of(local_rank, stream);
-    if ((tee || direct) && !config_.log_dir.empty()) {
+    if (route.console) where.console = stream == Stream::out ? out_.get() : err_.get();
+    if (route.file) {
       const std::string name = std::string(name_of(stream)) + ".log";
       auto file = LogFile::open(log_path(config_.log_dir, generation, local_rank, name.c_str()));
-      if (file && direct && config_.line_start.file.empty()) {
+      if (file && route.direct) {
         worker.direct_files.push_back(file->path());
         return file->release();
       }
-      // Training goes on without its file: the lines are read for the tail and, if teed, shown.
+      // Without its file the worker still runs: its lines are read for the tail and, if teed,
+      // shown.
       if (file) {
-        where.file = std::move(*file);
+        where.file = {std::move(*file), prefix_of(config_, config_.line_start.file, generation,
+                                                  local_rank, stream, false)};
       } else {
         file_failed(file.error());
       }
     }
     const bool colour = stream == Stream::out ? config_.colour_out : config_.colour_err;
-    where.start = prefix(config_.line_start.console, generation, local_rank, stream, colour);
-    where.file_start = prefix(config_.line_start.file, generation, local_rank, stream, false);
+    where.start =
+        prefix_of(config_, config_.line_start.console, generation, local_rank, stream, colour);
     const int taken = where.console != nullptr ? where.start.columns() : 0;
     auto ends = config_.pty ? open_terminal(window_behind(taken)) : open_pipe();
     if (!ends) {
@@ -209,33 +167,22 @@ class Router::Impl {
     where.rank = config_.first_rank + local_rank;
     where.stream = stream;
     where.tail = &worker.tail;
-    where.last_output = &worker.last_output;
+    where.last_read = &worker.last_read;
     where.prompts = config_.stdin_rank == local_rank;
     sources_.push_back(std::make_shared<Source>(context_, std::move(ends->ours), std::move(where)));
     sources_.back()->start();
     return std::move(ends->workers);
   }
 
-  Prefix prefix(const PrefixTemplate& source, int generation, int local_rank, Stream stream,
-                bool colour) const {
-    const PrefixFields fields{.rank = config_.first_rank + local_rank,
-                              .local_rank = local_rank,
-                              .world_size = config_.world_size,
-                              .attempt = generation,
-                              .stream = name_of(stream),
-                              .run_id = config_.run_id};
-    return {source, fields, config_.line_start.time, config_.began, colour};
-  }
-
-  // What the launcher's own terminal leaves behind a prefix.
+  // The launcher's own terminal without the columns of the prefix.
   os::WindowSize window_behind(int columns) const {
     if (!terminal_) return {};
     return {terminal_->columns - columns, terminal_->rows};
   }
 
   void file_failed(std::string why) {
-    // A full disk fails every file: said once, for all.
-    if (std::exchange(file_failure_told_, true)) return;
+    // A full disk fails every file: one report stands for all.
+    if (std::exchange(file_failure_reported_, true)) return;
     report_("log file " + why + "; it, and others that fail the same way, are no longer written");
   }
 
@@ -250,8 +197,7 @@ class Router::Impl {
 
   void drain_over() {
     if (!done_) return;
-    const auto done =
-        std::exchange(done_, nullptr);  // not from within: the loop below ends sources
+    const auto done = std::exchange(done_, nullptr);  // cleared first: the loop below ends sources
     bool unread = false;
     for (Console* console : {out_.get(), err_.get()}) {
       if (console->drained()) continue;
@@ -263,8 +209,8 @@ class Router::Impl {
     std::string held;
     for (const auto& source : sources_) {
       if (source->ended() || !source->finish_now() || unread) continue;
-      held += (held.empty() ? "" : ", ") + ("rank " + std::to_string(source->rank()) + "'s ") +
-              name_of(source->stream());
+      append_item(held,
+                  "rank " + std::to_string(source->rank()) + "'s " + name_of(source->stream()));
     }
     if (!held.empty()) {
       report_(held +
@@ -275,7 +221,7 @@ class Router::Impl {
     finish_generation();
   }
 
-  // Posted, so that nobody is called from within a source's turn.
+  // Posted, so that the callback does not run within a source's turn.
   void finish_generation() {
     drain_timer_.cancel();
     asio::post(io_, [this, alive = alive_, done = std::exchange(done_, nullptr)] {
@@ -303,16 +249,16 @@ class Router::Impl {
   RouterConfig config_;
   std::function<void(std::string)> report_;
   SourceContext context_;
-  std::vector<Worker> workers_;
+  std::vector<WorkerOutput> workers_;
   std::shared_ptr<Console> out_;
-  std::shared_ptr<Console> err_;            // the same object where both lead to the same place
+  std::shared_ptr<Console> err_;            // the same object where both refer to the same file
   std::optional<os::WindowSize> terminal_;  // the launcher's own
   std::vector<std::shared_ptr<Source>> sources_;
   asio::steady_timer live_timer_;
   bool live_armed_ = false;
   asio::steady_timer drain_timer_;
   std::function<void()> done_;
-  bool file_failure_told_ = false;
+  bool file_failure_reported_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for handlers still queued
 };
 

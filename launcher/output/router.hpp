@@ -1,23 +1,27 @@
-// Workers' output on its way to the user: from two pipes, or two pseudo terminals, per worker to
-// the launcher's own stdout and stderr, to files in torchrun's layout, or both.
+// Routes the workers' output to the user: from two pipes, or two pseudo terminals, per worker to
+// the launcher's stdout and stderr, to files in torchrun's layout, or both.
 //
-// Promises
-// - Console lines are whole: never torn, lost, doubled or out of order within one rank and stream;
-//   their bytes are unchanged behind the prefix "[rank] ". A last line without newline is completed
-//   with one when the stream ends.
-// - Memory is bounded whatever a worker writes. A line over 64 KiB passes as it comes and has the
-//   console to itself; it is broken with a newline, and goes on as a new line, only if others wait
+// Guarantees
+// - Console lines are whole: never split, lost, doubled or out of order within one rank and stream,
+// and
+//   their bytes are unchanged after the prefix "[rank] ". A last line without a newline gets one
+//   when the stream ends.
+// - Memory is bounded, whatever a worker writes. A line over 64 KiB is passed on as it comes and
+// has the
+//   console to itself. It is broken with a newline and continues as a new line only if others wait
 //   and it is silent for a second or longer than 64 MiB (console.hpp).
 // - Progress bars ('\r'): a log file gets every byte. Where the console is a file or pipe, a line
-//   with '\r' that does not end within a second is shown so far as its last '\r', completed with a
-//   newline: nothing is lost, each rank's bar is at most one line a second. On a terminal a bar is
-//   live on one status line, the lowest rank's first; states already overwritten are not shown.
-// - Prompts: an unfinished line of the rank that has standard input is shown after 100 ms, and
-//   continued by what follows. It has the console like a line over 64 KiB.
-// - The launcher's stdout and stderr are never waited for while the loop runs: when their reader
-//   stops, the router stops reading the workers' pipes (which slows the workers) and supervision
-//   goes on. The destructor alone waits: 5 s at most, 1 s for a reader that takes nothing.
-// - A sink that fails (EPIPE, full disk) is reported once by name and dropped; the others go on.
+// with
+//   '\r' that does not end within a second is shown up to its last '\r' with a newline: nothing is
+//   lost, and each rank's bar takes at most one line a second. On a terminal one status line shows
+//   a live bar, the lowest rank's first; overwritten states are not shown.
+// - Prompts: an unfinished line of the rank that has standard input is shown after 100 ms, and what
+//   follows continues it. It has the console to itself like a line over 64 KiB.
+// - The event loop never waits for the reader of stdout and stderr: when that stops reading, the
+// router
+//   stops reading the workers' pipes (which blocks the workers) and supervision continues. Only the
+//   destructor waits: 5 s at most, 1 s for a reader that takes nothing.
+// - A sink that fails (EPIPE, full disk) is reported once by name and dropped; the others continue.
 #pragma once
 
 #include "common/result.hpp"
@@ -41,7 +45,7 @@ namespace ddp::out {
 enum class Stream { out, err };
 enum class Style {
   prefix,  // "[rank] line"
-  raw,     // the line alone, or behind its time
+  raw,     // the line alone, or with its time
   none,    // nothing on the console
 };
 
@@ -53,26 +57,25 @@ struct StreamSet {
 
 struct RouterConfig {
   Style style = Style::prefix;
-  LineStart
-      line_start;  // what a line begins with; a file that gets no bytes of ours is the worker's
+  // The prefixes. A redirected file without a prefix is written by the worker itself.
+  LineStart line_start;
   std::string run_id;
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
-  bool colour_out = false;  // the prefix on stdout in the rank's colour
+  bool colour_out = false;  // the prefix on stdout has the rank's colour
   bool colour_err = false;
   int nproc = 1;
   int first_rank = 0;               // the global rank of local rank 0
-  int world_size = 1;               // prefixes are padded to its width
+  int world_size = 1;               // prefixes are padded to the width of its largest rank
   std::vector<StreamSet> redirect;  // by local rank: to its file instead of the console
   std::vector<StreamSet> tee;       // by local rank: to its file and the console
   std::vector<bool> shown;          // by local rank: false hides it on the console
-  std::optional<int>
-      stdin_rank;    // local; whose unfinished lines are shown, for they may be prompts
-  bool pty = false;  // each stream that is read is a pseudo terminal, not a pipe
-  std::string
-      log_dir;  // D/<run_id>; empty: no files. Holds attempt_<k>/<local_rank>/{stdout,stderr}.log
+  std::optional<int> stdin_rank;    // local; its unfinished lines are shown: they may be prompts
+  bool pty = false;                 // each stream that is read is a pseudo terminal, not a pipe
+  // D/<run_id>, with attempt_<k>/<local_rank>/{stdout,stderr}.log in it. Empty: no files.
+  std::string log_dir;
 };
 
-// What a worker gets as its stdout and stderr; the caller closes them after the spawn.
+// The stdout and stderr for a worker. The caller closes them after the spawn.
 struct ChildStreams {
   os::ScopedFd out;
   os::ScopedFd err;
@@ -80,41 +83,41 @@ struct ChildStreams {
 
 class Router {
  public:
-  // Takes over `stdout_fd` and `stderr_fd` for console output without changing their open file
-  // description (a terminal's O_NONBLOCK is shared with the shell). `report` gets one line per sink
-  // that is lost.
+  // Writes console output to `stdout_fd` and `stderr_fd` without changing their open file
+  // descriptions (a terminal's O_NONBLOCK is shared with the shell). `report` gets one line for
+  // each lost sink.
   Router(boost::asio::io_context& io, RouterConfig config, int stdout_fd, int stderr_fd,
          std::function<void(std::string)> report);
   ~Router();
 
-  // Opens the pipes and files of one worker of one generation. A file that cannot be opened is
-  // reported: a teed stream is still shown, a redirected one is read for the tail alone. The error
+  // Opens the pipes and files of one worker of one attempt. A file that cannot be opened is
+  // reported: a teed stream is still shown, a redirected one is read only for its tail. The error
   // (no descriptor left for a pipe) names rank, stream and reason.
   Result<ChildStreams> open(int generation, int local_rank);
 
-  // Calls `done` (from the event loop) once every pipe of the generation is at its end and
-  // everything read has been written (or its sink was lost), or when `deadline` comes; then closes
-  // the generation's pipes and files. What a pipe still held at the deadline is read as far as
-  // memory bounds allow, then dropped with a report.
+  // Calls `done` from the event loop once every pipe of the attempt is at its end and everything
+  // read is written (or its sink is lost), or at `deadline`. Then closes the attempt's pipes and
+  // files. What a pipe still holds at the deadline is read as far as memory bounds allow; the rest
+  // is dropped with a report.
   void end_generation(std::chrono::steady_clock::time_point deadline, std::function<void()> done);
 
-  // The last `count` lines of a worker, both streams in the order they were read; from its files
-  // where it writes to them directly. Each line is cut at 4 KiB.
+  // The last `count` lines of a worker, both streams in the order in which they were read; from its
+  // files where it writes to those directly. Each line is cut at 4 KiB.
   std::vector<std::string> tail(int local_rank, int count) const;
 
-  // When the worker last wrote something, if it did.
+  // When the worker last wrote something. nullopt if it wrote nothing.
   std::optional<std::chrono::steady_clock::time_point> last_output(int local_rank) const;
 
-  // Called with each whole line read (without its newline), before it is shown; with the first
-  // 64 KiB of a longer one. Off when empty.
+  // Sets a function that is called with each whole line (without its newline) before it is shown;
+  // of a longer line, with the first 64 KiB. An empty function turns it off.
   void on_line(std::function<void(int local_rank, Stream, std::string_view line)> observer);
 
   // Stops reading a worker's pipes, so that it blocks once they are full, or reads them again.
-  // False where it has none: its output goes to its files directly. end_generation() reads them
-  // whatever.
+  // False where it has none because its output goes directly to files. end_generation() reads them
+  // in any case.
   bool hold(int local_rank, bool held);
 
-  // A message of the launcher itself on stderr, in order with the workers' lines and never inside
+  // Prints a message of the launcher on stderr, in order with the workers' lines and never inside
   // one.
   void notice(std::string_view text);
 

@@ -15,7 +15,7 @@ namespace {
 
 // A pipe's default capacity: one read empties it.
 constexpr std::size_t kReadSize = std::size_t{64} * 1024;
-// Of an unfinished line; a program that writes a line in pieces is quicker as a rule.
+// After the start of an unfinished line. A program that writes a line in pieces usually takes less.
 constexpr std::chrono::milliseconds kPromptDelay{100};
 
 }  // namespace
@@ -34,10 +34,10 @@ void Source::watch() {
                    });
 }
 
-// One read: others have their turn before the next.
+// Reads once: other streams have their turn before the next read.
 void Source::turn() {
   waiting_ = false;
-  if (held_) return;  // hold(false) goes on
+  if (held_) return;  // hold(false) continues
   if (where_.console != nullptr && !where_.console->admits(id())) {
     waiting_ = true;
     where_.console->park([weak = weak_from_this()] {
@@ -60,8 +60,8 @@ void Source::hold(bool held) {
   if (!held_ && !waiting_ && !ended_) watch();
 }
 
-// As read(2), with -1 only for "nothing now": a pipe that cannot be read is at its end, and so is a
-// pseudo terminal (EIO) that nobody has open any more.
+// As read(2), with -1 only for "nothing now". A pipe that cannot be read counts as ended, as does a
+// pseudo terminal that no process has open any more (EIO).
 ssize_t Source::read_chunk() {
   while (true) {
     if (!context_.read_buffer) {
@@ -76,11 +76,9 @@ ssize_t Source::read_chunk() {
 
 void Source::take(std::string_view chunk) {
   const auto now = std::chrono::steady_clock::now();
-  *where_.last_output = now;
-  if (where_.file.is_open()) {
-    where_.file_start.refresh(now);
-    keep(chunk);
-  }
+  *where_.last_read = now;
+  if (std::string failure = where_.file.write(chunk, now, context_.file_text); !failure.empty())
+    context_.file_failed(std::move(failure));
   if (where_.start.timed()) {
     where_.start.refresh(now);
     if (splitter_.held().size() == shown_) held_start_ = where_.start.text();  // a line begins
@@ -110,31 +108,7 @@ void Source::take(std::string_view chunk) {
   context_.has_live_line();
 }
 
-// The chunk to the file: as it is, or each line behind its prefix.
-void Source::keep(std::string_view chunk) {
-  const std::string& start = where_.file_start.text();
-  std::string failure;
-  if (start.empty()) {
-    failure = where_.file.write(chunk);
-  } else {
-    std::string& text = context_.file_text;
-    while (!chunk.empty() && failure.empty()) {
-      text.clear();
-      while (!chunk.empty() && text.size() < kReadSize) {
-        const std::size_t newline = chunk.find('\n');
-        const std::size_t length = newline == std::string_view::npos ? chunk.size() : newline + 1;
-        if (!file_midline_) text += start;
-        text += chunk.substr(0, length);
-        file_midline_ = newline == std::string_view::npos;
-        chunk.remove_prefix(length);
-      }
-      failure = where_.file.write(text);
-    }
-  }
-  if (!failure.empty()) context_.file_failed(std::move(failure));
-}
-
-// What the line that is held, or ends it now, begins with: the time is that of its first byte.
+// The prefix of the line that is held, or that ends now: its time is that of its first byte.
 const std::string& Source::held_start() const {
   return where_.start.timed() ? held_start_ : where_.start.text();
 }
@@ -173,25 +147,25 @@ void Source::deliver(std::string_view lines, const std::string& start) {
   if (where_.console != nullptr) where_.console->lines(start, lines);
 }
 
-// A whole line whose beginning is on the console.
+// A whole line whose start is already on the console.
 void Source::deliver_begun(std::string_view line) {
   record(line);
   const std::string_view unseen = line.substr(std::exchange(shown_, 0));
   if (std::exchange(prompting_, false)) {
     where_.console->long_line_more(unseen, true);
-  } else if (unseen != "\n") {  // which it got when it was broken
+  } else if (unseen != "\n") {  // it got its newline when it was broken
     where_.console->lines(held_start(), unseen);
   }
 }
 
-// A line that never got its newline.
+// A line without a newline at the end of the stream.
 void Source::deliver_line(std::string_view line) {
   std::string completed(line);
   completed += '\n';
   deliver(completed, held_start());
 }
 
-// As the splitter's, without what is on the console already.
+// The splitter's segments without what is already on the console.
 std::string Source::take_segments(bool also_last) {
   std::string segments = splitter_.take_segments(also_last);
   const std::size_t seen = std::min(shown_, segments.size());
@@ -211,7 +185,8 @@ bool Source::show_live() {
   if (ended_ || prompting_ || where_.console == nullptr) return true;
   if (where_.console->is_terminal()) {
     live_on_terminal(true);
-    // What came after the last '\r' stays held: it is shown now, and as a line when that is whole.
+    // What came after the last '\r' stays held: it is shown now, and again as a line once it is
+    // whole.
     if (!last_segment_.empty()) {
       where_.console->status(id(), where_.rank, where_.start.text(),
                              splitter_.held().substr(shown_));
@@ -228,12 +203,12 @@ bool Source::show_live() {
 }
 
 void Source::long_line_broken() {
-  // A prompt's line is still held, for the tail; what follows will be a line of its own.
+  // The line of a prompt is still held for the tail; what follows becomes a new line.
   if (!std::exchange(prompting_, false)) splitter_.break_long_line();
 }
 
-// After each read: passes on what continues the prompt that is shown, or sees to it that what is
-// held will be shown in time.
+// Called after each read: passes on what continues the prompt on the console, or schedules when the
+// held line is shown.
 void Source::watch_prompt(bool line_began) {
   const std::string_view held = splitter_.held();
   if (line_began) rewound_ = unseen_ = false;
@@ -242,7 +217,7 @@ void Source::watch_prompt(bool line_began) {
     where_.console->long_line_more(held.substr(shown_), false);
     shown_ = held.size();
   } else if (held.size() > shown_ && !rewound_ && where_.console != nullptr) {
-    if (!std::exchange(unseen_, true)) unseen_since_ = where_.last_output->value();
+    if (!std::exchange(unseen_, true)) unseen_since_ = where_.last_read->value();
     if (!prompt_armed_) wait_prompt();
   } else if (prompt_armed_ && held.empty()) {
     prompt_timer_->cancel();
@@ -254,7 +229,7 @@ void Source::wait_prompt() {
   if (!prompt_timer_) prompt_timer_ = std::make_unique<asio::steady_timer>(context_.io);
   prompt_timer_->expires_at(unseen_since_ + kPromptDelay);
   prompt_timer_->async_wait([weak = weak_from_this()](const boost::system::error_code&) {
-    // Cancelled or not: another line may have begun since.
+    // Also when cancelled: another line may have begun since.
     if (const auto self = weak.lock()) self->show_prompt();
   });
 }
@@ -312,9 +287,7 @@ void Source::end() {
     where_.console->keep_status(id());
     where_.console->flush();
   }
-  std::string loss = where_.file.loss();
-  if (!loss.empty()) context_.file_failed(std::move(loss));
-  where_.file = LogFile();
+  if (std::string loss = where_.file.close(); !loss.empty()) context_.file_failed(std::move(loss));
   abandon();
   context_.source_ended();
 }

@@ -1,15 +1,15 @@
 // One stream of one worker: from its pipe through the line splitter to the console, its file, the
 // tail and the observer.
 //
-// Where somebody may be asked for input (Where::prompts) a line that is not finished 100 ms after
-// it began is shown so far, as a long line is: it has the console until its newline, what follows
-// passes as it comes, and it is broken where others wait. Tail and observer get it once, whole. A
-// line with '\r' is a progress bar, and shown as such.
+// Where the worker may prompt for input (Where::prompts), a line that is unfinished 100 ms after it
+// began is shown like a long line: it has the console until its newline, what follows is passed on
+// as it comes, and it is broken where others wait. Tail and observer get it once, whole. A line
+// with '\r' is a progress bar and is shown as one.
 #pragma once
 
 #include "launcher/output/console.hpp"
 #include "launcher/output/line_splitter.hpp"
-#include "launcher/output/log_file.hpp"
+#include "launcher/output/prefixed_file.hpp"
 #include "launcher/output/router.hpp"
 #include "launcher/output/tail_buffer.hpp"
 
@@ -25,16 +25,16 @@
 
 namespace ddp::out {
 
-// What all sources of one router share.
+// What the sources of one router share.
 struct SourceContext {
   boost::asio::io_context& io;
-  // Of every read, by whichever source has its turn: memory does not grow with the ranks.
+  // The buffer of every read, used by one source at a time: memory does not grow with the ranks.
   std::unique_ptr<char[]> read_buffer;
-  std::string file_text;  // a part of a read behind its prefixes, on its way to a file
+  std::string file_text;  // a part of a read with its prefixes, for a file
   std::function<void(int, Stream, std::string_view)> observer;
   std::function<void(std::string)> file_failed;
   std::function<void()> source_ended;
-  std::function<void()> has_live_line;  // a line with '\r' waits for its end
+  std::function<void()> has_live_line;  // a line with '\r' is unfinished
 };
 
 class Source : public std::enable_shared_from_this<Source> {
@@ -43,12 +43,11 @@ class Source : public std::enable_shared_from_this<Source> {
     int local_rank = 0;
     int rank = 0;
     Stream stream = Stream::out;
-    Prefix start;                // of a line on the console
-    Prefix file_start;           // and in the file
+    Prefix start;                // of its lines on the console
     Console* console = nullptr;  // null: not shown
     TailBuffer* tail = nullptr;
-    std::optional<std::chrono::steady_clock::time_point>* last_output = nullptr;
-    LogFile file;          // may be closed: no file
+    std::optional<std::chrono::steady_clock::time_point>* last_read = nullptr;
+    PrefixedFile file;     // may be closed: no file
     bool prompts = false;  // an unfinished line is shown too, kPromptDelay after it began
   };
   Source(SourceContext& context, os::ScopedFd pipe, Where where);
@@ -60,17 +59,17 @@ class Source : public std::enable_shared_from_this<Source> {
   Stream stream() const { return where_.stream; }
   Console::Writer id() const { return this; }
 
-  // Reads nothing until it is called again with false.
+  // With true, stops reading; with false, continues.
   void hold(bool held);
 
-  // Reads what the pipe still holds, at most its capacity, whatever the console takes; then ends.
+  // Reads what the pipe still holds, at most its capacity, even if the console is full; then ends.
   // True if another process still has the pipe open.
   bool finish_now();
-  // Ends without reading: the router is going away.
+  // Ends without reading: the router is being destroyed.
   void abandon();
-  // The console completed this stream's long line, or its prompt.
+  // Call when the console has completed this stream's long line or prompt.
   void long_line_broken();
-  // Shows a progress bar's state that has waited for its end. False if it has to wait on.
+  // Shows the state of an unfinished progress bar. False if it must wait.
   bool show_live();
 
  private:
@@ -78,7 +77,6 @@ class Source : public std::enable_shared_from_this<Source> {
   void turn();
   ssize_t read_chunk();
   void take(std::string_view chunk);
-  void keep(std::string_view chunk);
   const std::string& held_start() const;
   void record(std::string_view lines);
   void deliver(std::string_view lines, const std::string& start);
@@ -99,12 +97,11 @@ class Source : public std::enable_shared_from_this<Source> {
   std::string last_segment_;  // the newest state of a progress bar shown on a terminal
   bool ended_ = false;
   bool held_ = false;
-  bool waiting_ = false;       // for the pipe, or parked at the console
-  std::string held_start_;     // as the held line was begun, where that tells the time
-  bool file_midline_ = false;  // the file's last byte was no newline
+  bool waiting_ = false;    // for the pipe, or parked at the console
+  std::string held_start_;  // the prefix when the held line began, if it has the time
 
-  // Of the line that is held: how much of it is on the console, and whether more of it goes behind
-  // that (the console is ours until the line ends or is broken).
+  // Of the held line: how much of it is on the console, and whether more goes after that (this
+  // stream has the console until the line ends or is broken).
   std::size_t shown_ = 0;
   bool prompting_ = false;
   bool rewound_ = false;  // it holds a '\r', or did

@@ -14,7 +14,7 @@ Result<StreamEnds> open_pipe() {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return Error{std::string("a pipe: ") + std::strerror(errno)};
   StreamEnds pipe{os::ScopedFd(ends[0]), os::ScopedFd(ends[1])};
-  // Only our end: the worker's is another description, and stays blocking.
+  // Only the launcher's side: the worker's is a separate description and stays blocking.
   if (::fcntl(pipe.ours.get(), F_SETFL, O_NONBLOCK) != 0)
     return Error{std::string("a pipe: fcntl O_NONBLOCK: ") + std::strerror(errno)};
   return pipe;

@@ -1,5 +1,4 @@
-// What a worker writes one of its streams to, and what the launcher reads it from: a pipe, or a
-// pseudo terminal.
+// The two sides of one stream of a worker: a pipe or a pseudo terminal.
 #pragma once
 
 #include "common/result.hpp"
@@ -9,11 +8,11 @@
 namespace ddp::out {
 
 struct StreamEnds {
-  os::ScopedFd ours;     // non-blocking
-  os::ScopedFd workers;  // blocking
+  os::ScopedFd ours;     // to read; non-blocking
+  os::ScopedFd workers;  // to write; blocking
 };
 
-// The errors say what was to be made and why it was not: "a pipe: Too many open files".
+// The errors say what could not be made and why: "a pipe: Too many open files".
 Result<StreamEnds> open_pipe();
 Result<StreamEnds> open_terminal(os::WindowSize size);
 

@@ -13,7 +13,8 @@
 namespace ddp::out {
 
 void TailBuffer::add_lines(std::string_view lines) {
-  // Backwards to the start of the last kLines lines: a burst costs no more than what is kept of it.
+  // Searches backwards for the start of the last kLines lines: a burst costs no more than what is
+  // kept.
   std::size_t start = lines.size();
   for (std::size_t i = 0; i < kLines && start > 0; ++i) {
     const std::size_t before = start < 2 ? std::string_view::npos : lines.rfind('\n', start - 2);

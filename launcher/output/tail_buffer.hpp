@@ -1,4 +1,4 @@
-// The last lines of one worker, for the verdict. Nothing is allocated before the first line.
+// The last lines of one worker, for the failure report. Allocates nothing before the first line.
 #pragma once
 
 #include <cstddef>
@@ -15,10 +15,10 @@ class TailBuffer {
   static constexpr std::size_t kBytes = std::size_t{128} * 1024;  // of all lines together
   static constexpr std::size_t kLineBytes = std::size_t{4} * 1024;
 
-  // Whole lines, each with its newline; only the last kLines of them are looked at.
+  // Adds whole lines, each with its newline. Only the last kLines of them are read.
   void add_lines(std::string_view lines);
-  // One line without its newline. Of a line that overwrites itself with '\r' the visible segment is
-  // kept; a line is cut at kLineBytes.
+  // Adds one line without its newline, cut at kLineBytes. Of a line that overwrites itself with
+  // '\r', keeps the visible segment.
   void add_line(std::string_view line);
   void clear();
 
@@ -29,7 +29,7 @@ class TailBuffer {
   std::size_t bytes_ = 0;
 };
 
-// The last `count` lines of the file at `path`, each treated as by TailBuffer; empty if it cannot
+// The last `count` lines of the file at `path`, each treated as in TailBuffer; empty if it cannot
 // be read. Reads at most TailBuffer::kBytes from the file's end.
 std::vector<std::string> tail_of_file(const std::string& path, std::size_t count);
 

@@ -115,7 +115,7 @@ TEST_CASE("every refusal is one line: the flag, its value, what is allowed") {
       {{"--prefix", "{rank", "--output", "raw"},
        "--prefix is '{rank': expected text of at most 256 bytes without control characters, with "
        "{{ and }} for braces and the fields {rank}, {local_rank}, {world_size}, {role}, {time}, "
-       "{attempt}, {stream}, {run_id}; a '{' in it stands alone"},
+       "{attempt}, {stream}, {run_id}; it has an unmatched '{'"},
       {{"--prefix", "{rank} ", "--output", "raw"},
        "--prefix is '{rank} ': expected no --output raw, which shows lines without a prefix"},
       {{"--timestamps", "utc"}, "--timestamps is 'utc': expected iso or elapsed"},

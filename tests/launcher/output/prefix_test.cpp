@@ -68,14 +68,14 @@ TEST_CASE("what is no template is refused with the fields there are") {
   const std::string fields =
       "{rank}, {local_rank}, {world_size}, {role}, {time}, {attempt}, {stream}, {run_id}";
   const std::pair<std::string, std::string> bad[] = {
-      {"[{rnk}]", "; '{rnk}' is none"},
-      {"{}", "; '{}' is none"},
-      {"{ rank}", "; '{ rank}' is none"},
-      {"{RANK}", "; '{RANK}' is none"},
-      {"[{rank", "; a '{' in it stands alone"},
-      {"{", "; a '{' in it stands alone"},
-      {"rank} ", "; a '}' in it stands alone"},
-      {"{rank}}", "; a '}' in it stands alone"},
+      {"[{rnk}]", "; '{rnk}' is not a field"},
+      {"{}", "; '{}' is not a field"},
+      {"{ rank}", "; '{ rank}' is not a field"},
+      {"{RANK}", "; '{RANK}' is not a field"},
+      {"[{rank", "; it has an unmatched '{'"},
+      {"{", "; it has an unmatched '{'"},
+      {"rank} ", "; it has an unmatched '}'"},
+      {"{rank}}", "; it has an unmatched '}'"},
       {"a\nb", ""},
       {"a\tb", ""},
       {"\x1b[31m", ""},
