@@ -22,7 +22,7 @@
 namespace ddp::os {
 namespace {
 
-// The family, or AF_UNSPEC for what is no numeric address.
+// Returns the family, or AF_UNSPEC where the text is no numeric address.
 int read_address(const std::string& text, std::uint16_t port, sockaddr_storage& into) {
   into = {};
   auto& v4 = reinterpret_cast<sockaddr_in&>(into);
@@ -45,7 +45,7 @@ int read_address(const std::string& text, std::uint16_t port, sockaddr_storage& 
   return AF_INET6;
 }
 
-// 0, or why a socket with SO_REUSEADDR cannot be bound there.
+// Binds a socket with SO_REUSEADDR. Returns 0, or the errno of the failure.
 int try_bind(const std::string& address, std::uint16_t port) {
   sockaddr_storage where{};
   const int family = read_address(address, port, where);
@@ -60,7 +60,8 @@ int try_bind(const std::string& address, std::uint16_t port) {
   return ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&where), size) == 0 ? 0 : errno;
 }
 
-// "  0: 0100007F:1F90 00000000:0000 0A …": the inodes of the sockets whose local port is `port`.
+// Collects the inodes of the sockets whose local port is `port` from lines such as
+// "  0: 0100007F:1F90 00000000:0000 0A …".
 void collect(const char* path, std::uint16_t port, std::set<std::string>& listening,
              std::set<std::string>& others) {
   constexpr std::string_view kListening = "0A";

@@ -16,7 +16,7 @@
 namespace ddp::os {
 namespace {
 
-// Where this process's v2 cgroup is to be found in the file system; empty when it is not mounted.
+// The directory of this process's v2 cgroup; empty when it is not mounted.
 std::string own_directory() {
   const auto membership = read_file("/proc/self/cgroup");
   if (!membership) return {};
@@ -49,7 +49,7 @@ std::optional<Cgroup> Cgroup::make_leaf() {
   if (is_off(Mechanism::cgroup)) return std::nullopt;
   const std::string parent = own_directory();
   if (parent.empty()) return std::nullopt;
-  // Launches in different PID namespaces may have one pid.
+  // The pid is not enough: launches in different PID namespaces can have the same.
   std::string path = parent + "/ddp-launch." + std::to_string(::getpid()) + ".XXXXXX";
   if (::mkdtemp(path.data()) == nullptr) return std::nullopt;
   return open(path);
@@ -72,7 +72,7 @@ std::optional<Cgroup> Cgroup::open(const std::string& path) {
 
 void Cgroup::kill() const {
   const ScopedFd file(::openat(directory_.get(), "cgroup.kill", O_WRONLY | O_CLOEXEC));
-  // What this misses the subreaper's rounds will find.
+  // The subreaper's rounds find what this misses.
   if (file.valid()) [[maybe_unused]]
     const ssize_t written = ::write(file.get(), "1", 1);
 }
@@ -84,7 +84,7 @@ void Cgroup::remove() const {
        it.increment(ignored)) {
     if (it->is_directory(ignored)) below.push_back(it->path());
   }
-  // Deepest first. What a process lives in stays.
+  // Deepest first. A cgroup with a process in it stays.
   for (auto it = below.rbegin(); it != below.rend(); ++it) ::rmdir(it->c_str());
   ::rmdir(path_.c_str());
 }

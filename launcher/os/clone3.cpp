@@ -10,9 +10,9 @@
 namespace ddp::os {
 namespace {
 
-// The system call and, in the child, the call of `function(argument)`, which must not return.
-// Registers survive the call in both; only the child's stack pointer differs, so nothing of the
-// caller's frame is touched.
+// Makes the system call and, in the child, calls `function(argument)`, which must not return. Both
+// keep their registers; only the child's stack pointer differs, so the caller's frame is not
+// touched.
 long clone3(clone_args* args, int (*function)(void*), void* argument) {
 #if defined(__x86_64__)
   long result = SYS_clone3;

@@ -1,12 +1,13 @@
 // A launcher type for Boost.Process v2 with the semantics of vfork and a pidfd from the same call.
 //
-// Against the default launcher it costs no copy of the launcher's page tables, needs no error pipe,
-// leaves no zombie and never runs the launcher's exit handlers in the child. The protocol:
-//   parent  blocks every signal, clones with CLONE_VM | CLONE_VFORK | CLONE_PIDFD and sleeps until
-//   exec or exit child   runs the initializers' on_exec_setup on a stack of its own, then execve;
-//   on a failure it stores stage and
-//           errno in memory it shares with the parent and leaves with _exit
-//   parent  reads the record; after a failure it reaps the child at once
+// Compared with the default launcher, it does not copy the launcher's page tables, needs no error
+// pipe, leaves no zombie, and never runs the launcher's exit handlers in the child. The protocol:
+//   parent  blocks every signal, clones with CLONE_VM | CLONE_VFORK | CLONE_PIDFD, and sleeps until
+//   the
+//           child calls exec or exits
+//   child   runs the initializers' on_exec_setup on a separate stack, then execve; on a failure it
+//           stores the stage and errno in memory that it shares with the parent, and calls _exit
+//   parent  reads that record; after a failure it reaps the child at once
 // Initializers run in a child that shares the launcher's memory: they must be noexcept and must not
 // allocate. Heavy (Boost.Process): included by spawn.cpp alone.
 #pragma once
@@ -30,7 +31,7 @@
 
 namespace ddp::os {
 
-// What a launch came to: a running child, or where and why it failed.
+// The result of a launch: a running child, or where and why it failed.
 struct Launched {
   int pid = -1;
   ScopedFd pidfd;
@@ -39,9 +40,10 @@ struct Launched {
 
 class CloneLauncher : public boost::process::v2::posix::default_launcher {
  public:
-  int cgroup_fd = -1;  // of the cgroup to start in; -1, or one that refuses, is the launcher's own
-  // The child begins with the launcher's own descriptors, not with a copy of each: the first
-  // initializer has to unshare them.
+  int cgroup_fd =
+      -1;  // the cgroup to start in; with -1, or where that refuses: the launcher's cgroup
+  // The child starts with the launcher's descriptor table, not with a copy: the first initializer
+  // must unshare it.
   bool share_descriptors = false;
 
   template <class Args, class... Inits>
@@ -54,7 +56,7 @@ class CloneLauncher : public boost::process::v2::posix::default_launcher {
     void* const stack = child_stack();
     if (stack == MAP_FAILED) return {.error = {core::SpawnStage::fork, errno}};
 
-    // What the child runs, as a closure the C interface of clone can carry.
+    // What the child runs, as a closure that the C interface of clone can carry.
     auto child = [&] {
       if (const auto ec = detail::on_exec_setup(*this, executable, argv, inits...)) {
         failure_ = {core::SpawnStage::setup, ec.value()};
@@ -64,7 +66,7 @@ class CloneLauncher : public boost::process::v2::posix::default_launcher {
       failure_ = {core::SpawnStage::exec, errno};
     };
     failure_ = {};
-    // No handler of ours may run in the child while it shares our memory.
+    // No signal handler of the launcher may run in the child while it shares the launcher's memory.
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
@@ -92,10 +94,10 @@ class CloneLauncher : public boost::process::v2::posix::default_launcher {
   }
 
  private:
-  // Sanitizers' frames are large; the pages are only taken when touched.
+  // Large, because frames of sanitizers are; untouched pages cost nothing.
   static constexpr std::size_t kStackSize = std::size_t{512} << 10;
 
-  // One for all launches: CLONE_VFORK lets only one child live on it at a time.
+  // One stack serves all launches: with CLONE_VFORK only one child runs on it at a time.
   static void* child_stack() {
     static void* const stack =
         ::mmap(nullptr, kStackSize, PROT_READ | PROT_WRITE,
@@ -103,8 +105,8 @@ class CloneLauncher : public boost::process::v2::posix::default_launcher {
     return stack;
   }
 
-  // Unsanitized: before a call that does not return AddressSanitizer clears the stack it knows,
-  // which is not the one this runs on.
+  // Not sanitized: before a call that does not return, AddressSanitizer clears the stack that it
+  // knows, and this runs on another one.
   template <class Child>
   __attribute__((no_sanitize("address"))) static int run(void* child) {
     (*static_cast<Child*>(child))();

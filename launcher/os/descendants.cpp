@@ -16,7 +16,7 @@ namespace {
 
 void kill_each(const std::vector<int>& pids) {
   for (const int pid : pids) {
-    if (pid > 1) ::kill(pid, SIGKILL);  // a zombie does not mind
+    if (pid > 1) ::kill(pid, SIGKILL);  // no effect on a zombie
   }
 }
 
@@ -61,7 +61,7 @@ std::chrono::milliseconds final_wait() {
 
 namespace {
 
-// `each_round` before every wait; true ends it, where nothing is left to wait for.
+// Calls `each_round` before every wait; where that returns true, nothing is left to wait for.
 bool reap_until(std::chrono::milliseconds timeout, const std::function<bool()>& each_round) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   sigset_t child;
@@ -71,7 +71,8 @@ bool reap_until(std::chrono::milliseconds timeout, const std::function<bool()>& 
     if (each_round()) return true;
     const auto now = std::chrono::steady_clock::now();
     if (now >= deadline) return false;
-    // SIGCHLD wakes us at each death; the bound covers one that was pending already.
+    // SIGCHLD ends the wait at each exit; the bound covers an exit whose SIGCHLD was consumed
+    // before.
     const auto left =
         std::min<std::chrono::nanoseconds>(deadline - now, std::chrono::milliseconds(20));
     const timespec wait{0, static_cast<long>(left.count())};

@@ -1,9 +1,9 @@
-// Leaves nothing behind: kills and reaps whatever still lives below this process.
+// Kills and reaps every process that still lives below this one, so that nothing is left behind.
 //
 // The process is a subreaper, so an orphan at any depth (a data-loader child, one that called
 // setsid or forked twice) becomes its direct child when its parent dies. Killing direct children
-// round after round therefore reaches every descendant, and only pids that cannot have been reused
-// are ever signalled: a direct child keeps its pid until we reap it.
+// in rounds therefore reaches every descendant. Only pids that cannot have been reused are
+// signalled: a direct child keeps its pid until this process reaps it.
 #pragma once
 
 #include "launcher/core/types.hpp"
@@ -14,32 +14,32 @@
 
 namespace ddp::os {
 
-// Makes this process the one that inherits its orphaned descendants. False with errno set.
+// Makes this process inherit its orphaned descendants. False with errno set on failure.
 bool become_subreaper();
 
-// Reaps every dead child that `spare` does not claim, without waiting. Stops at the first one it
-// claims: that one's own watcher will reap it. Returns false when no child is left at all.
+// Reaps dead children without waiting, until it meets one that `spare` claims: that child's own
+// watcher reaps it. Returns false when no child is left at all.
 bool reap_orphans(const std::function<bool(int pid)>& spare);
 
-// One round: SIGKILL (and nothing else) to every direct child that lives.
+// Sends SIGKILL, once, to every direct child that is alive.
 void kill_children();
 
-// The direct children that are not dead, as /proc shows them, and the dead that a tracer keeps
-// from being reaped (state Z).
+// The direct children that are alive, as /proc shows them, and dead ones that a tracer keeps from
+// being reaped (state Z).
 std::vector<core::Survivor> living_children();
 
-// Reaps children, and what comes to this process as a subreaper, until none is left or the time is
-// over; blocks, as the next. True when none is left.
+// Reaps children, and orphans that this process adopts as a subreaper, until none is left or
+// `timeout` has passed. Blocks. True when none is left.
 bool reap_all(std::chrono::milliseconds timeout);
 
-// How long SIGKILL may take to end a process before that is named and given up. The kernel frees
-// pinned memory and a GPU's queues before a process is gone, which has been seen to take many
-// seconds; what sleeps on a dead network mount never ends.
+// How long the launcher waits for a process to exit after SIGKILL before it reports and abandons
+// the process. The kernel frees pinned memory and a GPU's queues first, which can take many
+// seconds; a process that sleeps on a dead network mount never exits.
 std::chrono::milliseconds final_wait();
 
-// Rounds of kill and reap until no child is left or the timeout is over; blocks. For a process
-// without an event loop of its own (the keeper). Returns what would not die. `spared` are children
-// that were there before the launch was: a script's, which then became the launcher by exec.
+// Kills and reaps in rounds until no child is left or `timeout` has passed. Blocks: for a process
+// without an event loop (the keeper). Returns the processes that did not exit. `spared` are
+// children from before the launch, for instance those of a script that became the launcher by exec.
 std::vector<core::Survivor> kill_and_reap_all(std::chrono::milliseconds timeout,
                                               const std::vector<int>& spared = {});
 

@@ -12,7 +12,7 @@
 namespace ddp::os {
 namespace {
 
-// How many entries of a directory `accept` takes; 0 where there is no such directory.
+// Counts the entries of a directory that `accept` accepts; 0 where the directory does not exist.
 template <class Accept>
 int count_entries(const std::string& directory, Accept accept) {
   const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(directory.c_str()), ::closedir);
@@ -44,7 +44,7 @@ int count_cuda_devices(const std::string& root) {
 int count_hip_devices(const std::string& root) {
   const std::string nodes = root + "/sys/class/kfd/kfd/topology/nodes";
   return count_entries(nodes, [&](std::string_view name) {
-    // A CPU's node has gpu_id 0; one this process may not use cannot be read.
+    // A CPU's node has gpu_id 0; a node that this process may not use cannot be read.
     const std::string path = nodes + "/" + std::string(name) + "/gpu_id";
     const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
     unsigned long id = 0;
@@ -58,7 +58,8 @@ int count_ascend_devices(const std::string& root) {
 }
 
 int count_cpus() {
-  // The kernel refuses a set smaller than its own: room for far more CPUs than cpu_set_t has.
+  // The kernel refuses a set that is smaller than its own, so this one is far larger than
+  // cpu_set_t.
   constexpr int kMostCpus = 16384;
   const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> set(
       CPU_ALLOC(kMostCpus), [](cpu_set_t* allocated) { CPU_FREE(allocated); });

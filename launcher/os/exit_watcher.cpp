@@ -52,7 +52,7 @@ class ExitWatcher::Impl : public std::enable_shared_from_this<Impl> {
     do {
       result = ::waitid(P_PIDFD, id, &info, WEXITED | WNOHANG);
     } while (result == -1 && errno == EINTR);
-    if (result == 0 && info.si_pid == 0) {  // traced, or not quite dead
+    if (result == 0 && info.si_pid == 0) {  // traced, or still exiting
       timer_.expires_after(kAskAgain);
       timer_.async_wait([self = shared_from_this()](boost::system::error_code ec) {
         if (!ec) self->collect();
@@ -62,8 +62,7 @@ class ExitWatcher::Impl : public std::enable_shared_from_this<Impl> {
     reaped_ = true;
     boost::system::error_code ignored;
     descriptor_.close(ignored);
-    // ECHILD cannot come while we are the only reaper; if it does, that it ended is all that is
-    // known.
+    // ECHILD cannot occur while this is the only reaper. If it does, only the exit itself is known.
     const core::ExitStatus status =
         result == 0 ? decode(info) : core::ExitStatus(core::Exited{255});
     if (auto handler = std::exchange(handler_, nullptr)) handler(status);

@@ -1,8 +1,8 @@
-// Tells when one child ends. The only reaper of that child.
+// Reports when one child exits. It alone reaps that child.
 //
-// A pidfd becomes readable when its process ends; waitid(P_PIDFD) then says how. The order in which
-// epoll reports several pidfds is the order of the deaths. While a child is traced, readable can
-// mean "not yet": asked again every 25 ms.
+// A pidfd becomes readable when its process exits; waitid(P_PIDFD) then returns the status. epoll
+// reports several pidfds in the order of the exits. While a child is traced, readable can mean "not
+// yet": the watcher asks again every 25 ms.
 #pragma once
 
 #include "launcher/core/types.hpp"
@@ -21,14 +21,14 @@ class ExitWatcher {
  public:
   using Handler = std::function<void(core::ExitStatus)>;
 
-  // `handler` is called once, from the io_context, when the child has ended and is reaped.
+  // Calls `handler` once, from the io_context, when the child has exited and is reaped.
   ExitWatcher(boost::asio::io_context& io, int pid, ScopedFd pidfd, Handler handler);
-  ~ExitWatcher();  // stops watching; the child, if it lives, is no longer ours to reap
+  ~ExitWatcher();  // stops watching; a child that is still alive is not reaped here any more
   ExitWatcher(const ExitWatcher&) = delete;
   ExitWatcher& operator=(const ExitWatcher&) = delete;
 
   int pid() const;
-  // Ended and reaped: its pid may belong to another process by now.
+  // Whether the child is reaped: its pid may belong to another process by now.
   bool reaped() const;
 
  private:

@@ -24,7 +24,7 @@ std::string reason() { return std::strerror(errno); }
 
 std::string proc(int pid, const char* file) { return "/proc/" + std::to_string(pid) + "/" + file; }
 
-// The numeric names in a directory of /proc; what vanishes meanwhile is left out.
+// The numeric names in a directory of /proc, without entries that vanish meanwhile.
 std::vector<int> numbers_in(const std::string& directory) {
   std::vector<int> numbers;
   std::error_code failed;
@@ -36,7 +36,8 @@ std::vector<int> numbers_in(const std::string& directory) {
   return numbers;
 }
 
-// How much of it the process uses now, in the limit's own unit. 0 where /proc does not tell.
+// How much of the resource the process uses now, in the limit's unit. 0 where /proc does not show
+// it.
 rlim_t in_use(Kind kind, int pid) {
   if (kind == Kind::memory) {
     rlim_t pages = 0;
@@ -63,8 +64,9 @@ rlim_t in_use(Kind kind, int pid) {
   return (user + system + hertz - 1) / hertz;
 }
 
-// Until a round finds no thread that the last one had not seen: a thread inherits from the one that
-// made it, which may not have been set yet. Bounded against a program that makes threads for ever.
+// Repeats until a round finds no new thread: a new thread inherits its affinity from the thread
+// that made it, which may not have been set yet. Bounded, because a program may make threads
+// without end.
 void set_threads(int pid, const cpu_set_t& cores) {
   std::vector<int> seen;
   for (int round = 0; round < 10; ++round) {
@@ -108,14 +110,15 @@ std::string FaultEffects::limit(Kind kind, int resource, rlim_t soft, int pid) {
   const auto which = static_cast<__rlimit_resource>(resource);
   rlimit before{};
   if (::prlimit(pid, which, nullptr, &before) != 0) return reason();
-  // A fault is there to limit. What another of its kind has set does not count.
+  // A fault must lower the limit: the comparison is with the original, not with what a fault of the
+  // same kind has set.
   const auto first = limits_.find({pid, kind});
   const rlim_t own = first != limits_.end() ? first->second.rlim_cur : before.rlim_cur;
   if (soft >= own) return "its own limit is " + std::to_string(own) + " already";
-  // The soft limit alone: raising the hard one again would need a privilege.
+  // The soft limit only: raising the hard limit again would need a privilege.
   const rlimit after{soft, before.rlim_max};
   if (::prlimit(pid, which, &after, nullptr) != 0) return reason();
-  limits_.emplace(Key{pid, kind}, before);  // of several, the first is what it was
+  limits_.emplace(Key{pid, kind}, before);  // emplace keeps the first, which is the original
   return {};
 }
 
@@ -141,7 +144,7 @@ void FaultEffects::undo(Kind kind, int pid) {
                          : kind == Kind::file_size  ? RLIMIT_FSIZE
                          : kind == Kind::open_files ? RLIMIT_NOFILE
                                                     : RLIMIT_CPU;
-    // It may be gone, and then there is nothing to undo.
+    // Fails if the process is gone: then there is nothing to undo.
     ::prlimit(pid, static_cast<__rlimit_resource>(resource), &found->second, nullptr);
     limits_.erase(found);
   }
@@ -160,8 +163,8 @@ Result<ScopedFd> occupy_port(std::uint16_t port) {
   const auto refused = [&] {
     return Error{"port " + std::to_string(port) + " could not be taken: " + reason()};
   };
-  // With SO_REUSEADDR, for the launcher's own reservation may be a socket bound to it; listening is
-  // what shuts others out.
+  // With SO_REUSEADDR, because the launcher's reservation may be a socket bound to the port;
+  // listening is what keeps others out.
   const int on = 1;
   const int off = 0;
   ScopedFd socket(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));

@@ -1,9 +1,10 @@
-// Faults applied to a process from outside: signals, limits, affinity; and a port that is taken.
+// Faults that are applied to a process from outside: signals, limits, CPU affinity; and an occupied
+// port.
 //
-// Who undoes them: undo() when a fault's time is over, and otherwise the end of the process. All of
-// it lives in the worker alone (soft limits and affinity of its own, never a file, a cgroup or a
-// setting of the machine), and workers do not outlive the launcher, so nothing is left even when
-// the launcher is killed; SIGKILL reaches stopped processes too.
+// undo() ends a fault whose time is over; the exit of the process ends every other. All state is in
+// the worker itself (its soft limits, its affinity), never in a file, a cgroup or a setting of the
+// machine. Workers do not outlive the launcher, so nothing is left even when the launcher is
+// killed; SIGKILL reaches stopped processes too.
 #pragma once
 
 #include "common/faults/spec.hpp"
@@ -23,11 +24,11 @@ namespace ddp::os {
 class FaultEffects {
  public:
   // Applies kill, signal, memory, file_size, open_files, cpu_time or pin to `pid`, which must be an
-  // unreaped child. Empty, or why the system refused.
+  // unreaped child. Returns an empty string, or why the system refused.
   std::string apply(fault::Kind kind, const fault::Value& value, int pid);
-  // Puts back what apply() found; nothing where it changed nothing.
+  // Restores what apply() found. Does nothing where it changed nothing.
   void undo(fault::Kind kind, int pid);
-  // The process has ended.
+  // Call when the process has exited.
   void forget(int pid);
 
  private:
@@ -39,8 +40,8 @@ class FaultEffects {
   std::map<Key, cpu_set_t> affinity_;
 };
 
-// A socket that listens on `port` and never accepts, over IPv4 and IPv6: whoever wants the port
-// finds it in use.
+// Opens a socket that listens on `port`, over IPv4 and IPv6, and never accepts: every other process
+// finds the port in use.
 Result<ScopedFd> occupy_port(std::uint16_t port);
 
 }  // namespace ddp::os

@@ -7,12 +7,12 @@
 
 namespace ddp::os {
 
-// Raises the soft limit of open descriptors to the hard one: a launch holds five for each worker,
-// and 1,024, the usual soft limit, end at some 200 workers. To be called once, at the start.
+// Raises the soft limit on open descriptors to the hard limit. A launch holds five for each worker,
+// so the usual soft limit of 1,024 allows about 200 workers. Call once, at the start.
 void raise_descriptor_limit();
 
-// What it was, for the workers to get back: select() fails above 1,024. Nothing where it was not
-// raised.
+// The limit before that, which the workers get: select() fails above 1,024. nullopt where it was
+// not raised.
 const std::optional<rlimit>& descriptor_limit_at_start();
 
 }  // namespace ddp::os

@@ -1,23 +1,27 @@
-// For tests alone: containment mechanisms that can be switched off, so that a test sees the leak
+// For tests only: safety mechanisms that can be switched off, so that a test sees the leak that
 // each of them prevents.
+//
+// The switch stays in installed binaries, because the tests run the binary that is shipped: a build
+// without the switch would be one that they never saw. It weakens only a launch whose own
+// environment has DDP_LAUNCH_TEST_OFF, that is, a launch of a user who could as well kill it.
 #pragma once
 
 namespace ddp::os {
 
 enum class Mechanism {
-  subreaper,     // orphans come to the launcher
-  death_signal,  // a worker dies with the supervisor
-  sweep,         // what is left of a generation is killed one by one
+  subreaper,     // the launcher adopts orphans
+  death_signal,  // a worker gets SIGKILL when the supervisor dies
+  sweep,         // processes left from an attempt are killed one by one
   cgroup,        // and through the launch's cgroup
-  apart,         // what ends the keeper's process group leaves the supervisor
-  hearing,       // the supervisor reads what the keeper tells it
-  patience,      // what SIGKILL does not end at once is waited for
-  draining,      // so is a reader that takes nothing
-  asking,        // so is a supervisor that does not answer
+  apart,         // the supervisor has its own process group: killing the keeper's spares it
+  hearing,       // the supervisor reads the signals that the keeper passes on
+  patience,      // off: waits 0.5 s, not 30 s, for a process to exit after SIGKILL
+  draining,      // the output waits for a reader that takes nothing
+  asking,        // off: waits 0.5 s, not 5 s, for a supervisor that does not answer
 };
 
-// Named in DDP_LAUNCH_TEST_OFF, a comma-separated list: subreaper, death-signal, sweep, cgroup,
-// apart, hearing, patience, draining, asking.
+// Whether DDP_LAUNCH_TEST_OFF, a comma-separated list, names the mechanism: subreaper,
+// death-signal, sweep, cgroup, apart, hearing, patience, draining, asking.
 bool is_off(Mechanism mechanism);
 
 }  // namespace ddp::os

@@ -22,10 +22,11 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kMostServers = 3;
 constexpr in_port_t kPort = 53;
 
-// A standard query for the addresses (A) of `name`, with recursion; empty where it is no name.
+// A standard query for the addresses (A) of `name`, with recursion; empty where `name` is not
+// valid.
 std::string query_for(std::string_view name) {
   unsigned char id[2] = {0x44, 0x44};
-  if (::getrandom(id, sizeof id, GRND_NONBLOCK) < 0) id[0] = 0x45;  // it need not be secret
+  if (::getrandom(id, sizeof id, GRND_NONBLOCK) < 0) id[0] = 0x45;  // it needs no secrecy
   std::string query(reinterpret_cast<const char*>(id), sizeof id);
   query += std::string("\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00", 10);  // RD, one question
   if (name.ends_with('.')) name.remove_suffix(1);
@@ -39,8 +40,8 @@ std::string query_for(std::string_view name) {
   return query + std::string("\x00\x00\x01\x00\x01", 5);  // the root, type A, class IN
 }
 
-// Whether an answer says that there is such a name or that there is none, rather than that the
-// server failed; nothing where it answers another query.
+// Whether an answer settles if the name exists, rather than reporting that the server failed.
+// nullopt where it answers another query.
 std::optional<bool> settles(std::string_view answer, std::string_view query) {
   constexpr std::size_t kHeader = 12;
   if (answer.size() < kHeader || answer.substr(0, 2) != query.substr(0, 2)) return std::nullopt;
@@ -107,7 +108,7 @@ bool any_answers(const std::vector<NameServer>& servers, const std::string& name
       char answer[1500];
       const ssize_t size = ::recv(polls[i].fd, answer, sizeof answer, 0);
       if (size < 0) {
-        // Nobody is behind it: ECONNREFUSED.
+        // ECONNREFUSED: no server on that port.
         if (errno != EAGAIN && errno != EINTR) sockets[i].reset();
         continue;
       }

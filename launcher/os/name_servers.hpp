@@ -1,4 +1,4 @@
-// Whether any of the name servers of this machine answers.
+// Whether a name server of this machine answers.
 #pragma once
 
 #include <sys/socket.h>
@@ -14,12 +14,12 @@ struct NameServer {
   socklen_t size = 0;
 };
 
-// The first three "nameserver" lines, as the C library counts them; 127.0.0.1 where there is none.
+// The first three "nameserver" lines, as the C library reads them; 127.0.0.1 where there is none.
 std::vector<NameServer> name_servers(const std::string& resolv_conf = "/etc/resolv.conf");
 
-// Asks all of them at once for `name` (DNS over UDP, RFC 1035) and waits for the first that says
-// that there is or is no such name. False when all have refused or failed (SERVFAIL, REFUSED, a
-// port nobody listens on), or when `limit` is over.
+// Asks all servers at once for `name` (DNS over UDP, RFC 1035) and waits for the first that answers
+// whether the name exists. False when all of them failed (SERVFAIL, REFUSED, a closed port), or
+// when `limit` has passed.
 bool any_answers(const std::vector<NameServer>& servers, const std::string& name,
                  std::chrono::milliseconds limit);
 

@@ -84,8 +84,8 @@ class NotifySocket::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void discard_queued() {
-    // A sender could refill the queue for ever; what its kernel buffer can hold at once is a few
-    // hundred.
+    // Bounded, because a sender could refill the queue without end. The kernel's buffer holds a few
+    // hundred messages.
     for (int i = 0; i < 4096; ++i) {
       if (receive(descriptor_.native_handle()).kind == Received::Kind::none) return;
     }
@@ -108,7 +108,7 @@ class NotifySocket::Impl : public std::enable_shared_from_this<Impl> {
       }
       if (received.kind == Received::Kind::message && handler_) handler_(received.message);
     }
-    // More may be queued: deaths and other ranks first.
+    // More may be queued: exits and other ranks come first.
     boost::asio::post(io_, [self = shared_from_this()] { self->turn(); });
   }
 

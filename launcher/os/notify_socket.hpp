@@ -1,8 +1,8 @@
-// The launcher's end of sd_notify for one worker.
+// The socket on which the launcher receives one worker's sd_notify messages.
 //
-// Each worker has a socket of its own, so a message is attributed without asking for its sender's
-// pid, which may be gone before it is read. Whoever cannot be the worker (another user) is not
-// heard. However much is sent, a turn of the event loop reads a bounded number of messages.
+// Each worker has a separate socket, so a message is attributed without its sender's pid: that
+// process may be gone before the message is read. Messages from other users are dropped. However
+// much is sent, one turn of the event loop reads a bounded number of messages.
 #pragma once
 
 #include "common/notify_message.hpp"
@@ -22,14 +22,14 @@ class NotifySocket {
  public:
   using Handler = std::function<void(const NotifyMessage&)>;
 
-  // Binds `path`, which must not exist, and leaves it to whoever removes its directory. A BARRIER=1
-  // is answered (its descriptor closed) after `handler` returned.
+  // Binds `path`, which must not exist; the caller removes it with its directory. A BARRIER=1 is
+  // answered (its descriptor is closed) after `handler` returns.
   static Result<std::unique_ptr<NotifySocket>> open(boost::asio::io_context& io,
                                                     const std::string& path, Handler handler);
   ~NotifySocket();
 
-  // Drops what is queued: between two generations, so that nothing of the last is taken for the
-  // next.
+  // Drops the queued messages. Call between two attempts, so that no message of the last one counts
+  // for the next.
   void discard_queued();
 
  private:

@@ -6,7 +6,7 @@
 namespace ddp::os {
 namespace {
 
-// The number behind `name` in a file of "name number" lines.
+// The number after `name` in a file of "name number" lines.
 std::optional<std::uint64_t> read_counter(const std::string& path, const std::string& name) {
   std::ifstream file(path);
   std::string word;
@@ -19,7 +19,8 @@ std::optional<std::uint64_t> read_counter(const std::string& path, const std::st
   return std::nullopt;
 }
 
-// The path of our cgroup in the hierarchy whose controller list is `controllers` ("" for v2).
+// The path of this process's cgroup in the hierarchy whose controller list is `controllers` ("" for
+// v2).
 std::string own_cgroup(const std::string& controller) {
   std::ifstream file("/proc/self/cgroup");
   std::string line;

@@ -1,4 +1,4 @@
-// Whether the kernel's out-of-memory killer has been at work.
+// Whether the kernel's out-of-memory killer killed a process.
 #pragma once
 
 #include <cstdint>
@@ -6,10 +6,9 @@
 
 namespace ddp::os {
 
-// How often it killed something of our cgroup (memory.events of v2, memory.oom_control of v1), or
-// of the whole machine
-// (/proc/vmstat) where the cgroup does not tell. A rise across a SIGKILL that nobody sent is what
-// names it.
+// How often it killed a process of this cgroup (memory.events in v2, memory.oom_control in v1) or,
+// where the cgroup has no counter, of the whole machine (/proc/vmstat). When the count rises and a
+// worker died by a SIGKILL that ddp-launch did not send, the cause is reported as out of memory.
 std::optional<std::uint64_t> oom_kills();
 
 }  // namespace ddp::os

@@ -18,11 +18,12 @@
 namespace ddp::os {
 namespace {
 
-// Two launches draw the same port once in so many draws at worst; then one of them draws again.
+// The smallest range: two launches choose the same port at most once in so many draws, and then one
+// of them draws again.
 constexpr int kFewest = 1000;
 constexpr int kMostDraws = 100;
 
-// A range without what stands between `first` and `last`: the larger of the two rests.
+// A range without the ports from `first` to `last`: the larger of the two parts that remain.
 PortRange without(PortRange range, int first, int last) {
   const PortRange below{range.first, std::min(range.last, first - 1)};
   const PortRange above{std::max(range.first, last + 1), range.last};
@@ -34,8 +35,8 @@ bool bind_to(int fd, const Address& address) {
   return ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
-// A socket that covers both families where there is IPv6, bound to `port` (0: one of the kernel's
-// choice) of every address; errno says why not.
+// Binds a socket to `port` (0: the kernel chooses) of every address, for both families where there
+// is IPv6. Not valid on failure, with errno set.
 ScopedFd bind_everywhere(std::uint16_t port, bool reuse) {
   const int on = 1;
   const int off = 0;
@@ -59,7 +60,8 @@ ScopedFd bind_everywhere(std::uint16_t port, bool reuse) {
   return {};
 }
 
-// The name that stands for a port among the launches of a network namespace; errno says why not.
+// Takes the name that stands for a port among the launches of a network namespace. Not valid on
+// failure, with errno set.
 ScopedFd claim_name(int port) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -74,7 +76,7 @@ ScopedFd claim_name(int port) {
 
 std::minstd_rand seeded() {
   unsigned seed = 0;
-  // Where the system has no chance to give yet, the pid tells two launches apart.
+  // Where the system has no random numbers yet, the pid distinguishes two launches.
   if (::getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed)
     seed = static_cast<unsigned>(::getpid()) * 2654435761U;
   return std::minstd_rand(seed);
@@ -120,8 +122,8 @@ Result<PortReservation> PortReservation::any(PortRange automatic) {
       if (errno == EADDRINUSE) continue;
       break;
     }
-    // Without SO_REUSEADDR, so that the port is as free as it can be: not even a connection that
-    // has just ended is left of it. Closed at once: what is not bound is in nobody's way.
+    // Without SO_REUSEADDR, which proves that the port is entirely free: not even a connection that
+    // has just closed uses it. Closed at once: a socket that is not bound blocks no process.
     if (bind_everywhere(static_cast<std::uint16_t>(port), /*reuse=*/false).valid())
       return PortReservation(std::move(name), static_cast<std::uint16_t>(port));
     if (errno != EADDRINUSE) break;

@@ -1,13 +1,13 @@
-// A TCP port that is kept free for the workers' rendezvous.
+// A TCP port that is reserved for the workers' rendezvous.
 //
-// The port is drawn from outside the range from which the kernel hands out ports, so no program
-// that asks for any port gets it. Other launches in the same network namespace are kept off by the
-// name of an abstract unix socket, which the kernel frees with the launcher. Nothing is bound to
-// the port itself, so rank 0 can bind it with SO_REUSEADDR and without, over IPv4 and IPv6.
-// Left open: a program that asks for that very number between the probe and rank 0's bind.
+// The port is chosen at random outside the range from which the kernel assigns ports, so no program
+// that asks for any port gets it. The name of an abstract unix socket keeps other launches in the
+// same network namespace away; the kernel frees it when the launcher exits. Nothing is bound to the
+// port itself, so rank 0 can bind it with or without SO_REUSEADDR, over IPv4 and IPv6. One race
+// remains: a program that asks for exactly this port between the probe and rank 0's bind.
 //
-// Where the kernel's range leaves too few ports, a socket bound with SO_REUSEADDR that never
-// listens holds one of the kernel's choice: then rank 0 must set SO_REUSEADDR too, as PyTorch's
+// Where the kernel's range leaves too few ports, the kernel chooses one, and a socket that is bound
+// with SO_REUSEADDR and never listens holds it. Then rank 0 must set SO_REUSEADDR too, as PyTorch's
 // TCPStore and our worker's store do.
 #pragma once
 
@@ -25,16 +25,18 @@ struct PortRange {
   int last = -1;
 };
 
-// From which the kernel hands out ports: net.ipv4.ip_local_port_range, which counts for IPv6 too.
-// Every port where that cannot be read.
+// The ports that the kernel assigns: net.ipv4.ip_local_port_range, which holds for IPv6 too. All
+// ports where that cannot be read.
 PortRange automatic_ports(const std::string& path = "/proc/sys/net/ipv4/ip_local_port_range");
 
-// From which reservations are drawn: above the automatic range, else the largest part below it
-// without Kubernetes' node ports (30000-32767) and what lies below 10000. Empty: too few are left.
+// The ports for reservations: those above the automatic range, or else the largest part below it
+// without Kubernetes' node ports (30000-32767) and the ports below 10000. Empty where too few are
+// left.
 PortRange reservable_ports(PortRange automatic);
 
 class PortReservation {
  public:
+  // Reserves a port until the object is destroyed.
   static Result<PortReservation> any() { return any(automatic_ports()); }
   static Result<PortReservation> any(PortRange automatic);
   std::uint16_t port() const { return port_; }

@@ -128,7 +128,7 @@ bool is_traced(int pid) {
 }
 
 std::vector<int> own_children() {
-  // One thread makes every child of ours, so its task is the only one to look at.
+  // One thread starts every child of this process, so only its task has children.
   const auto list =
       read_file("/proc/self/task/" + std::to_string(::syscall(SYS_gettid)) + "/children");
   if (list) return integers(*list);

@@ -1,5 +1,4 @@
-// What /proc tells of processes. Everything may be gone the moment it is read: absence is never an
-// error.
+// What /proc shows about processes. A process can exit at any moment: absence is never an error.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +9,11 @@
 
 namespace ddp::os {
 
-// Whether /proc is there and shows this process's own PID namespace; if not, what is left of a
-// group could not be found.
+// Whether /proc is mounted and shows this process's PID namespace. Without it the processes of a
+// group cannot be found.
 bool proc_is_ours();
 
-// A (small) file, or its first `most` bytes; nothing when it cannot be read.
+// The content of a small file, or its first `most` bytes. nullopt when it cannot be read.
 std::optional<std::string> read_file(const std::string& path, std::size_t most = std::string::npos);
 
 struct ProcessInfo {
@@ -28,26 +27,27 @@ struct ProcessInfo {
 };
 std::optional<ProcessInfo> read_process(int pid);
 
-// The kernel function the process sleeps in; empty when it runs or the kernel does not tell.
+// The kernel function in which the process sleeps; empty when it runs or the kernel does not show
+// it.
 std::string wait_channel(int pid);
 
-// A debugger is attached to the process: once dead, it is the debugger's to reap first.
+// Whether a debugger is attached. It reaps the dead process before its parent can.
 bool is_traced(int pid);
 
-// Direct children of the calling process, zombies included. From /proc/self/task/*/children where
-// the kernel has it, else from a scan of /proc.
+// The direct children of this process, zombies included: from /proc/self/task/*/children where the
+// kernel has it, else from a scan of /proc.
 std::vector<int> own_children();
 
-// The pid of every process of the machine, zombies included.
+// The pids of all processes in this PID namespace, zombies included.
 std::vector<int> all_processes();
 
-// A variable of the environment that a process was given at its exec; nothing where it has none or
-// may not be asked. A zombie has no environment left.
+// A variable of the environment that a process got at its exec. nullopt where it has none or may
+// not be read; a zombie has no environment left.
 std::optional<std::string> environment_of(int pid, std::string_view variable);
 
-// Living processes, other than the caller, that were given a NOTIFY_SOCKET in `run_dir` at their
-// exec, as no other launch's were, wherever they hang in the tree; those of other users cannot be
-// asked.
+// The living processes, except this one, that got a NOTIFY_SOCKET in `run_dir` at their exec: those
+// of this launch and no other, wherever they are in the process tree. Processes of other users
+// cannot be read.
 std::vector<int> processes_of_launch(const std::string& run_dir);
 
 }  // namespace ddp::os

@@ -48,7 +48,7 @@ std::uint64_t mask_of(std::string_view status, std::string_view field) {
   return mask;
 }
 
-// Which pipe it is: the device too, for a named one's inode may be another file system's as well.
+// Identifies a pipe. The device too: a named pipe's inode number may exist on another file system.
 std::uint64_t identity(const struct stat& info) {
   return std::uint64_t{info.st_dev} << 40U ^ info.st_ino;
 }
@@ -61,8 +61,8 @@ std::uint64_t pipe_of(int pid, int fd) {
   return identity(info);
 }
 
-// Whether the pipe at its standard input has a writer or unread data. Where it may not be asked it
-// is taken to be open.
+// Whether the pipe at its standard input has a writer or unread data. Assumed where it cannot be
+// opened.
 bool stdin_is_open(int pid) {
   const ScopedFd pipe(::open(file_of(pid, "fd/0").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!pipe.valid()) return true;
@@ -108,7 +108,7 @@ void add_details(core::ProcessFacts& process) {
   const auto status = read_file(file_of(process.pid, "status")).value_or("");
   process.caught = mask_of(status, "\nSigCgt:\t");
   process.ignored = mask_of(status, "\nSigIgn:\t");
-  // --stdin hands on the launcher's own input: that pipe is not between two processes of a rank.
+  // --stdin passes on the launcher's input: that pipe does not connect two processes of a rank.
   struct stat own {};
   const bool own_pipe = ::fstat(STDIN_FILENO, &own) == 0 && S_ISFIFO(own.st_mode);
   process.reads_pipe = pipe_of(process.pid, STDIN_FILENO);
@@ -119,7 +119,7 @@ void add_details(core::ProcessFacts& process) {
   }
 }
 
-// As a shell would show it: what was started, at most so much of it.
+// The command line as a shell would show it, up to kCommandBytes.
 std::string command_line(int pid, const std::string& name) {
   auto text = read_file(file_of(pid, "cmdline"), kCommandBytes + 1).value_or("");
   while (!text.empty() && text.back() == '\0') text.pop_back();
@@ -142,7 +142,7 @@ core::ProcessTable process_table(const RankKeys& keys) {
   const auto add_children = [&](int pid, const core::ProcessFacts* parent) {
     const auto found = children.find(pid);
     if (found == children.end()) return;
-    // Taken out: what is found once cannot be found again, so that there is no circle.
+    // Removed from the list: a process is found once, so that there is no cycle.
     const auto taken = std::move(found->second);
     children.erase(found);
     for (const auto& info : taken) {
@@ -198,7 +198,7 @@ bool is_shell(int pid) {
 }
 
 bool waits_for_children(int pid) {
-  // "61 0x… …": the number of the system call that the main thread is in, where that may be seen.
+  // "61 0x… …": the number of the system call that the main thread is in, where that may be read.
   const auto call = read_file(file_of(pid, "syscall"), 16).value_or("");
   long number = -1;
   std::from_chars(call.data(), call.data() + call.size(), number);

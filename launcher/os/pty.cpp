@@ -42,7 +42,7 @@ Result<Pty> open_pty(WindowSize size) {
   if (!pty.master.valid()) return failed("/dev/ptmx");
   int locked = 0;
   if (::ioctl(pty.master.get(), TIOCSPTLCK, &locked) != 0) return failed("TIOCSPTLCK");
-  // By the master and not by name: /dev/pts may be another mount than the master's.
+  // Through the master, not by name: /dev/pts may be another mount than the master's.
   pty.slave = ScopedFd(::ioctl(pty.master.get(), TIOCGPTPEER, O_WRONLY | O_NOCTTY | O_CLOEXEC));
   if (!pty.slave.valid()) return failed("TIOCGPTPEER");
   termios mode{};

@@ -1,10 +1,10 @@
-// A pseudo terminal as a program's stdout or stderr: what the program takes for a terminal, read
-// like a pipe.
+// A pseudo terminal for a program's stdout or stderr: the program sees a terminal, the launcher
+// reads it like a pipe.
 //
-// Its bytes are unchanged (no output processing), nothing is echoed, and the program's end is
-// write-only: nobody types there, so what reads it fails at once instead of waiting for ever. It is
-// no controlling terminal, and a worker that opens /dev/stdout does not make it one: the kernel
-// lets only a readable descriptor do that.
+// The bytes are unchanged (no output processing) and nothing is echoed. The program's side is
+// write-only: a program that reads it fails at once instead of waiting indefinitely. It is no
+// controlling terminal, and a worker that opens /dev/stdout does not make it one: the kernel allows
+// that only for a readable descriptor.
 #pragma once
 
 #include "common/result.hpp"
@@ -19,16 +19,17 @@ struct WindowSize {
   int rows = 24;
 };
 
-// Of the terminal that `fd` is; none where it is no terminal, or one that does not know its size.
+// The size of the terminal `fd`. nullopt where it is no terminal, or one that does not know its
+// size.
 std::optional<WindowSize> window_size(int fd);
 
 struct Pty {
-  ScopedFd master;  // non-blocking; a read fails with EIO once the last slave is closed and all is
-                    // read
-  ScopedFd slave;   // blocking, write-only
+  // Non-blocking. A read fails with EIO once the last slave is closed and everything is read.
+  ScopedFd master;
+  ScopedFd slave;  // blocking, write-only
 };
 
-// Both ends are close-on-exec. The error says which step failed and why.
+// Opens a pseudo terminal; both sides are close-on-exec. The error says which step failed and why.
 Result<Pty> open_pty(WindowSize size);
 
 }  // namespace ddp::os

@@ -29,7 +29,7 @@ constexpr int kNoSuchName = 2;  // getent(1): "one or more supplied key could no
 
 enum class Woken { ready, stopped, late };
 
-// Waits until `fd` is readable or at its end, or until a stop request is pending.
+// Waits until `fd` is readable or at its end, or a stop request is pending.
 Woken wait_for(int fd, int stop_requests, Clock::time_point deadline) {
   pollfd polls[] = {{fd, POLLIN, 0}, {stop_requests, POLLIN, 0}};  // poll passes -1 over
   while (true) {
@@ -48,7 +48,8 @@ ScopedFd open_stop_requests() {
   return ScopedFd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
-// Reaps a child that has ended; nothing where it has not, or did not end by exit().
+// Reaps a child that has exited and returns its exit code. nullopt where it has not exited, or was
+// killed.
 std::optional<int> exit_code(const Child& child) {
   siginfo_t info{};
   while (::waitid(P_PIDFD, static_cast<id_t>(child.pidfd.get()), &info, WEXITED | WNOHANG) == -1) {
@@ -107,7 +108,7 @@ Lookup look_up(const std::string& name, const LookupConfig& config) {
   if (woken == Woken::ready) woken = wait_for(child->pidfd.get(), stop_requests.get(), deadline);
   if (woken != Woken::ready) {
     ::kill(child->pid, SIGKILL);
-    // One that does not die even so is left to the keeper, which ends all below it at the end.
+    // A child that does not exit even so is left to the keeper, which kills all processes below it.
     wait_for(child->pidfd.get(), -1, Clock::now() + kKillLimit);
   }
   const auto code = exit_code(*child);

@@ -20,7 +20,7 @@ namespace {
 // sun_path holds 108 bytes; the longest name within is "/notify.4095".
 constexpr std::size_t kLongest = 90;
 
-// In the first of `variables` that names a directory where one can be made, else in /tmp.
+// Makes a directory in the first directory of `variables` that allows it, else in /tmp.
 Result<std::string> make_private_dir(std::initializer_list<const char*> variables,
                                      std::size_t longest) {
   std::vector<std::string> candidates;
@@ -53,7 +53,7 @@ Result<std::string> make_run_dir() {
 Result<std::string> make_scratch_dir() { return make_private_dir({env::kTmpDir}, PATH_MAX); }
 
 LogDir make_log_dir(const std::string& parent, const std::string& name, bool prepared) {
-  constexpr int kMost = 10'000;  // runs of one name
+  constexpr int kMost = 10'000;  // runs with the same name
   LogDir made;
   if (parent.empty()) return made;
   std::error_code failed;
@@ -81,7 +81,8 @@ void remove_run_dir(const std::string& path) {
   if (path.empty()) return;
   std::error_code failed;
   std::filesystem::remove_all(path, failed);
-  // Which looks inside, and so needs a descriptor; a launch that got none has put nothing there.
+  // remove_all needs a descriptor to read the directory. A launch that got none has put nothing
+  // there, so rmdir is enough.
   if (failed) ::rmdir(path.c_str());
 }
 

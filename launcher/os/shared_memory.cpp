@@ -41,9 +41,9 @@ std::chrono::nanoseconds now_of_files() {
   return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
 }
 
-// What of one process is in use. `file` is called with device and inode of each mapped file, and
-// `link` with the number and target of each descriptor. False where it may not be inspected; a
-// process that is gone uses nothing.
+// Lists the files that one process uses: calls `file` with device and inode of each mapped file,
+// and `link` with the number and target of each descriptor. False where the process may not be
+// inspected; a process that is gone uses nothing.
 bool inspect(int pid, const std::function<void(std::uint64_t, std::uint64_t)>& file,
              const std::function<void(const std::string&, std::string_view)>& link) {
   errno = 0;
@@ -74,7 +74,7 @@ bool inspect(int pid, const std::function<void(std::uint64_t, std::uint64_t)>& f
 
 std::string_view last_part(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
-// Of /proc/<pid>: the effective user, and the start in ticks since boot.
+// From /proc/<pid>: the effective user, and the start in ticks since boot.
 struct Owner {
   uid_t user = 0;
   std::uint64_t started = 0;
@@ -96,10 +96,10 @@ std::optional<Owner> owner_of(int pid) {
   return owner;
 }
 
-// Who of all processes uses which of some files.
+// Which processes use which of some files.
 struct Usage {
   std::set<std::uint64_t> inodes;  // mapped or open
-  bool same_user_unknown = false;  // somebody of this user who may be of the attempt
+  bool same_user_unknown = false;  // a process of this user that may belong to the attempt
   bool others_unknown = false;
 };
 
@@ -119,8 +119,8 @@ Usage usage_of(const std::set<std::string, std::less<>>& names, std::uint64_t de
           if (file_device == device) usage.inodes.insert(inode);
         },
         [&](const std::string& path, std::string_view target) {
-          // Only what is called like one of them is asked further: stat may hang on a file of a
-          // network mount.
+          // Only names that match one of them get a stat, which may hang for a file on a network
+          // mount.
           struct stat info {};
           if (names.count(last_part(target)) != 0 && ::stat(path.c_str(), &info) == 0 &&
               info.st_dev == device)
@@ -137,7 +137,7 @@ Usage usage_of(const std::set<std::string, std::less<>>& names, std::uint64_t de
   return usage;
 }
 
-// When it was made, or where the file system does not keep that, last changed.
+// When the file was made or, where the file system does not record that, last changed.
 std::chrono::nanoseconds made_at(const struct statx& info) {
   const auto& time = (info.stx_mask & STATX_BTIME) != 0 ? info.stx_btime : info.stx_ctime;
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
@@ -198,7 +198,7 @@ void SharedMemoryWatch::look(int pid, core::LocalRank rank) {
   if (entries.empty()) return;
   std::set<std::string, std::less<>> names;
   for (const Entry& entry : entries) names.insert(entry.name);
-  // The first rank that is seen with it is told: any of them is one of this attempt.
+  // The first rank seen with it is reported: every one of them belongs to this attempt.
   inspect(
       pid,
       [&](std::uint64_t device, std::uint64_t inode) {

@@ -1,19 +1,22 @@
-// Finds the shared memory that the ranks of a generation left in /dev/shm, and whose it was.
+// Finds the shared memory that the ranks of an attempt left in /dev/shm, and which rank it belonged
+// to.
 //
-//   generation_began()   remembers what is there already, and the time
-//   look(pid, rank)      before a process is killed: what it has mapped or open is its rank's
-//   left(workers)        once no process of the generation is left: what appeared since, is a
-//                        regular file of this user's, and is used by no living process
-//   remove(segment)     if it is still the same file
+//   generation_began()   remembers the files that exist, and the time
+//   look(pid, rank)      call before a process is killed: what it has mapped or open belongs to its
+//   rank left(workers)        call once no process of the attempt is left: lists the files that
+//   appeared
+//                        since, are regular files of this user, and are used by no living process
+//   remove_shared_memory(segment)   removes one, if it is still the same file
 //
-// Nothing is claimed that cannot be known. A file counts as unused when no process that /proc shows
-// has it mapped or open. Processes that may not be inspected are held against it like this:
-//   - of this user, started since the generation began: nothing counts as unused;
+// A file is claimed only on proof. It counts as unused when no process in /proc has it mapped or
+// open. Processes that cannot be inspected count like this:
+//   - of this user, started since the attempt began: no file counts as unused;
 //   - of this user, older (ssh-agent, systemd's (sd-pam)): they cannot have joined the attempt;
-//   - of another user: a file that group or others may open may be used (maybe_used). Root, whose
-//     processes no user may inspect, is trusted not to have it.
-// In a PID namespace of its own this process cannot see who else shares its /dev/shm, and a pid in
-// a name may be another namespace's: there only what look() saw is proof.
+//   - of another user: a file that the group or others may open may be in use (maybe_used). Root,
+//   whose
+//     processes no user can inspect, is assumed not to use it.
+// In a separate PID namespace this process cannot see who else shares its /dev/shm, and a pid in a
+// file name may belong to another namespace: there, only what look() saw is proof.
 #pragma once
 
 #include "launcher/core/processes/shared_memory.hpp"
@@ -27,7 +30,7 @@
 
 namespace ddp::os {
 
-// Whether pids here are those of the whole machine.
+// Whether this process sees the pids of the whole machine.
 bool in_initial_pid_namespace();
 
 class SharedMemoryWatch {
@@ -35,16 +38,16 @@ class SharedMemoryWatch {
   explicit SharedMemoryWatch(std::string directory = "/dev/shm",
                              bool pids_are_unique = in_initial_pid_namespace());
 
-  // One readdir. With more than kMostEntries nothing will be claimed.
+  // Reads the directory once. With more than kMostEntries files, nothing is claimed later.
   static constexpr std::size_t kMostEntries = 4096;
   void generation_began();
 
-  // Reads its maps and descriptors, unless nothing has appeared in the directory since the
-  // generation began. To be called while the process lives, for descendants of a rank too.
+  // Reads the maps and descriptors of a living process: a rank's first process or a descendant.
+  // Does nothing while no file has appeared since the attempt began.
   void look(int pid, core::LocalRank rank);
 
-  // Reads /proc of every process, but only where something has appeared. `workers`: the first
-  // process of each rank; those that were looked at count as well.
+  // Reads /proc of every process, but only if a file has appeared. `workers` are the first
+  // processes of the ranks; the processes given to look() count as well.
   std::vector<core::Segment> left(const std::vector<RankProcess>& workers) const;
 
  private:
@@ -52,7 +55,7 @@ class SharedMemoryWatch {
     std::string name;
     std::uint64_t inode = 0;
   };
-  // Those that are not of before; nothing where it cannot be told.
+  // The files that were not there before; empty where that is unknown.
   std::vector<Entry> appeared() const;
 
   std::string directory_;
@@ -66,8 +69,8 @@ class SharedMemoryWatch {
   std::map<int, core::LocalRank> looked_at_;       // by pid
 };
 
-// Empty where it is removed or gone already; else why not. The name is looked at right before: one
-// that has become another file's is left alone.
+// Removes a file. Returns an empty string where it is removed or already gone, else why not. The
+// name is checked right before: if it now names another file, nothing is removed.
 std::string remove_shared_memory(const core::Segment& segment);
 
 }  // namespace ddp::os

@@ -55,7 +55,7 @@ class SignalInbox::Impl : public std::enable_shared_from_this<Impl> {
   void read_keeper() {
     std::array<unsigned char, 256> bytes;
     const ssize_t count = ::read(keeper_.native_handle(), bytes.data(), bytes.size());
-    if (count == 0) {  // the keeper is dead: nobody could tell us to stop, so stop now
+    if (count == 0) {  // the keeper is dead: no stop request could arrive any more, so stop now
       boost::system::error_code ignored;
       keeper_.close(ignored);
       if (handlers_.alone) handlers_.alone();
@@ -81,7 +81,7 @@ class SignalInbox::Impl : public std::enable_shared_from_this<Impl> {
       const int signal = static_cast<int>(infos[i].ssi_signo);
       if (signal == SIGCHLD) {
         if (handlers_.child) handlers_.child();
-      } else if (signal != SIGTSTP && signal != SIGCONT) {  // those two are the keeper's to tell
+      } else if (signal != SIGTSTP && signal != SIGCONT) {  // those two come from the keeper alone
         heard(direct_counts_, signal);
       }
     }

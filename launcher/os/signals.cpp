@@ -22,7 +22,7 @@ sigset_t read_set() {
   sigset_t set;
   sigemptyset(&set);
   for (const int signal : kRead) sigaddset(&set, signal);
-  // An ignored signal that is blocked would be queued and read all the same.
+  // A blocked signal is queued and read even if it is ignored.
   if (hangup_ignored) sigdelset(&set, SIGHUP);
   return set;
 }
@@ -40,14 +40,15 @@ void take_over_signals() {
     }
   }
   ::signal(SIGCHLD, SIG_DFL);
-  // A write that cannot be done is an error to report, not an end: EPIPE, EFBIG (ulimit -f).
+  // A write that fails is reported as an error (EPIPE; EFBIG for ulimit -f) and must not kill the
+  // launcher.
   for (const int signal : {SIGPIPE, SIGXFSZ}) {
     ::signal(signal, SIG_IGN);
     ignored().push_back(signal);
   }
   sigset_t set = read_set();
-  // Or a terminal would stop (stty tostop) whoever writes to it in the background, and with that
-  // all supervision.
+  // Otherwise a terminal with `stty tostop` would stop a launcher that writes in the background,
+  // and all supervision with it.
   sigaddset(&set, SIGTTOU);
   ::sigprocmask(SIG_SETMASK, &set, nullptr);
 }

@@ -26,8 +26,8 @@ using process::error_code;
 
 error_code last_error() noexcept { return {errno, process::system_category()}; }
 
-// First in the child: a descriptor table of its own. One that was shared with the launcher until
-// now ends below `end`; without sharing (-1) there is nothing to do.
+// Runs first in the child: gives it a separate descriptor table. The table that it shared with the
+// launcher is copied up to `end`; without sharing (-1) there is nothing to do.
 struct OwnDescriptors {
   int end = -1;
 
@@ -40,12 +40,12 @@ struct OwnDescriptors {
   }
 };
 
-// Before the clone: the environment. In the child, between clone and exec: the rest;
-// async-signal-safe, no allocation, no exception.
+// on_setup runs before the clone and sets the environment. on_exec_setup runs in the child between
+// clone and exec: async-signal-safe, without allocation or exceptions.
 struct WorkerSetup {
   int launcher_pid;
   const std::vector<int>& ignored_signals;
-  const std::optional<rlimit>& descriptors;  // the limit on them, if it is to be another
+  const std::optional<rlimit>& descriptors;  // the limit for the child, if it differs
   std::vector<const char*> environment;
   bool dies_with_launcher = true;
   bool traceable = false;
@@ -62,11 +62,11 @@ struct WorkerSetup {
   error_code on_exec_setup(Launcher&, const Rest&...) const noexcept {
     if (::setsid() == -1) return last_error();
     if (dies_with_launcher && ::prctl(PR_SET_PDEATHSIG, SIGKILL) == -1) return last_error();
-    // The parent may have died before the line above: then nobody would ever send the signal.
+    // If the parent died before the line above, the signal would never come.
     if (::getppid() != launcher_pid) return {ESRCH, process::system_category()};
-    // Fails where there is no such module, and then nothing is to be allowed.
+    // Fails on a kernel without the module, where it is not needed.
     if (traceable) ::prctl(PR_SET_PTRACER, launcher_pid);
-    // exec resets handlers by itself; what is ignored would stay ignored.
+    // exec resets handlers but keeps ignored signals ignored.
     for (const int signal : ignored_signals) {
       if (::signal(signal, SIG_DFL) == SIG_ERR) return last_error();
     }
@@ -81,7 +81,8 @@ struct WorkerSetup {
   static bool close_above_stderr() noexcept {
     if (::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return true;
     if (errno != ENOSYS && errno != EINVAL) return false;
-    // A kernel before 5.11. Ours are close-on-exec already; this is for those we inherited.
+    // A kernel before 5.11. The launcher's descriptors are close-on-exec already; inherited ones
+    // may not be.
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) == -1) return false;
     const int end = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, 65536));
@@ -93,8 +94,9 @@ struct WorkerSetup {
   }
 };
 
-// As execvp: the first entry of PATH that can be executed; where one is there but cannot, its
-// reason wins over "not found". `program` itself when it names a path.
+// Searches as execvp does: returns the first file in PATH that can be executed, or `program` itself
+// when it names a path. A file that exists but cannot be executed is a better reason than "not
+// found".
 std::variant<std::string, core::SpawnError> find_program(const SpawnRequest& request) {
   const std::string& program = request.program;
   if (program.empty()) return core::SpawnError{core::SpawnStage::exec, ENOENT};
@@ -123,18 +125,19 @@ std::variant<std::string, core::SpawnError> find_program(const SpawnRequest& req
 }  // namespace
 
 Spawner::Spawner() {
-  // Has the kernel (5.9) the call? Of a table that is not shared it makes no copy, and closes none
-  // here.
+  // Checks that the kernel (5.9) has the call: for a table that is not shared it copies and closes
+  // nothing.
   if (::syscall(SYS_close_range, ~0U, ~0U, CLOSE_RANGE_UNSHARE) == -1) return;
   null_ = ScopedFd(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  // Not 0 to 2, which a child's are put in place of: a launcher may have been started without one.
+  // Above 2: the launcher may have been started without one of those, and the child's go there.
   for (auto& slot : slots_) slot = ScopedFd(::fcntl(null_.get(), F_DUPFD_CLOEXEC, 3));
   if (!slots_.back().valid()) {
     for (auto& slot : slots_) slot.reset();
   }
 }
 
-// The first descriptor that is not the child's; -1, with errno set, if it cannot have its three.
+// Puts the child's three descriptors into the slots. Returns the number after the last one, or -1
+// with errno set.
 int Spawner::hand_over(const SpawnRequest& request) const {
   const int given[] = {request.stdin_fd, request.stdout_fd, request.stderr_fd};
   int end = 0;
@@ -145,8 +148,9 @@ int Spawner::hand_over(const SpawnRequest& request) const {
   return end;
 }
 
-// Or the launcher would hold the far end of the child's output open. One that cannot be put back (a
-// worker has lowered the launcher's limit) is given up, and those to come do without.
+// Resets the slots, or the launcher would keep the other end of the child's output open. A slot
+// that cannot be reset (a worker has lowered the launcher's limit) is closed, and later children do
+// without.
 void Spawner::take_back() {
   for (auto& slot : slots_) {
     if (::dup3(null_.get(), slot.get(), O_CLOEXEC) == -1) slot.reset();
@@ -172,8 +176,7 @@ std::variant<Child, core::SpawnError> Spawner::spawn(const SpawnRequest& request
   stdio.in.fd = shared ? slots_[0].get() : request.stdin_fd;
   stdio.out.fd = shared ? slots_[1].get() : request.stdout_fd;
   stdio.err.fd = shared ? slots_[2].get() : request.stderr_fd;
-  // The launcher passes the path as argv[0]; a worker found through PATH sees that path, as under a
-  // shell's `exec`.
+  // argv[0] is the path: a worker that was found through PATH sees the full path.
   CloneLauncher launcher;
   launcher.cgroup_fd = request.cgroup_fd;
   launcher.share_descriptors = shared;

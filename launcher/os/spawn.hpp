@@ -1,8 +1,8 @@
 // Starts worker processes.
 //
-// A child gets a session of its own, SIGKILL when its parent dies, default dispositions (but
-// SIGHUP stays ignored where it was ignored when the launcher started: nohup), an empty signal
-// mask, and descriptors 0-2 only.
+// A child gets a new session, SIGKILL when its parent dies, default signal actions (SIGHUP stays
+// ignored if it was ignored when the launcher started: nohup), an empty signal mask, and
+// descriptors 0-2 only.
 #pragma once
 
 #include "launcher/core/types.hpp"
@@ -22,10 +22,10 @@ struct SpawnRequest {
   int stdin_fd = -1;
   int stdout_fd = -1;
   int stderr_fd = -1;
-  // Where the Yama module lets only ancestors trace a process (ptrace_scope 1): let debuggers that
-  // the launcher starts do so as well.
+  // Lets debuggers that the launcher starts trace the child where the Yama module allows only
+  // ancestors (ptrace_scope 1).
   bool traceable = false;
-  int cgroup_fd = -1;  // start within this cgroup, if it lets us; -1: the launcher's own
+  int cgroup_fd = -1;  // the cgroup to start in, if it allows that; -1: the launcher's
 };
 
 struct Child {
@@ -35,20 +35,19 @@ struct Child {
 
 class Spawner {
  public:
-  // To be made before many descriptors are open: a child is handed a table that ends behind the
-  // three of this object, rather than a copy of all that its exec would have to close one by one.
+  // Make it before many descriptors are open: a child gets a table that ends after the three of
+  // this object, not a copy of every descriptor, which its exec would close one by one.
   Spawner();
 
-  // Returns when the child's exec has succeeded or failed. After a failure no process is left of
-  // it.
+  // Returns once the child's exec has succeeded or failed. After a failure no process is left.
   std::variant<Child, core::SpawnError> spawn(const SpawnRequest& request);
 
  private:
   int hand_over(const SpawnRequest& request) const;
   void take_back();
 
-  // Standard input, output and error of the next child; /dev/null at all other times. All or none:
-  // where there are none a child gets the whole table.
+  // Standard input, output and error of the next child; /dev/null at all other times. All three or
+  // none: without them a child gets a copy of the whole table.
   ScopedFd null_;
   std::array<ScopedFd, 3> slots_;
 };

@@ -17,7 +17,7 @@
 namespace ddp::os {
 namespace {
 
-// Those a thread is commonly found waiting in.
+// The system calls in which threads commonly wait.
 constexpr std::pair<long, const char*> kSystemCalls[] = {
     {SYS_accept, "accept"},
     {SYS_accept4, "accept4"},
@@ -64,7 +64,7 @@ std::string task_file(int pid, int tid, const char* name) {
       .value_or("");
 }
 
-// "futex(0x7f…, 0x80)" of "202 0x7f… 0x80 … <sp> <pc>".
+// "futex(0x7f…, 0x80)" from "202 0x7f… 0x80 … <sp> <pc>".
 std::string system_call(const std::string& text) {
   std::istringstream words(text);
   long number = -1;
@@ -80,7 +80,7 @@ std::string system_call(const std::string& text) {
   return name + "(" + arguments + ")";
 }
 
-// "futex_wait_queue" of the first line "[<0>] futex_wait_queue+0x60/0x90".
+// "futex_wait_queue" from the first line "[<0>] futex_wait_queue+0x60/0x90".
 std::string top_of_stack(const std::string& stack) {
   const auto begin = stack.find("] ");
   if (begin == std::string::npos) return {};
@@ -108,7 +108,7 @@ std::optional<core::ThreadSample> sample_thread(int pid, int tid) {
   thread.cpu_time = core::Nanoseconds(std::chrono::seconds(1)) * (user + system) / ticks_per_second;
   if (thread.state == 'R') return thread;
   thread.system_call = system_call(task_file(pid, tid, "syscall"));
-  // Each may be withheld: the kernel's function, or at least what was asked of it.
+  // Each may be hidden: the kernel's function or, failing that, the system call.
   thread.wait_channel = task_file(pid, tid, "wchan");
   if (thread.wait_channel == "0") thread.wait_channel.clear();
   if (thread.wait_channel.empty()) thread.wait_channel = top_of_stack(task_file(pid, tid, "stack"));
@@ -134,7 +134,7 @@ core::ProcessSample sample_tasks(int pid) {
   }
   for (const int tid : tids) {
     auto thread = sample_thread(pid, tid);
-    if (!thread && tid == pid) return sample;  // it has just gone
+    if (!thread && tid == pid) return sample;  // it has just exited
     if (thread) sample.threads.push_back(std::move(*thread));
   }
   return sample;
