@@ -32,12 +32,12 @@ class Reader : SettingsReader {
   }
 
  private:
-  // The campaign's own, and those that are for every run.
+  // Separates the campaign's own flags from those for every run.
   Failure sort_flags() {
     for (const FlagSpec& spec : flag_table()) {
       if (given(spec.flag) == nullptr || is_of_campaign(spec.flag)) continue;
       if (const char* const why = why_not_in_campaign(spec.flag))
-        return Error{std::string(first_name(spec)) + " cannot stand beside --campaign: " + why};
+        return Error{std::string(first_name(spec)) + " cannot be used with --campaign: " + why};
       common_.settings.take(spec.flag, settings());
     }
     return std::nullopt;
@@ -58,7 +58,7 @@ class Reader : SettingsReader {
     std::error_code ignored;
     const auto kept = std::filesystem::path(campaign_.log_dir) / campaign_.run_id;
     if (!campaign_.log_dir.empty() && std::filesystem::exists(kept, ignored))
-      return Error{kept.string() + " is there already: expected another --run-id or --log-dir"};
+      return Error{kept.string() + " already exists: expected another --run-id or --log-dir"};
     const Setting* const junit = given(Flag::junit);
     if (junit == nullptr) return std::nullopt;
     campaign_.junit = junit->text;
@@ -69,7 +69,7 @@ class Reader : SettingsReader {
   Campaign campaign_;
 };
 
-// Each line of a refusal as one of ddp-launch's.
+// An error with the program's name in front of each line.
 ExitNow refused(const std::string& why) {
   std::string text;
   for (std::string_view rest = why; !rest.empty();) {
@@ -83,7 +83,7 @@ ExitNow refused(const std::string& why) {
 }  // namespace
 
 bool is_campaign(int argc, const char* const* argv) {
-  // The usual launch is not to pay for it.
+  // Cheap, because every launch calls it.
   const std::string_view name = first_name(spec_of(Flag::campaign));
   bool named = false;
   for (int i = 1; i < argc; ++i) named |= std::string_view(argv[i]).starts_with(name);

@@ -11,21 +11,21 @@ namespace ddp::campaign {
 
 struct Campaign {
   std::vector<PlannedRun> runs;
-  std::string run_id;   // its name: what its directory is called
-  std::string log_dir;  // where everything is kept, as <log_dir>/<run_id>/<plan>; empty: nowhere
+  std::string run_id;   // the name of its directory
+  std::string log_dir;  // keeps all files, as <log_dir>/<run_id>/<plan>; empty: they are removed
   std::string junit;    // empty: none
   bool dry_run = false;
 };
 
-// Whether the command line asks for a campaign; what it says otherwise is not looked at.
+// Whether the command line asks for a campaign. Nothing else in it is checked.
 bool is_campaign(int argc, const char* const* argv);
 
-// Everything checked, the plans too. A refusal may have several lines, one a plan.
+// Reads and checks the command line and all plans. An error may have several lines, one a plan.
 std::variant<Campaign, ExitNow> parse_campaign(int argc, const char* const* argv);
 std::variant<Campaign, ExitNow> parse_campaign(int argc, const char* const* argv,
                                                const Machine& machine);
 
-// What each run would be started as, and start nothing.
+// The command line of each run, for --dry-run.
 std::string dry_run_text(const Campaign& campaign);
 
 }  // namespace ddp::campaign

@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kPlanSuffix = ".toml";
-// Stands for the runs' directory while the runs are checked.
+// Stands for the runs' directory while they are checked.
 constexpr const char* kSomeBase = "/campaign";
 
 std::vector<const char*> argv_of(const std::vector<std::string>& words) {
@@ -31,17 +31,17 @@ Result<std::vector<std::string>> plan_files(const std::string& where) {
   if (!fs::is_directory(status)) return std::vector<std::string>{where};
   std::vector<std::string> files;
   for (fs::directory_iterator it(where, failed), end; !failed && it != end; it.increment(failed)) {
-    const bool hidden = it->path().filename().native().starts_with('.');  // an editor's
+    const bool hidden = it->path().filename().native().starts_with('.');  // such as an editor's
     if (!hidden && it->path().extension() == kPlanSuffix) files.push_back(it->path().string());
   }
   if (failed) return Error{"--campaign: " + where + ": " + failed.message()};
   if (files.empty())
-    return Error{"--campaign: " + where + ": no plan in it: expected files named *.toml"};
+    return Error{"--campaign: " + where + ": contains no plan: expected files named *.toml"};
   std::sort(files.begin(), files.end());
   return files;
 }
 
-// The plan's own options over the campaign's.
+// The campaign's settings, overridden by the plan's options.
 Result<Settings> settings_of(const core::FaultPlan& plan, const Settings& common) {
   const auto argv = argv_of(plan.launch.options);
   const auto line = read_command_line(static_cast<int>(argv.size()), argv.data());
@@ -56,16 +56,16 @@ Result<Settings> settings_of(const core::FaultPlan& plan, const Settings& common
     if (is_of_campaign(spec.flag) || spec.flag == Flag::help || spec.flag == Flag::version)
       why = "it belongs to ddp-launch --campaign";
     if (why != nullptr)
-      return Error{std::string(first_name(spec)) + " cannot stand in a plan: " + why};
+      return Error{std::string(first_name(spec)) + " cannot be used in a plan: " + why};
     merged.take(spec.flag, line->settings);
   }
   return merged;
 }
 
-// ddp-launch's own line about a run, as one about its plan.
+// Turns an error about a run into one about its plan.
 std::string about_plan(const std::string& path, std::string text) {
   constexpr std::string_view kProgram = "ddp-launch: ";
-  constexpr std::string_view kFlag = "--faults: ";  // says file, line and column itself
+  constexpr std::string_view kFlag = "--faults: ";  // has file, line and column after it
   if (text.starts_with(kProgram)) text.erase(0, kProgram.size());
   if (!text.empty() && text.back() == '\n') text.pop_back();
   if (text.starts_with(kFlag)) return text.substr(kFlag.size());
@@ -125,11 +125,11 @@ const char* why_not_in_campaign(Flag flag) {
   switch (flag) {
     case Flag::inject:
     case Flag::replay:
-      return "faults are what its plans are for";
+      return "the plans have the faults";
     case Flag::faults:
-      return "it gives each run its plan";
+      return "each run gets its own plan";
     case Flag::stdin_rank:
-      return "its runs have no input";
+      return "the runs have no standard input";
     case Flag::nnodes:
     case Flag::node_rank:
       return "it runs on one machine";
@@ -156,8 +156,8 @@ Result<std::vector<PlannedRun>> read_plans(const std::string& where, const Commo
     }
     const auto [other, is_new] = paths.try_emplace(run->plan.name, path);
     if (!is_new) {
-      wrong(path + ": the name '" + run->plan.name + "' is that of " + other->second +
-            " too: expected a name of its own");
+      wrong(path + ": the name '" + run->plan.name + "' is already that of " + other->second +
+            ": expected a unique name");
     }
     runs.push_back(std::move(*run));
   }

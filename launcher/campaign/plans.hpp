@@ -1,5 +1,4 @@
-// A directory of fault plans as the runs to be made, each checked whole before the first is
-// started.
+// Turns a directory of fault plans into runs. All of them are checked before the first starts.
 #pragma once
 
 #include "launcher/cli/flags.hpp"
@@ -13,35 +12,35 @@
 namespace ddp::campaign {
 
 struct PlannedRun {
-  std::string path;  // of the plan's file
+  std::string path;  // the plan's file
   std::string stem;  // its name without ".toml": the run's --run-id, and its directory
-  std::string text;  // of it
+  std::string text;  // the content of the file
   core::FaultPlan plan;
-  Settings settings;                     // of ddp-launch: the campaign's, and the plan's over them
-  std::vector<std::string> command;      // empty: the configuration file's
-  core::Nanoseconds shutdown_timeout{};  // of the run's own teardown
+  Settings settings;                     // of ddp-launch: the campaign's, overridden by the plan's
+  std::vector<std::string> command;      // empty: the one of the configuration file
+  core::Nanoseconds shutdown_timeout{};  // the grace period of the run
 };
 
-// What the campaign's own command line says of every run.
+// What the campaign's command line sets for every run.
 struct Common {
   Settings settings;
-  std::vector<std::string> command;  // where a plan has none
+  std::vector<std::string> command;  // for plans without one
 };
 
-// The plans of a directory ("*.toml" but the hidden ones, in the order of their names), or the one
+// Reads the plans of a directory ("*.toml" except hidden files, in the order of their names), or the one
 // plan that `where` names. The error lists everything that is wrong, one line a plan.
 Result<std::vector<PlannedRun>> read_plans(const std::string& where, const Common& common,
                                            const Machine& machine);
 
-// Where ddp-launch keeps what a run showed and wrote down about itself: <base>/<stem>.
+// The directory of a run's output and logs: <base>/<stem>.
 std::string run_dir(const PlannedRun& run, const std::string& base);
-// The program's own directory, which it may remove and make anew: within the former, so that both
-// are found in one place, but with nothing of the launcher's in it.
+// The program's own directory, below the former. It has no file of the launcher, so the program may remove
+// and recreate it.
 std::string work_dir(const PlannedRun& run, const std::string& base);
-// Stands for it in a plan's options and command.
+// Stands for that directory in a plan's options and command.
 inline constexpr std::string_view kDirWord = "{dir}";
 
-// Stands for <base> where there is none, or none any more.
+// Stands for <base> in texts, where that does not exist or is removed.
 inline constexpr const char* kSomeDirectory = "<directory>";
 
 // The command line of one run, without the program.
@@ -50,9 +49,9 @@ std::vector<std::string> run_arguments(const PlannedRun& run, const std::string&
 // `text` with each `part` of it replaced.
 std::string replaced(std::string text, std::string_view part, std::string_view by);
 
-// Flags of the campaign itself: not for its runs.
+// Whether a flag is for the campaign itself and not for its runs.
 bool is_of_campaign(Flag flag);
-// Why a flag can stand neither beside --campaign nor in a plan; nullptr for all others.
+// Why a flag can be used neither with --campaign nor in a plan; nullptr for all others.
 const char* why_not_in_campaign(Flag flag);
 
 }  // namespace ddp::campaign

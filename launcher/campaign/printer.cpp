@@ -21,7 +21,7 @@ Printer::Printer(boost::asio::io_context& io)
     : sink_(
           io, STDOUT_FILENO, "stdout", [] {},
           [](const std::string& loss) {
-            error(loss + "; the campaign goes on, its table is no longer shown there");
+            error(loss + "; the campaign continues, but its table is no longer shown there");
           }) {}
 
 void Printer::print(const std::string& text) {

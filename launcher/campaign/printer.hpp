@@ -13,7 +13,7 @@ namespace ddp::campaign {
 
 class Printer {
  public:
-  // A stdout that fails is reported on stderr, once; the campaign goes on without it.
+  // A stdout that fails is reported on stderr, once; the campaign continues without it.
   explicit Printer(boost::asio::io_context& io);
 
   // Never waits for the reader.

@@ -32,7 +32,7 @@ std::optional<core::Nanoseconds> duration_in(const boost::json::object& event, c
   return core::Nanoseconds(*number);
 }
 
-// Then its exit status tells of the fault, and the supervisor judges alone.
+// Then the exit status comes from the fault, and only the supervisor's checks count.
 bool kills_keeper(const core::FaultPlan& plan) {
   return std::any_of(plan.faults.begin(), plan.faults.end(),
                      [](const auto& one) { return one.kind == fault::Kind::kill_keeper; });
@@ -41,7 +41,7 @@ bool kills_keeper(const core::FaultPlan& plan) {
 std::string end_text(const core::ExitStatus& status) {
   const auto* signaled = std::get_if<core::Signaled>(&status);
   return signaled != nullptr ? "was killed by " + signal_name(signaled->signal)
-                             : "left with exit code " + std::to_string(core::exit_code_of(status));
+                             : "exited with code " + std::to_string(core::exit_code_of(status));
 }
 
 std::vector<core::Check> checks_of(const core::FaultPlan& plan, const core::ExitStatus& status,
@@ -53,7 +53,7 @@ std::vector<core::Check> checks_of(const core::FaultPlan& plan, const core::Exit
     for (auto& check : core::evaluate(plan.expect.value_or(core::exit_0_alone()), seen)) {
       if (check.name != "exit" && check.name != "no_process_left") {
         check.met = false;
-        check.measured = "not measured: the run " + end_text(status) + " and told no verdict";
+        check.measured = "not measured: the run " + end_text(status) + " and reported no result";
       }
       checks.push_back(std::move(check));
     }
@@ -98,22 +98,22 @@ std::vector<core::Check> evaluate(const core::FaultPlan& plan, const RunEnd& end
                                   const RunEvents& events) {
   if (!end.status) return {{"started", "ddp-launch started", end.not_started, false}};
   std::vector<core::Check> checks;
-  // What a run came to that was stopped is only what the stop made of it.
+  // After a timeout the checks of the run only show the effect of the stop.
   if (!end.timed_out) checks = checks_of(plan, *end.status, events.checks);
-  checks.push_back({"timeout", "ends within " + exact_duration(plan.launch.timeout),
-                    end.timed_out ? "stopped by the campaign" : "ended", !end.timed_out});
+  checks.push_back({"timeout", "exits within " + exact_duration(plan.launch.timeout),
+                    end.timed_out ? "stopped by the campaign" : "exited", !end.timed_out});
   if (end.processes_left > 0) {
     checks.push_back({"nothing_left", "no process",
-                      std::to_string(end.processes_left) + " when ddp-launch had ended", false});
+                      std::to_string(end.processes_left) + " when ddp-launch exited", false});
   }
   if (!events.lost.empty())
-    checks.push_back({"kept", "what the run showed and wrote", events.lost, false});
+    checks.push_back({"kept", "the run's output and events", events.lost, false});
   return checks;
 }
 
 bool system_refused(const core::FaultPlan& plan, const RunEnd& end, const RunEvents& events) {
   if (!events.lost.empty()) return true;
-  // With expectations a run that could judge left with 0 or 73.
+  // With expectations, a run that could check them exits with 0 or 73.
   return plan.expect && events.checks.empty() && end.status &&
          core::exit_code_of(*end.status) == core::kSystemRefused;
 }

@@ -1,4 +1,4 @@
-// What became of one plan of a campaign, as values.
+// The result of one plan of a campaign.
 #pragma once
 
 #include "launcher/core/record/fault_plan.hpp"
@@ -11,22 +11,21 @@
 
 namespace ddp::campaign {
 
-// One failure of the group, as the run itself measured it (core::Incident).
+// One failure of the group, as the run measured it (core::Incident).
 struct FailureFigures {
   std::optional<core::Nanoseconds> detected;
   std::optional<core::Nanoseconds> down;
-  std::optional<core::Nanoseconds> recovered;  // the next generation's first step
+  std::optional<core::Nanoseconds> recovered;  // the next attempt's first step
 };
 
-// What a run told of itself.
+// What a run reported.
 struct RunEvents {
-  std::vector<core::Check> checks;  // empty: it had nothing to expect, or did not live to judge
+  std::vector<core::Check> checks;  // empty: no expectations, or killed before it checked them
   std::vector<FailureFigures> failures;
-  std::string lost;  // which part of its output or events could not be kept, and why; empty: none
+  std::string lost;  // which part of its output or events is lost, and why; empty: none
 };
 
-// From a run's events (kForCampaign). A line that was cut short and events that are not known are
-// passed over.
+// Reads a run's events (kForCampaign). Skips incomplete lines and unknown events.
 RunEvents read_events(std::string_view text);
 
 struct PlanResult {
@@ -35,27 +34,28 @@ struct PlanResult {
   std::vector<core::Check> checks;  // never empty
   std::vector<FailureFigures> failures;
   std::vector<std::string> tail;  // the last lines of the run's output
-  bool stopped = false;           // by who stopped the campaign: its checks say little
+  bool stopped = false;           // the campaign was stopped during it: its checks mean little
 
+  // Whether every check is met and the run was not stopped.
   bool met() const;
 };
 
 // How the process of a run ended.
 struct RunEnd {
-  std::optional<core::ExitStatus> status;  // none: it could not be started
-  std::string not_started;                 // then why
+  std::optional<core::ExitStatus> status;  // nullopt: it could not be started
+  std::string not_started;                 // then: why
   bool timed_out = false;
-  std::int64_t processes_left = 0;  // when the run had ended of itself
+  std::int64_t processes_left = 0;  // alive after the run exited by itself
 };
 
-// The checks of a plan: those that the run made, unless it was stopped for its time, and what only
-// the campaign sees. Where the run made none, because there was nothing to expect or because nobody
-// was left to judge, its exit code is held against the plan's (0 without one).
+// The checks of a plan: those that the run made, unless it exceeded its timeout, and those that only the
+// campaign can make. If the run made none (no expectations, or its launcher was killed), its exit code is
+// compared with the plan's (0 without one).
 std::vector<core::Check> evaluate(const core::FaultPlan& plan, const RunEnd& end,
                                   const RunEvents& events);
 
-// Whether the system let the campaign down rather than the program its plan: a part of what the run
-// showed or wrote is lost, or ddp-launch could not start it.
+// Whether the system failed the run, rather than the program its plan: a part of the run's output or
+// events is lost, or ddp-launch could not start it.
 bool system_refused(const core::FaultPlan& plan, const RunEnd& end, const RunEvents& events);
 
 }  // namespace ddp::campaign

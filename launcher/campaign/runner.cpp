@@ -35,12 +35,12 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kTailLines = 40;
-// What a launch may need beyond its grace period: it waits for the processes that SIGKILL does not
-// end at once and for a slow reader, each bounded by 5 s.
+// What a launch may take beyond its grace period: it waits for processes that are alive after SIGKILL and
+// for a slow reader, each for at most 5 s.
 constexpr auto kBeyondGrace = std::chrono::seconds(20);
 constexpr auto kFinalWait = std::chrono::seconds(5);
 
-// After a campaign that was killed, for its run to tear its group down and remove its files.
+// If the campaign is killed: time for its run to tear the group down and remove its files.
 constexpr auto kPatience = std::chrono::seconds(10);
 
 class Runner {
@@ -102,10 +102,10 @@ class Runner {
     const auto& path = planned().path;
     const auto text = read_plan_text(path);
     if (!text) return path + ": " + text.error();
-    return *text == planned().text ? "" : path + " is no longer what the campaign read";
+    return *text == planned().text ? "" : path + " changed after the campaign read it";
   }
 
-  // --- the run's end, and what leads to it
+  // --- the end of a run
 
   void arm(core::Nanoseconds after) {
     deadline_ = Clock::now() + after;
@@ -149,8 +149,8 @@ class Runner {
     end_.status = status;
     timer_.cancel();
     if (!os::reap_orphans([](int) { return false; })) return conclude();
-    // Its keeper was killed, by a fault or by us: then its supervisor, which has come to us, is
-    // still at its teardown.
+    // Its keeper was killed, by a fault or by this process: its supervisor, which this process has
+    // adopted, is still tearing the group down.
     const bool by_itself = std::holds_alternative<core::Exited>(status);
     if (by_itself || phase_ == Phase::killed) return sweep();
     phase_ = Phase::draining;
@@ -166,7 +166,7 @@ class Runner {
   void sweep() {
     timer_.cancel();
     end_.processes_left = static_cast<std::int64_t>(os::living_children().size());
-    // Blocks, but a moment: what SIGKILL does not end is given up.
+    // Blocks only briefly: a process that is alive after SIGKILL is abandoned.
     if (!os::kill_and_reap_all(kFinalWait).empty()) exit_code_ = core::kUnkillable;
     conclude();
   }
@@ -189,14 +189,14 @@ class Runner {
     next();
   }
 
-  // A text of the run's; its directories, unless they are kept, as in a plan and in a dry run.
+  // A text from the run. Directories that will be removed get the names that plans and dry runs use.
   std::string shown(std::string text) const {
     if (config_.keep) return text;
     text = replaced(std::move(text), work_dir(planned(), config_.dir), kDirWord);
     return replaced(std::move(text), config_.dir, kSomeDirectory);
   }
 
-  // Ctrl-Z: the run stops itself and its workers, then this process; back when `fg` continued it.
+  // Ctrl-Z: suspends the run with its workers, then this process. Returns when `fg` continues it.
   void suspend() {
     const auto began = Clock::now();
     process_.signal(SIGTSTP);
@@ -207,16 +207,16 @@ class Runner {
     began_ += Clock::now() - began;
   }
 
-  // --- the campaign's end
+  // --- the end of the campaign
 
   int finish() {
     const bool all_met = std::all_of(results_.begin(), results_.end(),
                                      [](const PlanResult& result) { return result.met(); });
     if (!all_met && stop_signal_ == 0 && !config_.keep)
-      printer_.print("--log-dir DIR would keep what each run showed and wrote\n");
+      printer_.print("use --log-dir DIR to keep the output and logs of each run\n");
     printer_.print("\n" + summary_table(results_, campaign_.runs.size()));
     int code = stop_signal_ != 0 ? core::kSignalBase + stop_signal_ : exit_code_;
-    // Before 73: who knows what else the plans that were not met would have been.
+    // Takes precedence over 73: a plan may be unmet only because of that.
     if (code == 0 && !complete_) code = core::kSystemRefused;
     if (code == 0 && !all_met) code = core::kExpectationFailed;
     if (!write_junit() && code == 0) code = core::kSystemRefused;
@@ -253,12 +253,12 @@ class Runner {
   Clock::time_point began_;
   Clock::time_point deadline_;
   int stop_signal_ = 0;
-  int exit_code_ = 0;     // what ends the campaign: the system's refusal, or what would not die
-  bool complete_ = true;  // nothing of what the runs showed and wrote is lost
+  int exit_code_ = 0;     // ends the campaign: the system refused something, or a process survived SIGKILL
+  bool complete_ = true;  // no output and no events of a run are lost
   bool over_ = false;
 };
 
-// Where the runs' directories go; the error is one line.
+// Makes the directory for the runs' directories. The error is one line.
 Result<std::string> make_base(const Campaign& campaign) {
   if (campaign.log_dir.empty()) return os::make_scratch_dir();
   std::error_code failed;
@@ -269,7 +269,7 @@ Result<std::string> make_base(const Campaign& campaign) {
   return dir.string();
 }
 
-// Ourselves, under the name that `ps` shows.
+// The path of this program, so that `ps` shows its name.
 std::string own_program() {
   std::error_code failed;
   const auto path = std::filesystem::read_symlink("/proc/self/exe", failed);

@@ -1,21 +1,21 @@
-// Runs the plans of a campaign, one after another, each as a ddp-launch of its own.
+// Runs the plans of a campaign one after another, each in a separate ddp-launch.
 //
-//   keeper of the campaign       launcher/keeper/keeper.hpp, as of a launch: the pid the user sees
-//   └─ campaign                  this loop. Subreaper; parent of one run at a time
-//      └─ ddp-launch --faults …  a session of its own; SIGKILL when its parent dies, upon which its
-//                                supervisor tears its group down
+//   keeper of the campaign       launcher/keeper/keeper.hpp, as for a launch: the pid that the user sees
+//   └─ campaign                  this loop: a subreaper, parent of one run at a time
+//      └─ ddp-launch --faults …  in a new session; gets SIGKILL when its parent dies, and then its
+//                                supervisor tears the group down
 //
-// A plan that lasts longer than its timeout gets SIGTERM, and SIGKILL when that does not end it
-// within its own grace period and a little more. A stop request goes to the run as it came, and
-// ends the campaign. Nothing of a run is left when the next begins.
+// A run that exceeds its plan's timeout gets SIGTERM, and SIGKILL if it is still alive 20 s after its own
+// grace period. A stop request is passed on to the run and ends the campaign. No process of a run is left
+// when the next one starts.
 #pragma once
 
 #include "launcher/campaign/options.hpp"
 
 namespace ddp::campaign {
 
-// Runs the campaign under a keeper of its own and returns, in the keeper, its exit code. The
-// results go to stdout, and to the campaign's JUnit file. Call as os::keep().
+// Runs the campaign under a keeper and returns, in the keeper, the exit code. The results go to stdout
+// and to the campaign's JUnit file. Call as os::keep().
 int run(const Campaign& campaign);
 
 }  // namespace ddp::campaign

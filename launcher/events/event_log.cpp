@@ -22,28 +22,27 @@ namespace ddp {
 namespace {
 
 std::int64_t wall_clock_micros(core::TimePoint time) {
-  // Both clocks are read now: a wall clock that was set meanwhile shows its present idea of that
-  // moment.
+  // Both clocks are read now: if the wall clock was set meanwhile, the result is on the new setting.
   const auto age = std::chrono::steady_clock::now() - time;
   const auto wall = std::chrono::system_clock::now() - age;
   return std::chrono::duration_cast<std::chrono::microseconds>(wall.time_since_epoch()).count();
 }
 
-// O_NONBLOCK: a FIFO may be what somebody reads it from, and its reader may be away.
+// O_NONBLOCK: the path may be a FIFO without a reader.
 constexpr int kAppend = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 
 os::ScopedFd open_for_append(const std::string& path) {
   return os::ScopedFd(::open(path.c_str(), kAppend | O_CREAT, 0644));
 }
 
-// "<device>:<inode>:": what the path behind it must lead to. Empty if `file` is not open.
+// "<device>:<inode>:", which the path after it must lead to. Empty if `file` is not open.
 std::string identity(int file) {
   struct stat status {};
   if (::fstat(file, &status) != 0) return {};
   return fmt::format("{}:{}:", status.st_dev, status.st_ino);
 }
 
-// The file that campaign_file() named; none where the path leads to another one.
+// Opens the file that campaign_file() named. Not valid where the path leads to another file.
 os::ScopedFd open_named(const std::string& name) {
   const auto path = name.find('/');
   if (path == std::string::npos) return {};
@@ -102,7 +101,7 @@ void EventLog::write(core::TimePoint now, std::string_view event, std::span<cons
   line["event"] = boost::json::string_view(event.data(), event.size());
   for (const auto& field : fields) {
     auto& value = line[boost::json::string_view(field.name.data(), field.name.size())];
-    // A path or what a program said may have any bytes, JSON has none but UTF-8.
+    // A path or text from a program may have any bytes; JSON must be UTF-8.
     std::visit(Overloaded{[&](const std::string& text) { value = as_utf8(text); },
                           [&](const auto& number) { value = number; }},
                field.value);

@@ -43,7 +43,7 @@ std::chrono::milliseconds responsiveness_limit() {
   return is_off(Mechanism::asking) ? std::chrono::milliseconds(500) : std::chrono::seconds(5);
 }
 
-// A stderr that nobody reads costs the line, never the end of the launch.
+// Drops the line when stderr takes nothing: the end of the launch must not wait for a reader.
 void complain(const std::string& what) {
   const std::string line = "ddp-launch: " + what + "\n";
   pollfd writable{STDERR_FILENO, POLLOUT, 0};
@@ -55,7 +55,7 @@ void complain(const std::string& what) {
 
 std::string reason() { return std::strerror(errno); }
 
-// Invalid where the launcher is meant to outlive its parent.
+// Opens a pidfd of the parent. Not valid where the launcher is meant to outlive its parent.
 ScopedFd watch_parent() {
   struct sigaction hangup {};
   const bool nohup = ::sigaction(SIGHUP, nullptr, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
@@ -73,10 +73,10 @@ class Keeper {
         signals_(std::move(signals)),
         parent_(watch_parent()) {}
 
-  // Until the supervisor has ended; returns its raw status as waitid tells it.
+  // Returns once the supervisor has exited, with its status from waitid.
   siginfo_t watch() {
     while (true) {
-      // No deadline, unless a stop request is on its way: the launch lasts as long as its workers.
+      // No deadline unless a stop request is unread: the launch lasts as long as its workers.
       pollfd fds[] = {{supervisor_fd_.get(), POLLIN, 0},
                       {signals_.get(), POLLIN, 0},
                       {parent_.get(), POLLIN, 0}};
@@ -88,13 +88,13 @@ class Keeper {
       if ((fds[2].revents & POLLIN) != 0) {
         parent_.reset();
         pass_on(SIGHUP);
-        complain("its parent has ended, so the group is stopped (nohup or setsid lets it go on)");
+        complain("the parent process exited: stopping the group (nohup or setsid keeps it running)");
       }
       siginfo_t info{};
       if (::waitid(P_PID, static_cast<id_t>(supervisor_), &info, WEXITED | WNOHANG) == 0 &&
           info.si_pid == supervisor_)
         return info;
-      see_whether_heard();
+      check_responsiveness();
     }
   }
 
@@ -105,9 +105,9 @@ class Keeper {
       const int signal = static_cast<int>(info.ssi_signo);
       switch (signal) {
         case SIGCHLD:
-          // As PID 1 of a container others' orphans come to us as well.
+          // As PID 1 of a container, the keeper adopts other processes' orphans too.
           reap_orphans([this](int pid) { return pid == supervisor_; });
-          see_whether_stopped();
+          check_suspended();
           break;
         case SIGTSTP:
           suspend();
@@ -121,53 +121,53 @@ class Keeper {
     }
   }
 
-  void tell(int signal) {
+  void send(int signal) {
     const auto byte = static_cast<unsigned char>(signal);
-    // The pipe is non-blocking: a supervisor that has not read 64 Ki signals does not need one
-    // more.
+    // The pipe is non-blocking: a supervisor with 64 Ki unread signals does not need one more.
     const bool stop_request = signal != SIGTSTP && signal != SIGUSR1 && signal != SIGUSR2;
     if (::write(to_supervisor_.get(), &byte, 1) == 1)
       responsiveness_.sent(stop_request, Clock::now());
   }
 
   void pass_on(int signal) {
-    tell(signal);
-    ::kill(supervisor_, SIGCONT);  // a stopped one could not hear
-    on_stop_ = OnStop::undo;       // and it may be about to stop, for a Ctrl-Z just before
+    send(signal);
+    ::kill(supervisor_, SIGCONT);  // a stopped supervisor could not read it
+    on_stop_ = OnStop::undo;       // and it may be about to stop for an earlier Ctrl-Z
   }
 
   int wait_ms() const {
-    const auto look_at = responsiveness_.next_look();
-    if (!look_at) return -1;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*look_at - Clock::now());
+    const auto check_at = responsiveness_.next_look();
+    if (!check_at) return -1;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*check_at - Clock::now());
     return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
   }
 
-  void see_whether_heard() {
-    const auto look_at = responsiveness_.next_look();
+  // Kills a supervisor that leaves a stop request unread.
+  void check_responsiveness() {
+    const auto check_at = responsiveness_.next_look();
     const auto now = Clock::now();
-    if (!look_at || now < *look_at) return;
+    if (!check_at || now < *check_at) return;
     int unread = 0;
-    if (::ioctl(to_supervisor_.get(), FIONREAD, &unread) == -1) unread = 0;  // nobody can tell
+    if (::ioctl(to_supervisor_.get(), FIONREAD, &unread) == -1) unread = 0;  // unknown: assume it was read
     const auto process = read_process(supervisor_);
     const bool held = process && (process->state == 'T' || process->state == 't');
     if (!responsiveness_.timed_out(unread, held, now)) return;
-    complain("its supervisor does not answer: it has left a stop request unread for " +
+    complain("the supervisor does not respond: it left a stop request unread for " +
              std::to_string(2 * responsiveness_limit().count()) + " ms");
     ::kill(supervisor_, SIGKILL);
   }
 
   void suspend() {
-    // One that somebody has stopped already has to hear of it first.
+    // A supervisor that is already stopped must continue first to read the request.
     if (supervisor_is_stopped()) ::kill(supervisor_, SIGCONT);
-    // No SIGCONT behind it: it could undo the supervisor's own stop.
-    tell(SIGTSTP);
+    // No SIGCONT after it: that could undo the supervisor's own stop.
+    send(SIGTSTP);
     on_stop_ = OnStop::follow;
   }
 
-  // A SIGCHLD tells when the supervisor has stopped itself, which it does once its workers are
-  // stopped. Nothing waits for that: it may be ending instead.
-  void see_whether_stopped() {
+  // Called at each SIGCHLD: acts on a supervisor that has stopped itself, which it does once its workers
+  // are stopped. Nothing waits for that, because it may be exiting instead.
+  void check_suspended() {
     if (on_stop_ == OnStop::leave || !supervisor_is_stopped()) return;
     if (std::exchange(on_stop_, OnStop::leave) == OnStop::follow) ::kill(::getpid(), SIGSTOP);
     ::kill(supervisor_, SIGCONT);
@@ -187,11 +187,11 @@ class Keeper {
   ScopedFd parent_;
   core::Responsiveness responsiveness_{responsiveness_limit()};
 
-  // What to do when the supervisor is seen stopped.
+  // What to do when the supervisor is stopped.
   enum class OnStop {
-    leave,   // somebody's SIGSTOP is his affair
-    follow,  // it was told to: the shell has to see us stop too
-    undo,    // it has something to hear since
+    leave,   // another process sent SIGSTOP: not ours to undo
+    follow,  // it stopped on request: the shell must see the keeper stop too
+    undo,    // a signal came since, which it must read
   } on_stop_ = OnStop::leave;
 };
 
@@ -202,8 +202,8 @@ void clear(const Place& place) {
 
 int exit_code_after(const siginfo_t& end) {
   if (end.si_code == CLD_EXITED) return end.si_status;
-  complain("its supervisor was killed by " + signal_name(end.si_status) +
-           "; every process of the group was killed with it");
+  complain("the supervisor was killed by " + signal_name(end.si_status) +
+           "; every process of the group was killed too");
   return core::kLauncherFault;
 }
 
@@ -236,9 +236,10 @@ Kept keep(const Place& place,
       ::_exit(core::kSystemRefused);
     }
     ::prctl(PR_SET_NAME, "ddp-super");
-    // What kills a whole job (kill -9 %1, timeout -k) kills the keeper alone: this one clears up.
+    // A signal to the whole job (kill -9 %1, timeout -k) then kills only the keeper, and the supervisor
+    // cleans up.
     if (!is_off(Mechanism::apart)) ::setpgid(0, 0);
-    // The pipe's end tells that the keeper is gone; one that is stopped has to wake to see it.
+    // When the pipe closes, the keeper is gone. A stopped supervisor must continue to see that.
     ::prctl(PR_SET_PDEATHSIG, SIGCONT);
     int code = core::kLauncherFault;
     try {
@@ -254,7 +255,7 @@ Kept keep(const Place& place,
     } catch (const std::exception& error) {
       complain(std::string("internal error: ") + error.what());
     }
-    // No static destructors: the keeper has the same ones.
+    // No static destructors: the keeper runs the same ones.
     ::_exit(code);
   }
   read_end.reset();
@@ -264,7 +265,7 @@ Kept keep(const Place& place,
 
   if (end.si_code != CLD_EXITED && place.patience.count() > 0) reap_all(place.patience);
   if (place.cgroup) place.cgroup->kill();
-  // What the supervisor waited for in vain it has named.
+  // With this code, the supervisor has already waited for and reported the survivors.
   const bool given_up = end.si_code == CLD_EXITED && end.si_status == core::kUnkillable;
   const auto survivors =
       kill_and_reap_all(given_up ? std::chrono::milliseconds(0) : final_wait(), not_ours);

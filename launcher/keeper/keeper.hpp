@@ -1,20 +1,15 @@
-// The keeper: the process the user sees. It forks the supervisor, passes signals on, and cleans up
+// The keeper: the process that the user sees. It forks the supervisor, passes signals on, and cleans up
 // after it.
 //
-//   - Each signal it reads goes to the supervisor as one byte over a pipe. The pipe's end tells the
-//   supervisor that the
-//     keeper is gone.
-//   - Ctrl-Z: the supervisor stops the workers and itself; then the keeper stops itself, so that
-//   the shell sees the job
-//     stop. When continued, it continues the supervisor.
-//   - It watches its own parent: a launcher whose parent died stops its group as after SIGHUP,
-//   unless it was told to
-//     outlive it (nohup, or a session of its own as setsid makes).
-//   - A supervisor that leaves a stop request unread is killed
-//   (launcher/core/group/responsiveness.hpp).
-//   - When the supervisor has ended, for whatever reason, every process below is killed and reaped
-//   and the run
-//     directory removed. A supervisor that was killed makes exit code 70.
+// - It sends each signal to the supervisor as one byte over a pipe. When the pipe closes, the supervisor
+//   knows that the keeper is gone.
+// - Ctrl-Z: the supervisor suspends the workers and itself; then the keeper stops itself, so that the
+//   shell sees the job stop. When the keeper continues, it continues the supervisor.
+// - It watches its own parent: when that exits, the group is stopped as after SIGHUP, unless the launcher
+//   is meant to outlive its parent (nohup, or a new session as from setsid).
+// - It kills a supervisor that leaves a stop request unread (launcher/core/group/responsiveness.hpp).
+// - When the supervisor has exited, for whatever reason, it kills and reaps every process below itself
+//   and removes the run directory. If the supervisor was killed, the exit code is 70.
 #pragma once
 
 #include "launcher/os/cgroup.hpp"
@@ -27,25 +22,25 @@
 
 namespace ddp::os {
 
-// What a launch has outside its processes; the keeper removes it at the end.
+// What a launch owns outside its processes. The keeper removes it at the end.
 struct Place {
   std::string run_dir;           // os::make_run_dir
-  std::optional<Cgroup> cgroup;  // where the workers live, if there is one
-  // After a supervisor that was killed: how long its children, which may be launches that clean up
-  // after themselves, are given to end before they are killed.
+  std::optional<Cgroup> cgroup;  // of the workers, if there is one
+  // After the supervisor was killed: how long its children have to exit before they are killed. They may
+  // be launches, which clean up after themselves.
   std::chrono::milliseconds patience{0};
 };
 
-// What the keeper saw of a launch.
+// How a launch ended.
 struct Kept {
   int exit_code = 0;
-  bool supervisor_died = false;  // killed: it has said nothing at its end
+  bool supervisor_died = false;  // it was killed and reported nothing
 };
 
-// Runs `supervise` in a forked child and returns, in the keeper, the end of the launch; in
-// the child it does not return. `supervise` gets the read end of the keeper's signal pipe and a
-// signalfd of its own; descriptors or memory that Asio is refused end it with 71. Call before any
-// thread exists, after take_over_signals().
+// Runs `supervise` in a forked child, where this does not return, and returns in the keeper once the
+// launch has ended. `supervise` gets the read end of the keeper's signal pipe and a separate signalfd. If
+// the system refuses Asio descriptors or memory, the child exits with 71. Call after
+// take_over_signals(), before any thread exists.
 Kept keep(const Place& place,
           const std::function<int(ScopedFd from_keeper, ScopedFd signals)>& supervise);
 

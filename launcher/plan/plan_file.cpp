@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kLargestFile = std::size_t{1} << 20;
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 
-// Reads one file; the first thing that is wrong ends it.
+// Reads one plan and stops at the first error.
 class Reader {
  public:
   Reader(std::string path, int world_size) : path_(std::move(path)), world_size_(world_size) {}
@@ -144,7 +144,7 @@ class Reader {
     if (const auto* node = expect.get("checkpoint_digest");
         node != nullptr && !is_notify_name(into.checkpoint_digest))
       return refuse(*node,
-                    "'checkpoint_digest': expected what a worker can tell as X_DDP_DIGEST, 1 to " +
+                    "'checkpoint_digest': expected what a worker can report as X_DDP_DIGEST, 1 to " +
                         std::to_string(kNotifyNameLimit) + " bytes of UTF-8");
     if (const auto* node = expect.get("root_cause")) {
       if (const auto* one = node->as_table()) {
@@ -195,7 +195,7 @@ class Reader {
     plan_.launch.timeout = *timeout;
   }
 
-  // --- values; each does nothing where the key is not there
+  // --- values; each does nothing where the key is missing
 
   void only(const toml::table& table, const std::string& what,
             std::initializer_list<std::string_view> allowed, std::string_view old_name = {}) {

@@ -9,14 +9,14 @@
 
 namespace ddp {
 
-// The error names the file, the line and the column, what is wrong and what is allowed. With
-// `world_size` > 0 ranks are checked against it.
+// Reads a plan. The error names the file, the line and the column, what is wrong and what is allowed.
+// With `world_size` > 0, ranks are checked against it.
 Result<core::FaultPlan> read_fault_plan(const std::string& path, int world_size);
 
-// A plan's file, whole; the error is the reason alone.
+// The text of a plan's file. The error is the reason alone.
 Result<std::string> read_plan_text(const std::string& path);
 
-// A plan from text; `path` is what errors call it, and its stem the plan's name if it has none.
+// Reads a plan from text. Errors name `path`, and its stem is the plan's name unless it has one.
 Result<core::FaultPlan> parse_fault_plan(std::string_view text, const std::string& path,
                                          int world_size);
 

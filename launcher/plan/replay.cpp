@@ -10,7 +10,7 @@
 namespace ddp {
 namespace {
 
-// The events of a run with a million faults.
+// Enough for the events of a run with a million faults.
 constexpr std::size_t kLargestFile = std::size_t{256} << 20;
 
 }  // namespace

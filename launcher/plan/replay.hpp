@@ -1,4 +1,4 @@
-// From the event file of a former run back to the faults it was struck by.
+// Turns the event file of an earlier run back into the faults that were injected in it.
 #pragma once
 
 #include "common/result.hpp"
@@ -9,10 +9,9 @@
 
 namespace ddp {
 
-// The faults of the "fault_injected" events of an events.jsonl, in their order, each as it struck:
-// rank, generation and step or time named, nothing left to draw. The error names file and line; a
-// last line that was cut short by a killed launcher is passed over. A file without any fault is an
-// error: there is nothing to replay.
+// Reads the faults from the "fault_injected" events of an events.jsonl, in order, each as it was injected:
+// with its rank, attempt and step or time, and nothing random. The error names file and line. A last line
+// that a killed launcher left incomplete is skipped. A file without faults is an error.
 Result<core::FaultPlan> read_replay(const std::string& path, int world_size);
 Result<core::FaultPlan> parse_replay(std::string_view text, const std::string& path,
                                      int world_size);

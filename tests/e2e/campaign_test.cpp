@@ -149,7 +149,7 @@ TEST_CASE("a plan that lasts too long is stopped and not met; the next is run") 
   const auto run = scene.run(campaign(), {});
   CHECK(run.status == Status{.code = 73});
   for (const char* name : {"a-hangs", "b-hears-nothing"})
-    CHECK(contains(row_of(run.out, name), "timeout: expected ends within 1 s"));
+    CHECK(contains(row_of(run.out, name), "timeout: expected exits within 1 s"));
   CHECK(row_of(run.out, "c-good").starts_with("met "));
   CHECK(contains(run.out, "--log-dir DIR would keep"));
 }
@@ -334,7 +334,7 @@ TEST_CASE("a disk that takes no more is told by name, and the verdict is not los
   const auto check = [](const Finished& run, const Scene& scene, const std::string& why) {
     CHECK(run.status == Status{.code = 71});
     const auto row = row_of(run.out, "a");
-    CHECK_MESSAGE(contains(row, "kept: expected what the run showed and wrote, measured "), row);
+    CHECK_MESSAGE(contains(row, "kept: expected the run's output and events, measured "), row);
     CHECK(contains(row, "(" + why + ")"));
     CHECK_FALSE(contains(row, "not measured"));
     CHECK_FALSE(contains(run.out, "everything is kept"));
@@ -377,7 +377,7 @@ TEST_CASE("a plan that is another when its turn comes is not run, and the next o
   write_file(scene.path("go"), "");
   const auto run = finish(scene, launch);
   CHECK(run.status == Status{.code = 73});
-  CHECK(contains(row_of(run.out, "b"), "plans/b.toml is no longer what the campaign read"));
+  CHECK(contains(row_of(run.out, "b"), "plans/b.toml changed after the campaign read it"));
   CHECK(contains(row_of(run.out, "c"), "plans/c.toml: No such file or directory"));
   CHECK_FALSE(std::filesystem::exists(scene.path("b")));
   CHECK(std::filesystem::exists(scene.path("d")));
@@ -393,13 +393,13 @@ TEST_CASE("what makes no sense with a campaign is refused in one line") {
     CHECK(lines_of(run.err).size() == 1);
     return run.err;
   };
-  CHECK(contains(refused(campaign({"--inject", "kill"})), "--inject cannot stand beside"));
-  CHECK(contains(refused(campaign({"--stdin", "0"})), "--stdin cannot stand beside --campaign"));
+  CHECK(contains(refused(campaign({"--inject", "kill"})), "--inject cannot be used with"));
+  CHECK(contains(refused(campaign({"--stdin", "0"})), "--stdin cannot be used with --campaign"));
   CHECK(contains(refused(campaign({"--run-id", "a/b"})), "--run-id is 'a/b': expected"));
   CHECK(contains(refused(campaign({"--junit", "no/dir.xml"})), "--junit is 'no/dir.xml'"));
   CHECK(contains(refused({"--campaign", "nowhere"}),
                  "--campaign: nowhere: No such file or directory"));
-  CHECK(contains(refused({"--campaign", "empty"}), "--campaign: empty: no plan in it"));
+  CHECK(contains(refused({"--campaign", "empty"}), "--campaign: empty: contains no plan"));
   CHECK(contains(refused({"--campaign", ""}), "--campaign is '': expected"));
   CHECK_FALSE(std::filesystem::exists(scene.path("ran")));
 }

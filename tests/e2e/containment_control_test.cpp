@@ -166,7 +166,7 @@ TEST_CASE("a supervisor that does not hear a stop request is ended with all belo
   CHECK(launch.process.wait_exit() == Status{.code = 70});
   CHECK(launch.process.below().empty());
   launch.process.wait();
-  CHECK(launch.process.err().find("its supervisor does not answer") != std::string::npos);
+  CHECK(launch.process.err().find("the supervisor does not respond") != std::string::npos);
 }
 
 TEST_CASE("a supervisor that a debugger holds is waited for") {

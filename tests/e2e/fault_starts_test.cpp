@@ -103,7 +103,7 @@ TEST_CASE("the supervisor is killed: the keeper leaves nothing behind") {
   const auto run = scene.run(
       Words{"--nproc", "2", "--inject", "kill-supervisor@step=2"} + recorded(scene), steps);
   CHECK(run.status == Status{.code = 70});
-  CHECK(contains(run.err, "its supervisor was killed by SIGKILL"));
+  CHECK(contains(run.err, "the supervisor was killed by SIGKILL"));
   CHECK_FALSE(contains(run.out, "past it"));
   CHECK(injected(scene) == Words{"kill-supervisor@step=2,gen=0"});
   CHECK(contains(run.err, "injected kill-supervisor@step=2,gen=0"));

@@ -242,7 +242,7 @@ TEST_CASE("the group ends with the launcher's parent") {
   until_each(parent, "up", 2);
   parent.send_signal(SIGKILL);
   CHECK(parent.wait() == Status{.signal = SIGKILL});
-  CHECK(contains(parent.err(), "its parent has ended"));
+  CHECK(contains(parent.err(), "the parent process exited"));
   parent.wait_nothing_left();
   scene.check_no_file_left();
 }

@@ -111,7 +111,7 @@ TEST_CASE("everything that is wrong is told, one line a plan") {
         "a.toml:1:10: 'kill@stp=5': column 6: 'stp': expected rank, step, phase, after, ready, "
         "line, gen, every, mtbf, times, seed\n"
         "c.toml: --nproc is 'x': expected a number from 1 to 4096, or auto, cpu, gpu\n"
-        "d.toml: the name 'b' is that of b.toml too: expected a name of its own\n");
+        "d.toml: the name 'b' is already that of b.toml: expected a unique name\n");
 }
 
 TEST_CASE("files that an editor hides are no plans, as in a shell's *.toml") {
@@ -137,12 +137,12 @@ TEST_CASE("what one plan says is checked with what the campaign says") {
                            "--replay", "--stdin", "--nnodes"}) {
     CHECK(refused("[launch]\noptions = ['" + std::string(flag) + "', '1']")
               .starts_with("p.toml: [launch] options: " + std::string(flag) +
-                           " cannot stand in a plan: "));
+                           " cannot be used in a plan: "));
   }
   CHECK(refused("[launch]\noptions = ['--help']")
-            .starts_with("p.toml: [launch] options: --help cannot stand in a plan: "));
+            .starts_with("p.toml: [launch] options: --help cannot be used in a plan: "));
   CHECK(refused("", {"--replay", "x", "--", "./worker"}) ==
-        "--replay cannot stand beside --campaign: faults are what its plans are for\n");
+        "--replay cannot be used with --campaign: the plans have the faults\n");
   plans.plan("two words.toml", "");
   CHECK(plans.refused().starts_with("two words.toml: the plan's file name is the name of its run"));
 }

@@ -103,10 +103,10 @@ TEST_CASE("a run that could not judge is held against the expected exit code alo
   REQUIRE(named(checks, "restarts") != nullptr);
   CHECK_FALSE(named(checks, "restarts")->met);
   CHECK(named(checks, "restarts")->measured ==
-        "not measured: the run was killed by SIGKILL and told no verdict");
+        "not measured: the run was killed by SIGKILL and reported no result");
   CHECK(named(checks, "exit")->met);
   CHECK(named(judged(plan, core::Exited{2}), "restarts")->measured ==
-        "not measured: the run left with exit code 2 and told no verdict");
+        "not measured: the run exited with code 2 and reported no result");
 }
 
 TEST_CASE("what only the campaign sees is a check of its own") {
@@ -114,7 +114,7 @@ TEST_CASE("what only the campaign sees is a check of its own") {
   plan.launch.timeout = seconds(90);
   auto checks = evaluate(plan, {.status = core::Exited{0}, .timed_out = true}, {.checks = {kMet}});
   REQUIRE(named(checks, "timeout") != nullptr);
-  CHECK(named(checks, "timeout")->expected == "ends within 90 s");
+  CHECK(named(checks, "timeout")->expected == "exits within 90 s");
   CHECK_FALSE(named(checks, "timeout")->met);
 
   // What a run did that was stopped says nothing more.
@@ -128,7 +128,7 @@ TEST_CASE("what only the campaign sees is a check of its own") {
 
   checks = evaluate(plan, {.status = core::Exited{0}, .processes_left = 2}, {.checks = {kMet}});
   REQUIRE(named(checks, "nothing_left") != nullptr);
-  CHECK(named(checks, "nothing_left")->measured == "2 when ddp-launch had ended");
+  CHECK(named(checks, "nothing_left")->measured == "2 when ddp-launch exited");
 
   checks = evaluate(plan, {.not_started = "ddp-launch: No such file or directory"}, {});
   REQUIRE(checks.size() == 1);
