@@ -1,4 +1,4 @@
-// worker: one rank of a data-parallel training run, or a run of its own.
+// worker: one rank of a data-parallel training run, or the only one.
 #include "common/client/fault_points.hpp"
 #include "common/client/notifier.hpp"
 #include "common/client/worker_env.hpp"
@@ -47,7 +47,7 @@ void run(const Options& options, const WorkerEnv& env) {
       gpu == nullptr ? 0
                      : choose_device(env, gpu->device_count(why), devices_are_shared(&std::getenv));
   faults->phase("join");
-  // The engine outlives the communicator, which may still work on its memory.
+  // Declared before the communicator, which may use the engine's memory until it is destroyed.
   std::unique_ptr<Engine> engine;
   Group group = join_group(env, options.join_timeout);
   if (gpu != nullptr) {
@@ -75,16 +75,17 @@ void run(const Options& options, const WorkerEnv& env) {
   Checkpoints checkpoints(options, corpus, *engine, *group.communicator, *faults, report);
   Trainer({options, corpus, *engine, *group.communicator, checkpoints, notifier, *faults, report})
       .run();
-  // Rank 0 hosts the store: no rank may find it gone.
+  // Rank 0 runs the store, so no rank may exit before the others are done.
   group.communicator->barrier();
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  // A reader that has gone is an error of write(2), with a message, not a silent death.
+  // A closed reader and a limit on file sizes are then errors of write(2), with a message, and do
+  // not kill the process silently.
   std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);  // nor is a limit on the size of files
+  std::signal(SIGXFSZ, SIG_IGN);
   const ParsedOptions parsed = parse_options(argc, argv, std::cout, std::cerr);
   if (parsed.exit_code >= 0) return parsed.exit_code;
   const auto env = read_worker_env();
@@ -100,7 +101,7 @@ int main(int argc, char** argv) {
     return 2;
   } catch (const PeerFailure& error) {
     complain(env->rank, error.what());
-    await_stop(kPeersDeathSeen);  // most likely one died
+    await_stop(kPeersDeathSeen);  // a peer probably died
     return 1;
   } catch (const std::bad_alloc&) {
     complain(env->rank,

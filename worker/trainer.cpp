@@ -26,10 +26,10 @@ std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 constexpr std::size_t kFirstBucketBytes = std::size_t{1} << 20;
 constexpr std::size_t kBucketBytes = std::size_t{25} << 20;
 
-// For the launcher to hear how the run ended.
+// For the last report to the launcher.
 constexpr std::chrono::seconds kLastWords{1};
 
-// Held-out samples that a validation looks at, evenly spread, at most.
+// The most held-out samples that a validation uses, evenly spread.
 constexpr std::size_t kMostValidationSamples = 65536;
 
 }  // namespace
@@ -101,7 +101,7 @@ bool Trainer::train(std::int64_t done, Summary& summary) {
     const auto begin = Clock::now();
     const StepOutcome outcome = train_step(step);
     const double seconds = seconds_since(begin);
-    // Before a checkpoint could be written of it.
+    // Checked before a checkpoint is written.
     if (!std::isfinite(outcome.loss) || !std::isfinite(outcome.gradient_norm)) {
       throw Failure(std::string("the ") + (std::isfinite(outcome.loss) ? "gradient" : "loss") +
                     " is not finite in step " + std::to_string(step) +
@@ -188,7 +188,7 @@ StepOutcome Trainer::train_step(std::int64_t step) {
   const auto begun = Clock::now();
   const std::vector<std::uint64_t> share = sampler_.share(static_cast<std::uint64_t>(step - 1));
   const std::span<const std::uint64_t> samples(share);
-  // Every rank takes the same number of parts, the last ones perhaps empty.
+  // Every rank uses the same number of parts; the last ones may be empty.
   const std::size_t part_size = largest_part(options_, communicator_.world_size());
   const std::size_t parts = static_cast<std::size_t>(options_.accumulate);
   next_bucket_ = 0;
@@ -247,7 +247,7 @@ std::string Trainer::verified_digest() {
   const Digest own = digest_of(std::as_bytes(std::span(state.parameters)));
   Digest first = own;
   communicator_.broadcast(std::as_writable_bytes(std::span(first)), 0);
-  // One double that differs from 0 on any rank tells all of them.
+  // The sum is not 0 on any rank if one rank differs.
   double different = first == own ? 0 : 1;
   communicator_.sum({&different, 1});
   if (different > 0) {

@@ -20,7 +20,7 @@ namespace ddp::worker {
 
 class Trainer {
  public:
-  // Everything is borrowed and must outlive the trainer.
+  // References, which must outlive the trainer.
   struct Parts {
     const Options& options;
     const Corpus& corpus;
@@ -33,19 +33,19 @@ class Trainer {
   };
   explicit Trainer(const Parts& parts);
 
-  // Resumes where a checkpoint is, trains, validates, prints the summary and, if asked for, text.
-  // After a stop request (worker/base/stop.hpp) the run ends behind the step in hand, with a
-  // checkpoint. Throws Failure.
+  // Resumes from a checkpoint if there is one, trains, validates, prints the summary and, if asked
+  // for, generated text. After a stop request (worker/base/stop.hpp) it stops after the current
+  // step, with a checkpoint. Throws Failure.
   void run();
 
  private:
-  // Trains from behind step `done` on; true when all steps were done, false when stopped.
+  // Trains the steps after `done`. True when all steps are done, false when stopped.
   bool train(std::int64_t done, Summary& summary);
   StepOutcome train_step(std::int64_t step);
   double validate(std::int64_t step);
   void fill(std::span<const std::uint64_t> samples, const Text& text);
   void start_buckets(std::size_t ready_end, std::int64_t step);
-  // What a fault plan has for the communication and the gradient of this step.
+  // Injects the faults of this step in the communication and the gradient.
   void take_faults(std::int64_t step);
   void damage(const Range& bucket);
   double learning_rate(std::int64_t step) const;
@@ -63,13 +63,14 @@ class Trainer {
   Sampler sampler_;
   std::vector<Range> buckets_;
   std::size_t next_bucket_ = 0;
-  double busy_seconds_ = 0;  // of the step in hand, until it waits for the other ranks
-  std::vector<fault::WorkerFaults::Injection> gradient_faults_;  // of the step in hand
+  double busy_seconds_ = 0;  // of the current step, before it waits for other ranks
+  std::vector<fault::WorkerFaults::Injection> gradient_faults_;  // of the current step
   std::vector<std::uint8_t> contexts_;
   std::vector<std::uint8_t> targets_;
 };
 
-// The most samples a rank computes at once, given the options: what an engine needs room for.
+// The most samples that a rank computes at once with these options: the capacity that an engine
+// needs.
 std::size_t largest_part(const Options& options, int world_size);
 
 }  // namespace ddp::worker

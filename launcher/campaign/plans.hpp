@@ -27,15 +27,15 @@ struct Common {
   std::vector<std::string> command;  // for plans without one
 };
 
-// Reads the plans of a directory ("*.toml" except hidden files, in the order of their names), or the one
-// plan that `where` names. The error lists everything that is wrong, one line a plan.
+// Reads the plans of a directory ("*.toml" except hidden files, in the order of their names), or
+// the one plan that `where` names. The error lists everything that is wrong, one line a plan.
 Result<std::vector<PlannedRun>> read_plans(const std::string& where, const Common& common,
                                            const Machine& machine);
 
 // The directory of a run's output and logs: <base>/<stem>.
 std::string run_dir(const PlannedRun& run, const std::string& base);
-// The program's own directory, below the former. It has no file of the launcher, so the program may remove
-// and recreate it.
+// The program's own directory, below the former. It has no file of the launcher, so the program may
+// remove and recreate it.
 std::string work_dir(const PlannedRun& run, const std::string& base);
 // Stands for that directory in a plan's options and command.
 inline constexpr std::string_view kDirWord = "{dir}";

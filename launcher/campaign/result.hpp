@@ -48,14 +48,14 @@ struct RunEnd {
   std::int64_t processes_left = 0;  // alive after the run exited by itself
 };
 
-// The checks of a plan: those that the run made, unless it exceeded its timeout, and those that only the
-// campaign can make. If the run made none (no expectations, or its launcher was killed), its exit code is
-// compared with the plan's (0 without one).
+// The checks of a plan: those that the run made, unless it exceeded its timeout, and those that
+// only the campaign can make. If the run made none (no expectations, or its launcher was killed),
+// its exit code is compared with the plan's (0 without one).
 std::vector<core::Check> evaluate(const core::FaultPlan& plan, const RunEnd& end,
                                   const RunEvents& events);
 
-// Whether the system failed the run, rather than the program its plan: a part of the run's output or
-// events is lost, or ddp-launch could not start it.
+// Whether the system failed the run, rather than the program its plan: a part of the run's output
+// or events is lost, or ddp-launch could not start it.
 bool system_refused(const core::FaultPlan& plan, const RunEnd& end, const RunEvents& events);
 
 }  // namespace ddp::campaign

@@ -35,8 +35,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kTailLines = 40;
-// What a launch may take beyond its grace period: it waits for processes that are alive after SIGKILL and
-// for a slow reader, each for at most 5 s.
+// What a launch may take beyond its grace period: it waits for processes that are alive after
+// SIGKILL and for a slow reader, each for at most 5 s.
 constexpr auto kBeyondGrace = std::chrono::seconds(20);
 constexpr auto kFinalWait = std::chrono::seconds(5);
 
@@ -189,7 +189,8 @@ class Runner {
     next();
   }
 
-  // A text from the run. Directories that will be removed get the names that plans and dry runs use.
+  // A text from the run. Directories that will be removed get the names that plans and dry runs
+  // use.
   std::string shown(std::string text) const {
     if (config_.keep) return text;
     text = replaced(std::move(text), work_dir(planned(), config_.dir), kDirWord);
@@ -253,7 +254,8 @@ class Runner {
   Clock::time_point began_;
   Clock::time_point deadline_;
   int stop_signal_ = 0;
-  int exit_code_ = 0;     // ends the campaign: the system refused something, or a process survived SIGKILL
+  int exit_code_ =
+      0;  // ends the campaign: the system refused something, or a process survived SIGKILL
   bool complete_ = true;  // no output and no events of a run are lost
   bool over_ = false;
 };

@@ -22,7 +22,8 @@ namespace ddp {
 namespace {
 
 std::int64_t wall_clock_micros(core::TimePoint time) {
-  // Both clocks are read now: if the wall clock was set meanwhile, the result is on the new setting.
+  // Both clocks are read now: if the wall clock was set meanwhile, the result is on the new
+  // setting.
   const auto age = std::chrono::steady_clock::now() - time;
   const auto wall = std::chrono::system_clock::now() - age;
   return std::chrono::duration_cast<std::chrono::microseconds>(wall.time_since_epoch()).count();

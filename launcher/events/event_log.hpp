@@ -1,12 +1,12 @@
 // Writes events.jsonl: one JSON object a line, the source of reports and traces.
 //
 //   {"v":1,"t_ns":<monotonic>,"wall":"2026-01-31T12:00:00.123456Z","event":"worker_exited","gen":0,"rank":3,…}
-// Each line is written before the action that it announces. A disk error is reported once and ends the
-// log, never the run.
+// Each line is written before the action that it announces. A disk error is reported once and ends
+// the log, never the run.
 //
-// The events by which a campaign judges a run (kForCampaign) also go to a second file, in the campaign's
-// memory (env::kCampaignEvents names it): they arrive even if the disk is full or the program has removed
-// the first file.
+// The events by which a campaign judges a run (kForCampaign) also go to a second file, in the
+// campaign's memory (env::kCampaignEvents names it): they arrive even if the disk is full or the
+// program has removed the first file.
 #pragma once
 
 #include "launcher/core/types.hpp"
@@ -28,7 +28,8 @@ inline constexpr int kEventVersion = 1;
 
 inline constexpr std::string_view kExpectationEvent = "expectation";
 inline constexpr std::string_view kFailureEvent = "failure";
-inline constexpr std::string_view kLostEvent = "lost";  // a part of the output or the events is lost
+inline constexpr std::string_view kLostEvent =
+    "lost";  // a part of the output or the events is lost
 inline constexpr std::array kForCampaign{kExpectationEvent, kFailureEvent, kLostEvent};
 
 class EventLog {
@@ -40,8 +41,8 @@ class EventLog {
   };
 
   EventLog() = default;  // writes nothing
-  // Creates or appends to `path`, and appends to the file that campaign_file() named; an empty one is
-  // skipped. `report` gets one line if `path` cannot be written, now or later.
+  // Creates or appends to `path`, and appends to the file that campaign_file() named; an empty one
+  // is skipped. `report` gets one line if `path` cannot be written, now or later.
   EventLog(std::string path, std::function<void(std::string)> report,
            const std::string& campaign = {});
 
@@ -65,8 +66,9 @@ class EventLog {
 // The path for a run whose logs are in `log_dir`; empty where that is.
 std::string events_path(const std::string& log_dir);
 
-// Names an open file of this process for a child's EventLog, with device and inode: where /proc belongs to
-// another PID namespace, the path leads to a different file, and then nothing is written.
+// Names an open file of this process for a child's EventLog, with device and inode: where /proc
+// belongs to another PID namespace, the path leads to a different file, and then nothing is
+// written.
 std::string campaign_file(int file);
 
 // A point of the monotonic clock as "2026-01-31T12:00:00.123456Z".

@@ -1,5 +1,5 @@
-// The "failure" event of events.jsonl: one for each failure of the group, written once its consequences
-// are known, that is, when the next attempt or the run has ended.
+// The "failure" event of events.jsonl: one for each failure of the group, written once its
+// consequences are known, that is, when the next attempt or the run has ended.
 #pragma once
 
 #include "launcher/core/record/run_record.hpp"

@@ -88,7 +88,8 @@ class Keeper {
       if ((fds[2].revents & POLLIN) != 0) {
         parent_.reset();
         pass_on(SIGHUP);
-        complain("the parent process exited: stopping the group (nohup or setsid keeps it running)");
+        complain(
+            "the parent process exited: stopping the group (nohup or setsid keeps it running)");
       }
       siginfo_t info{};
       if (::waitid(P_PID, static_cast<id_t>(supervisor_), &info, WEXITED | WNOHANG) == 0 &&
@@ -148,7 +149,8 @@ class Keeper {
     const auto now = Clock::now();
     if (!check_at || now < *check_at) return;
     int unread = 0;
-    if (::ioctl(to_supervisor_.get(), FIONREAD, &unread) == -1) unread = 0;  // unknown: assume it was read
+    if (::ioctl(to_supervisor_.get(), FIONREAD, &unread) == -1)
+      unread = 0;  // unknown: assume it was read
     const auto process = read_process(supervisor_);
     const bool held = process && (process->state == 'T' || process->state == 't');
     if (!responsiveness_.timed_out(unread, held, now)) return;
@@ -165,8 +167,8 @@ class Keeper {
     on_stop_ = OnStop::follow;
   }
 
-  // Called at each SIGCHLD: acts on a supervisor that has stopped itself, which it does once its workers
-  // are stopped. Nothing waits for that, because it may be exiting instead.
+  // Called at each SIGCHLD: acts on a supervisor that has stopped itself, which it does once its
+  // workers are stopped. Nothing waits for that, because it may be exiting instead.
   void check_suspended() {
     if (on_stop_ == OnStop::leave || !supervisor_is_stopped()) return;
     if (std::exchange(on_stop_, OnStop::leave) == OnStop::follow) ::kill(::getpid(), SIGSTOP);
@@ -236,8 +238,8 @@ Kept keep(const Place& place,
       ::_exit(core::kSystemRefused);
     }
     ::prctl(PR_SET_NAME, "ddp-super");
-    // A signal to the whole job (kill -9 %1, timeout -k) then kills only the keeper, and the supervisor
-    // cleans up.
+    // A signal to the whole job (kill -9 %1, timeout -k) then kills only the keeper, and the
+    // supervisor cleans up.
     if (!is_off(Mechanism::apart)) ::setpgid(0, 0);
     // When the pipe closes, the keeper is gone. A stopped supervisor must continue to see that.
     ::prctl(PR_SET_PDEATHSIG, SIGCONT);

@@ -143,9 +143,9 @@ class Reader {
     text(expect, "checkpoint_digest", into.checkpoint_digest);
     if (const auto* node = expect.get("checkpoint_digest");
         node != nullptr && !is_notify_name(into.checkpoint_digest))
-      return refuse(*node,
-                    "'checkpoint_digest': expected what a worker can report as X_DDP_DIGEST, 1 to " +
-                        std::to_string(kNotifyNameLimit) + " bytes of UTF-8");
+      return refuse(
+          *node, "'checkpoint_digest': expected what a worker can report as X_DDP_DIGEST, 1 to " +
+                     std::to_string(kNotifyNameLimit) + " bytes of UTF-8");
     if (const auto* node = expect.get("root_cause")) {
       if (const auto* one = node->as_table()) {
         root_cause(*one, into);

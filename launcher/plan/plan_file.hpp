@@ -9,8 +9,8 @@
 
 namespace ddp {
 
-// Reads a plan. The error names the file, the line and the column, what is wrong and what is allowed.
-// With `world_size` > 0, ranks are checked against it.
+// Reads a plan. The error names the file, the line and the column, what is wrong and what is
+// allowed. With `world_size` > 0, ranks are checked against it.
 Result<core::FaultPlan> read_fault_plan(const std::string& path, int world_size);
 
 // The text of a plan's file. The error is the reason alone.

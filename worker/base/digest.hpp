@@ -1,4 +1,4 @@
-// A 128-bit digest (XXH3) of a run's parameters and of checkpoints: against damage, not attack.
+// A 128-bit digest (XXH3) of parameters and checkpoints. It detects damage, not attacks.
 #pragma once
 
 #include <array>

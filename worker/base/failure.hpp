@@ -1,4 +1,4 @@
-// What ends a worker: one line for the user, and the exit code that goes with it.
+// The errors that end a worker: one line for the user, and an exit code.
 #pragma once
 
 #include "common/utf8.hpp"
@@ -9,21 +9,23 @@
 
 namespace ddp::worker {
 
-// Something the system, a peer or the data did: exit 1.
+// Caused by the system, a peer or the data: exit code 1.
 struct Failure : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Something the user asked for that cannot be had: exit 2.
+// Caused by an option or the environment: exit code 2.
 struct UsageError : Failure {
   using Failure::Failure;
 };
 
-// A peer is gone or does not answer: exit 1, once the launcher had time to see whose end it was.
+// A peer is gone or does not answer: exit code 1, after a delay in which the launcher can see which
+// rank failed first.
 struct PeerFailure : Failure {
   using Failure::Failure;
 };
 
+// Prints the line on stderr.
 inline void complain(int rank, std::string_view what) {
   std::fprintf(stderr, "worker: rank %d: %s\n", rank, without_controls(what).c_str());
 }

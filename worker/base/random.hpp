@@ -1,5 +1,5 @@
-// Counter-based random numbers: a function of key and counter, so that any rank can compute any
-// element, and nothing needs to be kept in a checkpoint.
+// Counter-based random numbers: a function of key and counter. Any rank can compute any element,
+// and a checkpoint needs no state.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ constexpr std::uint64_t mix(std::uint64_t key, std::uint64_t counter) {
   return mix(mix(key) ^ counter);
 }
 
-// In [0, 1), with 53 bits.
+// A number in [0, 1) with 53 random bits.
 constexpr double unit(std::uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1.0p-53; }
 
 }  // namespace ddp::worker

@@ -23,7 +23,7 @@ extern "C" void note_stop(int) { requested.store(true, std::memory_order_relaxed
 void watch_for_stop() {
   struct sigaction action {};
   action.sa_handler = note_stop;
-  action.sa_flags = SA_RESTART;  // no system call of Gloo or NCCL should see EINTR for it
+  action.sa_flags = SA_RESTART;  // or system calls of Gloo and NCCL would fail with EINTR
   for (const int signal : {SIGTERM, SIGINT}) {
     if (::sigaction(signal, &action, nullptr) != 0)
       throw Failure(std::string("sigaction: ") + std::strerror(errno));
@@ -31,7 +31,7 @@ void watch_for_stop() {
 }
 
 void await_stop(std::chrono::milliseconds at_most) {
-  // The signal may go to another thread, whose handler would not wake this one.
+  // Polls, because the signal may go to another thread and then does not wake this one.
   constexpr std::chrono::milliseconds kTurn{5};
   for (auto waited = kTurn; !stop_requested() && waited <= at_most; waited += kTurn)
     ::poll(nullptr, 0, static_cast<int>(kTurn.count()));

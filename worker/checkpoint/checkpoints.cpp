@@ -16,7 +16,8 @@ std::string exact(double value) {
   return {text, end};
 }
 
-// All that shapes the run to come. The number of ranks, --accumulate and --steps do not.
+// Everything that determines the results of the run. The number of ranks, --accumulate and --steps
+// do not.
 Configuration configuration_of(const Options& o, const Corpus& corpus) {
   return {{"--context", std::to_string(o.model.context)},
           {"--embed", std::to_string(o.model.embed)},

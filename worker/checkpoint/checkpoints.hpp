@@ -1,5 +1,5 @@
-// Checkpoints as the trainer sees them: rank 0 reads and writes, all ranks continue together, on
-// any number of ranks.
+// Checkpoints for the trainer: rank 0 reads and writes them, and all ranks continue from the same
+// one, on any number of ranks.
 #pragma once
 
 #include "common/client/fault_points.hpp"
@@ -17,20 +17,21 @@ namespace ddp::worker {
 
 class Checkpoints {
  public:
-  // Everything is borrowed. Without --checkpoint-dir all calls do nothing. Throws Failure where the
-  // directory cannot be used.
+  // Keeps references to all arguments. Without --checkpoint-dir, all calls do nothing. Throws
+  // Failure where the directory cannot be used.
   Checkpoints(const Options& options, const Corpus& corpus, Engine& engine,
               Communicator& communicator, FaultPoints& faults, Report& report);
 
   bool enabled() const { return !options_.checkpoint_dir.empty(); }
 
-  // Every rank calls it. Loads the newest checkpoint that fits and returns its step, 0 if none.
+  // Loads the newest checkpoint that fits and returns its step; 0 if there is none. All ranks call
+  // it.
   std::int64_t restore();
 
   bool due(std::int64_t step) const {
     return enabled() && options_.checkpoint_every > 0 && step % options_.checkpoint_every == 0;
   }
-  // After step `step`. Rank 0 writes, the others return at once.
+  // Call after step `step`. Rank 0 writes; the others return at once.
   void save(std::int64_t step);
 
  private:
@@ -39,7 +40,7 @@ class Checkpoints {
   Communicator& communicator_;
   FaultPoints& faults_;
   Report& report_;
-  std::optional<CheckpointStore> store_;  // rank 0's
+  std::optional<CheckpointStore> store_;  // of rank 0
 };
 
 }  // namespace ddp::worker

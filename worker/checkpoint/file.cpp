@@ -21,7 +21,7 @@ Failure refused(const std::string& what, const std::string& path, int error) {
   return Failure("checkpoint: cannot " + what + " '" + path + "': " + std::strerror(error));
 }
 
-// Owns a descriptor; close(2) is checked where it matters, by close().
+// Owns a descriptor. close() checks close(2), for files that were written.
 class File {
  public:
   File(const std::string& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {}
@@ -31,7 +31,7 @@ class File {
   File(const File&) = delete;
   File& operator=(const File&) = delete;
   int get() const { return fd_; }
-  // Network filesystems report a failed write as late as here.
+  // Network file systems may report a failed write only here.
   bool close() {
     const int fd = fd_;
     fd_ = -1;

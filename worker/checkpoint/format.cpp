@@ -17,7 +17,7 @@ static_assert(std::endian::native == std::endian::little, "safetensors is little
 
 constexpr std::string_view kFormat = "ddp-launch worker 1";
 constexpr std::size_t kLengthBytes = 8;
-constexpr std::size_t kLongestHeader = 100'000'000;  // safetensors' own limit
+constexpr std::size_t kLongestHeader = 100'000'000;  // the limit of safetensors
 
 struct Part {
   const char* prefix;
@@ -95,7 +95,7 @@ std::string encode_header(const Layout& layout, const Progress& progress,
                     {"data_offsets", json::array{offset, offset + segment.size() * sizeof(float)}}};
   });
   std::string text = json::serialize(header);
-  text.resize((text.size() + 7) / 8 * 8, ' ');  // the tensors begin aligned
+  text.resize((text.size() + 7) / 8 * 8, ' ');  // aligns the tensors
   const std::uint64_t length = text.size();
   std::string bytes(kLengthBytes, '\0');
   std::memcpy(bytes.data(), &length, kLengthBytes);
@@ -122,7 +122,7 @@ Progress decode(const Layout& layout, const Configuration& expected,
     throw Refusal{"is not a checkpoint of this worker"};
   const json::object& metadata = found->get_object();
   compare(metadata, expected);
-  // With the same configuration the header is the one we would write, to the byte.
+  // With the same configuration, the header equals the one that this worker writes, byte for byte.
   const Progress progress{number_of(metadata, "step"), number_of(metadata, "sampler_position")};
   const std::string own = encode_header(layout, progress, expected);
   if (own.size() != data_begin || std::memcmp(own.data(), file.data(), own.size()) != 0)

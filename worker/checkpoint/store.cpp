@@ -28,8 +28,8 @@ std::span<const std::byte> bytes_of(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
-// One line: the size in bytes and the digest, so that a marker that is itself damaged cannot agree
-// with the file by chance.
+// One line with the size in bytes and the digest: a damaged marker practically never matches the
+// file.
 std::string marker_text(std::size_t size, const Digest& digest) {
   return "bytes " + std::to_string(size) + " xxh3 " + to_text(digest) + "\n";
 }
@@ -45,12 +45,12 @@ Pieces first_bytes(const Pieces& pieces, std::size_t count) {
   return first;
 }
 
-// `pieces`, but for one bit of the byte at `position`, which then lies in `changed`.
+// `pieces` with one bit of the byte at `position` changed; that piece is in `changed`.
 Pieces with_changed_byte(const Pieces& pieces, std::size_t position, std::byte& changed) {
   Pieces all;
   std::size_t begin = 0;
   for (const auto piece : pieces) {
-    const std::size_t at = position - begin;  // wraps around before `begin`
+    const std::size_t at = position - begin;  // huge when `position` is before `begin`
     begin += piece.size();
     if (at >= piece.size()) {
       all.push_back(piece);
@@ -84,8 +84,8 @@ CheckpointStore::CheckpointStore(std::string directory, int keep, const Layout& 
   for (const auto& [name, value] : configuration_) text += name + "=" + value + "\n";
   tag_ = to_text(digest_of(bytes_of(text))).substr(0, kTagDigits);
   prepare_directory(directory_);
-  // What a writer that was killed left behind. Only names of this configuration: another run may be
-  // writing beside us.
+  // Removes what a killed writer left. Only names of this configuration: another run may be writing
+  // in the same directory.
   for (const std::string& name : names_in(directory_)) {
     if (name.ends_with(tag_ + std::string(kTemporary))) {
       remove_file(path(name));
@@ -112,7 +112,7 @@ std::vector<CheckpointStore::Entry> CheckpointStore::entries() const {
       continue;
     found.push_back({step, name.substr(0, static_cast<std::size_t>(used)), tag == tag_});
   }
-  // Of the same step, ours first.
+  // For the same step, this configuration's first.
   std::sort(found.begin(), found.end(), [](const Entry& a, const Entry& b) {
     return std::tuple(a.step, a.own, a.stem) > std::tuple(b.step, b.own, b.stem);
   });
@@ -164,7 +164,7 @@ std::string CheckpointStore::save(const Progress& progress, const TrainingState&
     load({progress.step, base, true});
     return name;
   } catch (const Refusal&) {
-    // Not there, or not whole: written anew.
+    // Missing or incomplete: written again.
   }
   const std::string header = encode_header(layout_, progress, configuration_);
   Pieces parts{bytes_of(header)};
@@ -194,7 +194,8 @@ std::string CheckpointStore::save(const Progress& progress, const TrainingState&
 void CheckpointStore::prune(std::int64_t newest_step) const {
   int kept = 0;
   for (const Entry& entry : entries()) {
-    // Newer ones than the one just written were refused when the run began: left for inspection.
+    // Checkpoints that are newer than this one were rejected when the run began: they stay for
+    // inspection.
     if (!entry.own || entry.step > newest_step || ++kept <= keep_) continue;
     remove_file(path(entry.stem + std::string(kMarker)));
     remove_file(path(entry.stem + std::string(kData)));

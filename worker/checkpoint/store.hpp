@@ -1,9 +1,9 @@
-// The checkpoints of a run in their directory. Rank 0's alone.
+// The directory with the checkpoints of a run. Only rank 0 has one.
 //
-// A checkpoint is two files: step-<step>-<configuration>.safetensors, and the marker of the same
-// name with .ok at its end, which holds the size and digest of the first. The marker is written
-// last: without it a checkpoint does not count. <configuration> is a digest of what must be the
-// same to continue, so that runs of different configurations never touch each other's files.
+// A checkpoint is two files: step-<step>-<configuration>.safetensors, and a marker of the same name
+// with .ok appended, which holds the size and digest of the first. The marker is written last:
+// without it a checkpoint does not count. <configuration> is a digest of the settings that must be
+// the same to continue, so that runs of different configurations never touch each other's files.
 #pragma once
 
 #include "worker/base/digest.hpp"
@@ -19,15 +19,15 @@ namespace ddp::worker {
 
 class CheckpointStore {
  public:
-  // Creates the directory where needed; throws Failure where files cannot be made in it. `keep`
-  // checkpoints of this configuration are kept, the newest; at least 1.
+  // Creates the directory if needed; throws Failure where files cannot be made in it. Keeps the
+  // newest `keep` checkpoints of this configuration, at least 1.
   CheckpointStore(std::string directory, int keep, const Layout& layout,
                   Configuration configuration);
 
-  // What a fault plan does to a checkpoint while it is written.
+  // A fault that is injected while a checkpoint is written.
   struct Damage {
-    bool cut = false;          // the process dies half-way; otherwise one byte is changed, and
-    std::uint64_t choice = 0;  // `choice` modulo the size tells which
+    bool cut = false;          // true: the process dies half-way; false: one byte is changed,
+    std::uint64_t choice = 0;  // at `choice` modulo the size
   };
 
   struct Loaded {
@@ -35,14 +35,14 @@ class CheckpointStore {
     TrainingState state;
     std::string name;
   };
-  // The newest that is whole and fits. Each newer one is handed to `refused`, its name and why, and
-  // so is each that a writer which was killed had not finished.
+  // Loads the newest checkpoint that is complete and fits. Calls `refused` with the name and the
+  // reason for each newer one, and for each that a killed writer left incomplete.
   std::optional<Loaded> load_newest(
       const std::function<void(const std::string& name, const std::string& reason)>& refused) const;
 
-  // Writes a checkpoint and removes the oldest beyond `keep`. One of the same step that is whole
-  // stays as it is. Throws Failure naming the path; what was there before is still good then.
-  // Returns the checkpoint's name.
+  // Writes a checkpoint, removes the oldest beyond `keep`, and returns the name. A complete
+  // checkpoint of the same step is not rewritten. Throws Failure with the path; existing
+  // checkpoints are still good then.
   std::string save(const Progress& progress, const TrainingState& state,
                    const std::optional<Damage>& damage = std::nullopt);
 
@@ -62,7 +62,7 @@ class CheckpointStore {
   int keep_;
   const Layout& layout_;
   Configuration configuration_;
-  std::vector<std::string> unfinished_;  // what was found half written and removed
+  std::vector<std::string> unfinished_;  // those that were found incomplete and removed
   std::string tag_;                      // eight digits of the configuration's digest
 };
 

@@ -21,7 +21,7 @@ CLI::Validator at_least(std::int64_t low) {
   return CLI::Range(low, std::int64_t{std::numeric_limits<int>::max()});
 }
 
-// CLI11's own range lets nan pass.
+// CLI11's own range check accepts nan.
 CLI::Validator number(double low, double high) {
   std::ostringstream range;
   range << low << " to " << high;
@@ -34,7 +34,7 @@ CLI::Validator number(double low, double high) {
       "FLOAT in [" + range.str() + "]");
 }
 
-// "30", "1.5s", "10m" into milliseconds.
+// Reads "30", "1.5s" or "10m" into milliseconds.
 void add_duration(CLI::App& app, const char* flag, milliseconds& into, const char* what) {
   app.add_option_function<std::string>(
          flag,
@@ -53,47 +53,48 @@ void add_duration(CLI::App& app, const char* flag, milliseconds& into, const cha
 }
 
 void describe(CLI::App& app, Options& o) {
-  app.add_option("--data", o.data, "Files whose bytes are learnt")
+  app.add_option("--data", o.data, "Files to train on")
       ->required()
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->type_name("FILE...");
 
   const auto model = "Model";
-  app.add_option("--context", o.model.context, "Bytes the model sees")
+  app.add_option("--context", o.model.context, "Context length in bytes")
       ->check(CLI::Range(1, 4096))
       ->group(model);
-  app.add_option("--embed", o.model.embed, "Numbers a byte becomes")
+  app.add_option("--embed", o.model.embed, "Width of a byte's embedding")
       ->check(CLI::Range(1, 65536))
       ->group(model);
   app.add_option("--hidden", o.model.hidden, "Width of a hidden layer")
       ->check(CLI::Range(1, 65536))
       ->group(model);
-  app.add_option("--layers", o.model.layers, "Hidden layers")
+  app.add_option("--layers", o.model.layers, "Number of hidden layers")
       ->check(CLI::Range(1, 1000))
       ->group(model);
 
   const auto training = "Training";
-  app.add_option("--steps", o.steps, "Steps in all")->check(at_least(1))->group(training);
-  app.add_option("--batch", o.batch, "Samples of a step over all ranks together")
+  app.add_option("--steps", o.steps, "Total number of steps")->check(at_least(1))->group(training);
+  app.add_option("--batch", o.batch, "Global batch size: samples a step over all ranks")
       ->check(CLI::Range(1, 1 << 24))
       ->group(training);
-  app.add_option("--accumulate", o.accumulate, "Parts a rank computes its share of a batch in")
+  app.add_option("--accumulate", o.accumulate,
+                 "Compute a rank's share of the batch in this many parts")
       ->check(CLI::Range(1, 1 << 16))
       ->group(training);
   app.add_option("--lr", o.learning_rate, "Learning rate of AdamW")
       ->check(number(0, 1000))
       ->group(training);
-  app.add_option("--warmup", o.warmup, "Steps over which the learning rate rises")
+  app.add_option("--warmup", o.warmup, "Steps over which the learning rate rises to its value")
       ->check(at_least(0))
       ->group(training);
-  app.add_option("--weight-decay", o.weight_decay, "Decay of the weight matrices")
+  app.add_option("--weight-decay", o.weight_decay, "AdamW's decay of the weight matrices")
       ->check(number(0, 1000))
       ->group(training);
-  app.add_option("--grad-clip", o.grad_clip, "Largest norm of the gradient; 0: no limit")
+  app.add_option("--grad-clip", o.grad_clip, "Limit for the norm of the gradient; 0: none")
       ->check(number(0, 1e9))
       ->group(training);
-  app.add_option("--seed", o.seed, "Of initial weights, sample order and generated text")
-      ->check([](const std::string& text) {  // CLI11 itself takes what is too large for the largest
+  app.add_option("--seed", o.seed, "Seed for initial weights, sample order and generated text")
+      ->check([](const std::string& text) {  // CLI11 itself accepts what is too large
         std::uint64_t seed = 0;
         const char* const end = text.data() + text.size();
         const auto [stop, failed] = std::from_chars(text.data(), end, seed);
@@ -102,13 +103,14 @@ void describe(CLI::App& app, Options& o) {
                    : "'" + text + "': expected 0 to 18446744073709551615";
       })
       ->group(training);
-  app.add_option("--held-out", o.held_out, "Share of each file's end kept for validation")
+  app.add_option("--held-out", o.held_out,
+                 "Part of each file, at its end, that is kept for validation")
       ->check(number(0, 0.5))
       ->group(training);
 
   const auto checkpoints = "Checkpoints";
   app.add_option("--checkpoint-dir", o.checkpoint_dir,
-                 "Where checkpoints are written, and resumed from if there are any")
+                 "Directory for checkpoints; resumes from the newest one in it")
       ->check([](const std::string& text) {
         return text.empty() ? std::string("'': expected a directory") : std::string();
       })
@@ -118,22 +120,22 @@ void describe(CLI::App& app, Options& o) {
                  "Steps between checkpoints; 0: only at the end")
       ->check(at_least(0))
       ->group(checkpoints);
-  app.add_option("--keep", o.keep, "Checkpoints kept, the newest")
+  app.add_option("--keep", o.keep, "Number of newest checkpoints to keep")
       ->check(CLI::Range(1, 1 << 20))
       ->group(checkpoints);
 
   const auto output = "Output";
-  app.add_option("--log-every", o.log_every, "Steps between lines")
+  app.add_option("--log-every", o.log_every, "Steps between lines of output")
       ->check(at_least(1))
       ->group(output);
   app.add_option("--eval-every", o.eval_every, "Steps between validations; 0: only at the end")
       ->check(at_least(0))
       ->group(output);
-  app.add_flag("--json", o.json, "Metrics as JSON, one object a line")->group(output);
-  app.add_option("--generate", o.generate, "Bytes of text to print from the trained model")
+  app.add_flag("--json", o.json, "Print metrics as JSON, one object a line")->group(output);
+  app.add_option("--generate", o.generate, "Bytes of text to generate from the trained model")
       ->check(CLI::Range(0, 1 << 20))
       ->group(output);
-  app.add_option("--temperature", o.temperature, "Of the generated text; lower is safer")
+  app.add_option("--temperature", o.temperature, "Sampling temperature of the generated text")
       ->check(number(0.01, 100))
       ->group(output);
 
@@ -146,7 +148,7 @@ void describe(CLI::App& app, Options& o) {
       ->default_str("auto")
       ->group(group);
   const std::map<std::string, DataType> types{{"fp32", DataType::fp32}, {"bf16", DataType::bf16}};
-  app.add_option("--dtype", o.type, "Of matrix products: fp32, or bf16 on a GPU")
+  app.add_option("--dtype", o.type, "Type of matrix products: fp32, or bf16 on a GPU")
       ->transform(CLI::Transformer(types, CLI::ignore_case))
       ->type_name("NAME")
       ->default_str("fp32")
@@ -154,8 +156,8 @@ void describe(CLI::App& app, Options& o) {
   app.add_flag("!--no-overlap", o.overlap,
                "Reduce gradients after the backward pass, not during it")
       ->group(group);
-  add_duration(app, "--join-timeout", o.join_timeout, "Until every rank must have joined");
-  add_duration(app, "--comm-timeout", o.comm_timeout, "For one collective to complete");
+  add_duration(app, "--join-timeout", o.join_timeout, "Time limit for all ranks to join");
+  add_duration(app, "--comm-timeout", o.comm_timeout, "Time limit for one collective");
   app.get_option("--join-timeout")->group(group);
   app.get_option("--comm-timeout")->group(group);
 }
@@ -166,10 +168,11 @@ ParsedOptions parse_options(int argc, const char* const* argv, std::ostream& out
                             std::ostream& err) {
   ParsedOptions parsed;
   CLI::App app(
-      "Trains a byte-level language model, data parallel. Started by ddp-launch (or torchrun) it\n"
-      "is one rank of a group; started alone, a world of one.",
+      "Trains a byte-level language model with data parallelism. Under ddp-launch (or torchrun) it "
+      "is\n"
+      "one rank of a group; started alone, it is the only rank.",
       "worker");
-  // The last of a repeated flag counts, so that a script's defaults can be overridden.
+  // The last of a repeated flag counts, so that the defaults of a script can be overridden.
   app.option_defaults()->always_capture_default()->multi_option_policy(
       CLI::MultiOptionPolicy::TakeLast);
   app.get_formatter()->column_width(34);
@@ -180,11 +183,9 @@ ParsedOptions parse_options(int argc, const char* const* argv, std::ostream& out
       "  ddp-launch --nproc 4 -- ./worker --data README.md --steps 500 --generate 300\n"
       "  ddp-launch --nproc 4 --max-restarts 3 -- ./worker --data README.md --checkpoint-dir ckpt\n"
       "\n"
-      "SIGTERM, SIGINT: the step is finished, a checkpoint written (with --checkpoint-dir), exit "
-      "code "
-      "0.\n"
-      "Exit codes: 0 trained or stopped on request, 1 failed (the line on stderr says why), 2 "
-      "usage.");
+      "On SIGTERM or SIGINT it finishes the step, writes a checkpoint (with --checkpoint-dir) and\n"
+      "exits with code 0.\n"
+      "Exit codes: 0 trained, or stopped on request; 1 failed (see stderr); 2 usage error.");
   describe(app, parsed.options);
   try {
     app.parse(argc, argv);

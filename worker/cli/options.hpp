@@ -1,4 +1,4 @@
-// What the user asks of the worker on its command line.
+// The command line of the worker.
 #pragma once
 
 #include "worker/gpu/backend.hpp"
@@ -17,10 +17,10 @@ struct Options {
   ModelShape model;
   std::int64_t steps = 400;
   int batch = 256;     // global
-  int accumulate = 1;  // parts a rank's share of the batch is computed in
+  int accumulate = 1;  // a rank computes its share of the batch in this many parts
   double learning_rate = 2e-3;
   std::int64_t warmup = 10;
-  double weight_decay = 1;  // strong: a few kilobytes of text are soon learnt by heart
+  double weight_decay = 1;  // strong, because a few kilobytes of text are soon memorised
   double grad_clip = 1;
   std::uint64_t seed = 1;
   double held_out = 0.1;
@@ -44,10 +44,10 @@ struct Options {
 
 struct ParsedOptions {
   Options options;
-  int exit_code = -1;  // 0 or 2: leave at once, everything has been said; -1: go on
+  int exit_code = -1;  // 0 or 2: exit now, everything is printed; -1: continue
 };
 
-// Writes --help and --version to `out`, what is wrong with the command line to `err`.
+// Prints --help and --version to `out`, and errors in the command line to `err`.
 ParsedOptions parse_options(int argc, const char* const* argv, std::ostream& out,
                             std::ostream& err);
 

@@ -14,7 +14,7 @@ namespace {
 
 double bits(double nats) { return nats / std::numbers::ln2; }
 
-// 1234567 as "1,234,567".
+// Writes 1234567 as "1,234,567".
 std::string grouped(double value) {
   std::string digits = fmt::format("{:.0f}", value);
   for (std::ptrdiff_t at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
@@ -36,7 +36,7 @@ std::string json_string(std::string_view text) {
   return out + '"';
 }
 
-// What each rank's network link carries in a ring, nccl-tests' "bus bandwidth", in GB/s.
+// What each rank's link carries in a ring, as "bus bandwidth" in nccl-tests: in GB/s.
 double bus_bandwidth(const Summary& s) {
   if (s.communication.busy_seconds <= 0) return 0;
   const double n = s.world_size;

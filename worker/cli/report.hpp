@@ -1,5 +1,5 @@
-// What a run prints: a compact table for people, or JSON lines for programs (--json). Rank 0's
-// alone; the other ranks hold a report that is silent.
+// The output of a run: a compact table for people, or JSON lines for programs (--json). Only rank 0
+// prints; the other ranks have a silent report.
 #pragma once
 
 #include "worker/comm/communicator.hpp"
@@ -35,8 +35,8 @@ struct StepFacts {
 };
 
 struct Summary {
-  std::int64_t first_step = 0;  // the step the run began after: 0 unless resumed
-  std::int64_t steps = 0;       // reached
+  std::int64_t first_step = 0;  // the run began after this step: 0 unless resumed
+  std::int64_t steps = 0;       // steps done in all
   double seconds = 0;           // spent in steps
   double samples_per_second = 0;
   double first_loss = 0;
@@ -59,8 +59,8 @@ class Report {
   void note(std::string_view text);  // one line
 
  private:
-  // Writes and flushes at once, so that a launcher's reader sees each line as it is made. Throws
-  // Failure when standard output cannot be written.
+  // Writes and flushes at once, so that each line is visible immediately. Throws Failure when
+  // standard output cannot be written.
   void print(const std::string& text);
 
   Style style_;

@@ -26,7 +26,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Gloo's view of our store.
+// The worker's store in the form that Gloo needs.
 class StoreForGloo final : public gloo::rendezvous::Store {
  public:
   StoreForGloo(StoreClient& store, milliseconds timeout) : store_(store), timeout_(timeout) {}
@@ -49,7 +49,7 @@ class StoreForGloo final : public gloo::rendezvous::Store {
   milliseconds timeout_;
 };
 
-// Gloo's messages begin with "[file.cc:123] ", which tells a user nothing.
+// Gloo's message without the "[file.cc:123] " at its start, which does not help a user.
 std::string reason(const std::exception& error) {
   std::string text = error.what();
   if (const auto end = text.find("] "); text.starts_with('[') && end != std::string::npos)
@@ -60,7 +60,7 @@ std::string reason(const std::exception& error) {
 
 template <class T>
 void sum_into(void* out, const void* a, const void* b, std::size_t n) {
-  // Plain loops over restrict-free pointers: out may be a. Addition in this order on every rank.
+  // `out` may be `a`, so the pointers are not restrict. Every rank adds in this order.
   T* const o = static_cast<T*>(out);
   const T* const x = static_cast<const T*>(a);
   const T* const y = static_cast<const T*>(b);
@@ -109,7 +109,7 @@ class GlooCommunicator final : public Communicator {
   void finish() override {
     const auto begin = Clock::now();
     std::unique_lock lock(mutex_);
-    // No deadline here: each all-reduce has its own, and its error ends this wait.
+    // No deadline here: each all-reduce has one, and its error ends this wait.
     idle_.wait(lock, [&] { return unfinished_ == 0 || error_; });
     statistics_.exposed_seconds += std::chrono::duration<double>(Clock::now() - begin).count();
     if (error_) std::rethrow_exception(error_);
@@ -155,7 +155,8 @@ class GlooCommunicator final : public Communicator {
     std::optional<Sabotage> sabotage;
   };
 
-  // Collectives of the trainer's thread and of ours may run at once: tags keep them apart.
+  // Collectives of the trainer's thread and of this class's thread may run at once: tags separate
+  // them.
   static constexpr std::uint32_t kOwnTag = 0;
   static constexpr std::uint32_t kBucketTag = 1;
 
@@ -164,7 +165,7 @@ class GlooCommunicator final : public Communicator {
     try {
       work();
     } catch (const Failure&) {
-      throw;  // the store's message says it all
+      throw;  // the store's message is complete
     } catch (const std::exception& error) {
       throw CommError(failed(what, reason(error)));
     }
@@ -191,10 +192,10 @@ class GlooCommunicator final : public Communicator {
     gloo::allreduce(options);
   }
 
-  // Once the first values of a peer are here and ours are on their way.
+  // Called once the first values of a peer have arrived and this rank's are being sent.
   static void die_instead(void*, const void*, const void*, std::size_t) { fault::die(); }
 
-  // What is started behind a skipped bucket waits as well.
+  // Buckets that are started after a skipped one wait as well.
   void stand_still() {
     std::unique_lock lock(mutex_);
     if (!wake_.wait_for(lock, timeout_, [&] { return stopping_; }))

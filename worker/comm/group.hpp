@@ -1,4 +1,4 @@
-// The rendezvous: rank 0 hosts the store, every rank joins, the communicator is built.
+// The rendezvous: rank 0 runs the store, every rank joins, and the communicator is built.
 #pragma once
 
 #include "common/client/worker_env.hpp"
@@ -12,22 +12,22 @@
 
 namespace ddp::worker {
 
-// What one rank holds of its group; destroyed in reverse, the store last.
+// The objects of one rank for its group. They are destroyed in reverse order, the store last.
 struct Group {
   std::unique_ptr<StoreServer> server;  // rank 0 of a world of two or more
   std::unique_ptr<StoreClient> store;   // null in a world of one
   std::unique_ptr<Communicator> communicator;
 
-  // Rank 0's `value`, on every rank; the others' values are not looked at. Two ranks or more.
+  // Returns rank 0's `value` on every rank; other ranks' values are ignored. For two ranks or more.
   std::string share(const std::string& key, const std::string& value,
                     std::chrono::milliseconds timeout);
 };
 
-// Everyone of `env`'s generation joined, store only: the communicator is still null.
-// Throws Failure that names who is missing.
+// Waits until every rank of the attempt has joined. The communicator is still null. Throws Failure
+// with the ranks that are missing.
 Group join_group(const WorkerEnv& env, std::chrono::milliseconds timeout);
 
-// Gloo for two or more, the trivial communicator for one.
+// Adds Gloo for two ranks or more, the trivial communicator for one.
 void add_cpu_communicator(Group& group, const WorkerEnv& env, std::chrono::milliseconds timeout);
 
 }  // namespace ddp::worker

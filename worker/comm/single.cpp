@@ -12,7 +12,7 @@ class SingleCommunicator final : public Communicator {
   int world_size() const override { return 1; }
   void start(std::span<float>, std::int64_t, int) override {}
   void finish() override {}
-  // Nobody to deadlock with; dying needs no company.
+  // With one rank a skipped bucket cannot deadlock, but dying works.
   void sabotage(Sabotage what) override {
     if (what == Sabotage::die) fault::die();
   }

@@ -1,4 +1,4 @@
-// A world of one: nothing to exchange.
+// The communicator of a world of one: there is nothing to exchange.
 #pragma once
 
 #include "worker/comm/communicator.hpp"

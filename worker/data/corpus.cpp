@@ -19,7 +19,7 @@ std::vector<std::uint8_t> read_file(const std::string& path) {
   const auto refused = [&](const std::string& why) {
     return Failure("--data: cannot read '" + path + "': " + why);
   };
-  // O_NONBLOCK: a FIFO without a writer is refused below, not waited for.
+  // O_NONBLOCK: a FIFO without a writer must not block open(2); it is rejected below.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) throw refused(std::strerror(errno));
   struct Close {
@@ -36,7 +36,7 @@ std::vector<std::uint8_t> read_file(const std::string& path) {
     const ssize_t got = ::read(fd, bytes.data() + filled, bytes.size() - filled);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw refused(std::strerror(errno));
-    if (got == 0) break;  // it shrank while we read
+    if (got == 0) break;  // the file shrank meanwhile
     filled += static_cast<std::size_t>(got);
   }
   bytes.resize(filled);

@@ -1,4 +1,4 @@
-// The bytes to learn from: files read whole, the tail of each held out for validation.
+// The bytes to train on: whole files, with the end of each held out for validation.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace ddp::worker {
 
-// One stretch of bytes. Sample i is the context [i, i + K) and the byte that follows it.
+// One range of bytes. Sample i is the context [i, i + K) and the byte that follows it.
 class Text {
  public:
   Text(std::vector<std::uint8_t> bytes, std::size_t context);
@@ -19,7 +19,7 @@ class Text {
   std::span<const std::uint8_t> context_of(std::size_t sample) const;
   std::uint8_t target_of(std::size_t sample) const { return bytes_[sample + context_]; }
 
-  // What a model that knows only how often each byte occurs would need: bits per byte.
+  // The bits per byte of a model that knows only how often each byte occurs.
   double order0_entropy() const;
 
  private:
@@ -32,9 +32,9 @@ struct Corpus {
   Text validation;
 };
 
-// Reads `files` in order. The last `held_out` (0 to 0.5) of each goes to validation. Throws Failure
-// naming the file and the reason when one is missing, unreadable, empty or no regular file, or when
-// too little is left to train on.
+// Reads `files` in order. The last part of each, `held_out` (0 to 0.5), is for validation. Throws
+// Failure with the file and the reason when one is missing, unreadable, empty or no regular file,
+// or when too little is left to train on.
 Corpus read_corpus(const std::vector<std::string>& files, std::size_t context, double held_out);
 
 }  // namespace ddp::worker

@@ -18,7 +18,7 @@ std::uint64_t Permutation::operator()(std::uint64_t index) const {
   assert(index < size_);
   constexpr std::uint64_t kRounds = 6;
   const std::uint64_t mask = (std::uint64_t{1} << half_bits_) - 1;
-  // The network's range is less than four times `size_`: four walks on average at most.
+  // The network's range is less than four times `size_`, so at most four walks on average.
   do {
     std::uint64_t left = index >> half_bits_;
     std::uint64_t right = index & mask;

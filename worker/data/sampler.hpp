@@ -1,5 +1,5 @@
-// Which samples make up a step, and which of them are this rank's: what PyTorch's
-// DistributedSampler does, for a batch that does not depend on the world size.
+// Chooses the samples of a step and this rank's share of them, as PyTorch's DistributedSampler
+// does, but for a batch that does not depend on the world size.
 //
 // The samples of an epoch are permuted by seed and epoch; epochs follow one another without a gap.
 // Step s takes positions [s*B, (s+1)*B) of that stream, rank r every world_size-th of them from r.
@@ -12,7 +12,7 @@
 
 namespace ddp::worker {
 
-// A permutation of [0, size), chosen by `key`.
+// A permutation of [0, size) that `key` selects.
 class Permutation {
  public:
   Permutation(std::uint64_t size, std::uint64_t key);
@@ -21,7 +21,8 @@ class Permutation {
  private:
   std::uint64_t size_;
   std::uint64_t key_;
-  unsigned half_bits_;  // the network permutes [0, 2^(2 half_bits)), the least that holds size
+  unsigned half_bits_;  // the network permutes [0, 2^(2 half_bits)), the smallest such range that
+                        // contains [0, size)
 };
 
 class Sampler {

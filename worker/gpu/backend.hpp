@@ -1,7 +1,6 @@
-// The GPU side of the worker: a shared library of its own (libddp_worker_cuda.so) beside the
-// program, loaded when it is wanted. So a worker that was built with CUDA starts, and trains on the
-// CPU, where there is no driver, no cuBLAS and no NCCL; and a CPU run does not pay for loading
-// them.
+// The GPU part of the worker: a separate shared library (libddp_worker_cuda.so) next to the
+// program, loaded when it is needed. So a worker that was built with CUDA starts and trains on the
+// CPU where there is no driver, cuBLAS or NCCL, and a CPU run does not spend the time to load them.
 #pragma once
 
 #include "worker/comm/communicator.hpp"
@@ -30,7 +29,7 @@ struct GpuRequest {
   std::uint64_t seed = 0;
   DataType compute = DataType::fp32;     // bf16: matrix products in bf16, everything else in fp32
   std::chrono::milliseconds timeout{0};  // for building the communicator, and for each collective
-  // Hands rank 0's value to every rank: rank 0 passes it, the others pass nothing and get it.
+  // Returns rank 0's value on every rank: rank 0 passes it, the others pass an empty text.
   std::function<std::string(const std::string&)> share;
 };
 
@@ -42,14 +41,14 @@ struct GpuParts {
 class GpuBackend {
  public:
   virtual ~GpuBackend() = default;
-  // 0, and why, where there is no driver or no device.
+  // Returns 0 and sets `why` where there is no driver or no device.
   virtual int device_count(std::string& why) const = 0;
   // Throws Failure or CommError.
   virtual GpuParts open(const GpuRequest& request) const = 0;
 };
 
-// The library's one symbol. Both sides are built from the same sources at the same time; a library
-// of another build is refused by kGpuBackendVersion.
+// The only symbol of the library. Both sides are built from the same sources at the same time;
+// kGpuBackendVersion rejects a library of another build.
 inline constexpr int kGpuBackendVersion = 2;
 inline constexpr const char* kGpuBackendSymbol = "ddp_worker_gpu_backend";
 using GetGpuBackend = const GpuBackend* (*)(int version);

@@ -8,8 +8,8 @@
 namespace ddp::worker::gpu {
 namespace {
 
-// cuBLAS repeats to the bit when each handle has a workspace of its own and one stream; this is the
-// size its documentation recommends for Hopper.
+// cuBLAS gives the same bits in every run when each handle has its own workspace and one stream.
+// This is the size that its documentation recommends for Hopper.
 constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;
 
 void check_blas(cublasStatus_t status, const char* what) {
@@ -82,7 +82,7 @@ void CudaOps::gemm(cublasOperation_t ta, cublasOperation_t tb, std::size_t m, st
              "a matrix product");
 }
 
-// A row-major matrix is its transpose in cuBLAS's column-major eyes: y^T = w x^T and so on.
+// cuBLAS is column-major and sees a row-major matrix as its transpose: y^T = w x^T and so on.
 void CudaOps::linear(const float* x, const float* w, float* y, std::size_t n, std::size_t in,
                      std::size_t out) {
   if (n > 0) gemm(CUBLAS_OP_T, CUBLAS_OP_N, out, n, in, w, in, x, in, 0, y);

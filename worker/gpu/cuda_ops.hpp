@@ -1,5 +1,5 @@
-// The operators of the model on a GPU: cuBLAS for the products, our kernels for the rest. The same
-// class shape as CpuOps, for Model<CudaOps>.
+// The operators of the model on a GPU: cuBLAS for the products, kernels.cu for the rest. Same
+// interface as CpuOps, for Model<CudaOps>.
 #pragma once
 
 #include "worker/gpu/backend.hpp"
@@ -21,8 +21,8 @@ class CudaOps {
   using Array = DeviceArray<float>;
   using Bytes = DeviceArray<std::uint8_t>;
 
-  // Work goes to `stream`. `largest` is the most elements of any operand of a product, `embed` the
-  // width of the embedding, `max_batch` the most samples at a time.
+  // All work is queued on `stream`. `largest` is the most elements of an operand of a product,
+  // `embed` the width of the embedding, `max_batch` the most samples at a time.
   CudaOps(cudaStream_t stream, DataType compute, std::size_t largest, std::size_t embed,
           std::size_t max_batch);
   ~CudaOps();
@@ -31,7 +31,7 @@ class CudaOps {
 
   Array allocate(std::size_t size) { return Array(size); }
   Bytes allocate_bytes(std::size_t size) { return Bytes(size); }
-  // To and from memory of the host. `from` may be changed as soon as copy_in returns; copy_out
+  // Copies to and from host memory. `from` may be changed as soon as copy_in returns; copy_out
   // waits for the device.
   void copy_in(std::uint8_t* to, std::span<const std::uint8_t> from);
   void copy_in(float* to, std::span<const float> from);

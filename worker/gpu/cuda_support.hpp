@@ -1,4 +1,4 @@
-// Errors and ownership for CUDA: what the files of this folder share.
+// Errors and ownership for CUDA, shared by the files of this folder.
 #pragma once
 
 #include "worker/base/failure.hpp"
@@ -28,7 +28,7 @@ class DeviceArray {
     void* memory = nullptr;
     check(cudaMalloc(&memory, size * sizeof(T)), "cudaMalloc");
     data_ = static_cast<T*>(memory);
-    // It is enqueued where our own streams, which wait for no other, would not see it done.
+    // The memset is queued on the default stream, for which the worker's own streams do not wait.
     check(cudaMemset(data_, 0, size * sizeof(T)), "cudaMemset");
     check(cudaStreamSynchronize(nullptr), "cudaMemset");
   }
@@ -39,7 +39,7 @@ class DeviceArray {
     std::swap(size_, other.size_);
     return *this;
   }
-  // The process may be leaving after an error: nothing more can be done about another.
+  // The process may be exiting after an error: another one is ignored.
   ~DeviceArray() { cudaFree(data_); }
 
   T* data() { return data_; }
@@ -64,7 +64,7 @@ class Stream {
   cudaStream_t stream_ = nullptr;
 };
 
-// With time stamps.
+// An event with a time stamp.
 class Event {
  public:
   Event() { check(cudaEventCreate(&event_), "an event"); }
@@ -80,7 +80,7 @@ class Event {
   cudaEvent_t event_ = nullptr;
 };
 
-// Seconds from `begin` to `end`, both passed.
+// Seconds from `begin` to `end`. Both must have completed.
 inline double seconds_between(const Event& begin, const Event& end) {
   float milliseconds = 0;
   check(cudaEventElapsedTime(&milliseconds, begin.get(), end.get()), "cudaEventElapsedTime");

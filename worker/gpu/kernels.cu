@@ -10,7 +10,7 @@ namespace {
 
 constexpr unsigned kThreads = 256;
 
-// Enough blocks for n elements, with a bound: the kernels stride over the rest.
+// Enough blocks for n elements, up to a bound: the kernels loop over the rest.
 unsigned blocks_for(std::size_t n) {
   constexpr std::size_t kMost = 65535;
   const std::size_t blocks = (n + kThreads - 1) / kThreads;
@@ -22,7 +22,7 @@ void check_launch(const char* kernel) { check(cudaGetLastError(), kernel); }
 __device__ std::size_t first_index() { return std::size_t{blockIdx.x} * blockDim.x + threadIdx.x; }
 __device__ std::size_t stride() { return std::size_t{gridDim.x} * blockDim.x; }
 
-// Over the 256 threads of a block, the same on every thread, in a fixed order.
+// The sum over the 256 threads of a block, in a fixed order. Every thread gets the same result.
 template <class T, class Combine>
 __device__ T block_reduce(T value, Combine combine) {
   __shared__ T shared[kThreads];
@@ -129,7 +129,7 @@ __global__ void gather_kernel(const float* embedding, const std::uint8_t* bytes,
     out[i] = embedding[bytes[i / embed] * embed + i % embed];
 }
 
-// Block (v, c) sums what belongs to byte value v among the positions of chunk c.
+// Block (v, c) sums the gradients of byte value v at the positions of chunk c.
 __global__ void scatter_kernel(const float* d, const std::uint8_t* bytes, float* partial,
                                std::size_t count, std::size_t embed) {
   const std::size_t begin = count * blockIdx.y / kScatterChunks;

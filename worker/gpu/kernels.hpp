@@ -1,6 +1,6 @@
-// The model's elementwise operators on the device; meanings as in worker/model/kernels.hpp. Every
-// sum runs in a fixed order (no floating-point atomics), so that a run repeats to the bit. All are
-// enqueued on `stream` and return at once.
+// The elementwise operators of the model on the device, with the meanings of
+// worker/model/kernels.hpp. Every sum has a fixed order (no floating-point atomics), so that a run
+// gives the same bits each time. All are queued on `stream` and return at once.
 #pragma once
 
 #include "worker/model/kernels.hpp"

@@ -22,12 +22,12 @@ const GpuBackend* load_gpu_backend(std::string& why) {
     why = "this worker was built without CUDA";
     return nullptr;
   }
-  // Without a driver the rest, half a gigabyte of cuBLAS and NCCL, is not worth loading.
+  // Without a driver it is not worth loading half a gigabyte of cuBLAS and NCCL.
   if (::dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL) == nullptr) {
-    why = "there is no NVIDIA driver here (libcuda.so.1)";
+    why = "this machine has no NVIDIA driver (libcuda.so.1)";
     return nullptr;
   }
-  // Never closed: the CUDA runtime leaves with the process.
+  // Never closed: the CUDA runtime lives as long as the process.
   void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     why = ::dlerror();
@@ -45,7 +45,7 @@ const GpuBackend* choose_backend(Backend wanted, DataType type) {
   if (wanted != Backend::gloo) backend = load_gpu_backend(why);
   if (backend != nullptr && backend->device_count(why) == 0) backend = nullptr;
   if (backend == nullptr && wanted == Backend::nccl)
-    throw UsageError("--backend nccl cannot be had: " + why);
+    throw UsageError("--backend nccl is not available: " + why);
   if (backend == nullptr && type == DataType::bf16)
     throw UsageError("--dtype bf16 needs a GPU" + (why.empty() ? std::string() : ": " + why));
   return backend;

@@ -1,4 +1,4 @@
-// Finds the GPU side of the worker and chooses between it and the CPU.
+// Loads the GPU part of the worker, or chooses the CPU.
 #pragma once
 
 #include "common/client/worker_env.hpp"
@@ -8,18 +8,18 @@
 
 namespace ddp::worker {
 
-// Loads the library beside the program; nullptr and why where there is none or it cannot be loaded.
+// Loads the library next to the program. Returns nullptr and sets `why` where that fails.
 const GpuBackend* load_gpu_backend(std::string& why);
 
-// The backend that --backend asks for: nullptr for the CPU. `auto` takes the GPU where there is a
-// device. Throws UsageError where nccl is asked for and cannot be had.
+// The backend for --backend; nullptr for the CPU. `auto` uses the GPU if there is a device. Throws
+// UsageError where nccl is asked for and not available.
 const GpuBackend* choose_backend(Backend wanted, DataType type);
 
-// The device of LOCAL_RANK. Throws UsageError where there are fewer devices than that, unless ranks
-// are meant to share them: then LOCAL_RANK modulo their number.
+// The device for LOCAL_RANK. Throws UsageError where there are too few devices, unless ranks share
+// them: then it is LOCAL_RANK modulo their number.
 int choose_device(const WorkerEnv& env, int devices, bool shared_devices);
-// Whether they are, which is what ddp-launch --oversubscribe tells NCCL: NCCL_HOSTID or
-// NCCL_MULTI_RANK_GPU_ENABLE is set.
+// Whether ranks share devices: NCCL_HOSTID or NCCL_MULTI_RANK_GPU_ENABLE is set, as by ddp-launch
+// --oversubscribe.
 bool devices_are_shared(const GetEnv& get_env);
 
 }  // namespace ddp::worker

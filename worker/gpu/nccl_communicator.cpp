@@ -22,16 +22,16 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Between two looks at a collective under way. A GPU's completion cannot be waited for with a
-// deadline; spinning for the first moments keeps short collectives from paying for a sleep.
+// The interval at which a running collective is polled, because CUDA has no wait with a deadline.
+// The first moments spin, so that short collectives do not pay for a sleep.
 constexpr std::chrono::microseconds kSpin{200};
 constexpr std::chrono::microseconds kPause{50};
 
-// Host values pass through device memory in pieces of this size.
+// Host values go through device memory in pieces of this size.
 constexpr std::size_t kStagingBytes = std::size_t{16} << 20;
 
-// Holds up what follows on `stream` until the communicator is aborted, for a fault plan's sake. The
-// flag outlives every stream that looks at it.
+// For an injected fault: blocks what follows on `stream` until the communicator is aborted. The
+// flag outlives every stream that reads it.
 std::atomic<bool> held_up{true};
 
 void hold_up(cudaStream_t stream) {
@@ -72,12 +72,12 @@ class NcclCommunicator final : public Communicator {
 
   ~NcclCommunicator() override {
     if (comm_ == nullptr) return;
-    // Whoever leaves because of an error waits for nobody.
+    // After an error, do not wait for other ranks.
     if (std::uncaught_exceptions() > 0) {
       abort();
       return;
     }
-    // Finalize flushes what is under way; a peer that is gone must not hold us up.
+    // Finalize completes pending work; it must not wait for a peer that is gone.
     try {
       enqueue(ncclCommFinalize(comm_), "closing the communicator");
       settle("closing the communicator");
@@ -166,7 +166,8 @@ class NcclCommunicator final : public Communicator {
     Event end;
   };
 
-  // Throws for anything but success or, as a non-blocking communicator answers, "in progress".
+  // Throws for every result except success and "in progress", which a non-blocking communicator
+  // returns.
   void enqueue(ncclResult_t result, const std::string& what) {
     if (result != ncclSuccess && result != ncclInProgress) fail(what, ncclGetErrorString(result));
   }
@@ -179,13 +180,13 @@ class NcclCommunicator final : public Communicator {
     throw CommError(text);
   }
 
-  // Ends kernels that wait for a dead peer, which nothing else does.
+  // Stops kernels that wait for a dead peer. There is no other way.
   void abort() {
     held_up = false;
     if (comm_ != nullptr) ncclCommAbort(std::exchange(comm_, nullptr));
   }
 
-  // Polls `done` until it is true, NCCL reports an error or the time is up.
+  // Polls `done` until it is true, NCCL reports an error, or the time is over.
   template <class Done>
   void poll(const std::string& what, Done&& done) {
     const auto begin = Clock::now();
@@ -203,7 +204,7 @@ class NcclCommunicator final : public Communicator {
     }
   }
 
-  // Until the communicator has digested the last call.
+  // Waits until the communicator has processed the last call.
   void settle(const std::string& what) {
     poll(what, [&] {
       ncclResult_t state = ncclSuccess;

@@ -1,4 +1,5 @@
-// Communication between GPU ranks over NCCL, on a stream of its own beside the backward pass.
+// Communication between GPU ranks over NCCL, on a separate stream, in parallel with the backward
+// pass.
 #pragma once
 
 #include "worker/comm/communicator.hpp"
@@ -10,11 +11,11 @@
 
 namespace ddp::worker::gpu {
 
-// A non-blocking communicator over request.world_size ranks, the unique id handed round by
-// request.share. Buckets are ordered behind what `compute` holds when they are started. Throws
-// CommError when request.timeout passes; the same time holds for every collective afterwards: NCCL
-// does not notice a dead peer by itself, so each wait polls and, at its deadline or at NCCL's own
-// error, aborts the communicator.
+// Makes a non-blocking communicator over request.world_size ranks; request.share distributes the
+// unique id. A bucket runs after the work that is on `compute` when it is started. Throws CommError
+// when request.timeout passes; the same time holds for every later collective. NCCL does not notice
+// a dead peer by itself, so each wait polls and aborts the communicator at the deadline or at an
+// error of NCCL.
 std::unique_ptr<Communicator> make_nccl_communicator(const GpuRequest& request,
                                                      cudaStream_t compute);
 

@@ -1,4 +1,4 @@
-// The library's one symbol, and what stands behind it.
+// The only symbol of the library, and its implementation.
 #include "worker/gpu/backend.hpp"
 #include "worker/gpu/cuda_ops.hpp"
 #include "worker/gpu/nccl_communicator.hpp"
@@ -9,7 +9,7 @@
 namespace ddp::worker::gpu {
 namespace {
 
-// CudaOps and the stream it works on, which must outlive it.
+// CudaOps and its stream, which must outlive it.
 struct StreamHolder {
   Stream stream;
 };

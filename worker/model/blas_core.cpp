@@ -1,7 +1,8 @@
-// OpenBLAS chooses its kernels by the processor's model number. One it does not know, such as each
-// server processor newer than the release, gets those for SSE3: three times slower, measured. What
-// the processor can do is known without its model, so the choice is made here, before OpenBLAS
-// makes its own in a constructor of default priority. OPENBLAS_CORETYPE, if set, is respected.
+// OpenBLAS chooses its kernels by the processor's model number. A model that it does not know, such
+// as every server processor that is newer than the release, gets those for SSE3: three times
+// slower, measured. The features of the processor are known without its model, so the choice is
+// made here, before OpenBLAS makes its own in a constructor of default priority. OPENBLAS_CORETYPE,
+// if set, takes precedence.
 #include "worker/model/blas_core.hpp"
 
 #include <cblas.h>

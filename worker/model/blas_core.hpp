@@ -1,4 +1,4 @@
-// Which of OpenBLAS's kernels this machine is served with.
+// Chooses the kernels of OpenBLAS for this machine.
 #pragma once
 
 #include <string>

@@ -12,8 +12,8 @@
 namespace ddp::worker {
 namespace {
 
-// Moments of parameters that are seldom used decay into denormal numbers, which are slow to compute
-// with and mean nothing: they count as zero from here on, in this thread and those it starts.
+// Moments of rarely used parameters decay into denormal numbers, which are slow and have no effect.
+// From here on they count as zero, in this thread and in threads that it starts.
 void flush_denormals() {
 #ifdef __SSE2__
   constexpr unsigned kFlushToZero = 0x8000;

@@ -1,4 +1,4 @@
-// The operators of the model on the CPU: OpenBLAS for the products, our kernels for the rest.
+// The operators of the model on the CPU: OpenBLAS for the products, kernels.hpp for the rest.
 //
 // The model (model.hpp) is a template over a class like this one. All pointers are to memory of
 // the operators' device, rows of samples, row-major; weights are [out x in].
@@ -14,7 +14,7 @@
 
 namespace ddp::worker {
 
-// Zeroed memory at cache-line boundaries.
+// Zeroed memory, aligned to cache lines.
 template <class T>
 class AlignedArray {
  public:
@@ -41,7 +41,7 @@ class CpuOps {
 
   Array allocate(std::size_t size) { return Array(size); }
   Bytes allocate_bytes(std::size_t size) { return Bytes(size); }
-  // To and from memory of the host; complete on return.
+  // Copies to and from host memory; complete on return.
   void copy_in(std::uint8_t* to, std::span<const std::uint8_t> from);
   void copy_in(T* to, std::span<const T> from);
   void copy_out(std::span<T> to, const T* from);

@@ -1,4 +1,5 @@
-// What the trainer drives: a model with its parameters, gradients and optimizer on some device.
+// The interface between the trainer and a model with its parameters, gradients and optimizer on a
+// device.
 #pragma once
 
 #include "worker/model/layout.hpp"
@@ -23,14 +24,15 @@ struct OptimizerSettings {
   double grad_clip = 0;  // largest global norm; 0: no clipping
 };
 
-// What the ranks have summed in a step, once the buckets are reduced.
+// The sums over all ranks for a step, once the buckets are reduced.
 struct StepOutcome {
   double loss = 0;           // mean over the global batch, in nats
   double gradient_norm = 0;  // before clipping; 0 where it was not needed
   bool stop = false;         // some rank asked to stop
 };
 
-// Everything a checkpoint must hold to continue bit for bit; flat buffers as Layout orders them.
+// Everything that a checkpoint must hold to continue bit for bit: flat buffers in the order of
+// Layout.
 struct TrainingState {
   std::vector<float> parameters;
   std::vector<float> first_moment;
@@ -43,12 +45,12 @@ class Engine {
   virtual std::string device() const = 0;  // for the log: "CPU, 1 thread"
   virtual const Layout& layout() const = 0;
 
-  // The flat gradient buffer, what the communicator reduces.
+  // The flat gradient buffer, which the communicator reduces.
   virtual std::span<float> gradients() = 0;
 
-  // Adds a batch's share to the step's gradients and loss (the first one of a step writes them):
-  // the gradient of scale * sum of losses. On the last batch of a step `request_stop` is put beside
-  // the loss and `ready(end)` is called as gradients()[0, end) become final.
+  // Adds the gradient of scale * sum of losses of a batch to the step's gradients and loss; the
+  // first batch of a step overwrites them. On the last batch of a step, stores `request_stop` next
+  // to the loss and calls `ready(end)` as gradients()[0, end) become final.
   struct Part {
     float scale = 1;
     bool first = true;
@@ -58,10 +60,11 @@ class Engine {
   virtual void forward_backward(const Batch& batch, const Part& part,
                                 const std::function<void(std::size_t end)>& ready) = 0;
 
-  // Replaces element `element` of gradients(); between ready(end > element) and update().
+  // Replaces element `element` of gradients(). Call between ready(end > element) and update().
   virtual void change_gradient(std::size_t element, const std::function<float(float)>& change) = 0;
 
-  // After the buckets are reduced: clips, steps AdamW. `step` counts from 1.
+  // Call after the buckets are reduced: clips the gradient and updates the parameters by AdamW.
+  // `step` counts from 1.
   virtual StepOutcome update(const OptimizerSettings& settings, std::int64_t step) = 0;
 
   // The sum of -log p(target) over the batch, in nats.
@@ -73,7 +76,7 @@ class Engine {
   virtual void load(const TrainingState& state) = 0;
 };
 
-// On the CPU, in float. Room for `max_batch` samples at a time.
+// An engine on the CPU, in float, for up to `max_batch` samples at a time.
 std::unique_ptr<Engine> make_cpu_engine(const ModelShape& shape, std::size_t max_batch,
                                         std::uint64_t seed);
 

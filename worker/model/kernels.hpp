@@ -1,7 +1,7 @@
 // The elementwise loops of the model, compiled once for each instruction set and chosen at run
-// time. Matrix products are OpenBLAS's.
+// time. OpenBLAS does the matrix products.
 //
-// Rows of `n` samples, row-major. Sums run in a fixed order, so that a result depends on the
+// Rows of `n` samples, row-major. Sums have a fixed order, so that a result depends on the
 // machine's instruction set but never on the run.
 #pragma once
 
@@ -33,7 +33,7 @@ struct Kernels {
   // their column sums. Returns the sum over the rows of -log softmax[target].
   double (*softmax_cross_entropy)(T* logits, const T* bias, const std::uint8_t* targets, T scale,
                                   T* bias_gradient, bool accumulate, std::size_t n);
-  // The same sum, without gradients; logits become probabilities.
+  // Returns the same sum without gradients; logits become probabilities.
   double (*softmax_loss)(T* logits, const T* bias, const std::uint8_t* targets, std::size_t n);
   // out[n x context*embed] = the embeddings of each row's bytes, side by side.
   void (*gather)(const T* embedding, const std::uint8_t* bytes, T* out, std::size_t count,
@@ -46,7 +46,7 @@ struct Kernels {
   double (*squared_norm)(const T* values, std::size_t n);
 };
 
-// For this machine.
+// The kernels for this machine.
 const Kernels<float>& kernels(float);
 const Kernels<double>& kernels(double);
 

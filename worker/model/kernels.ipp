@@ -1,6 +1,6 @@
-// Bodies of the kernels; included once for each instruction set, in a namespace of its own, by
-// kernels_isa.cpp. Uses nothing of std but <cstdint> and builtins: an inline function of std
-// compiled here for AVX-512 could be the copy the linker keeps for the whole program.
+// The kernels. kernels_isa.cpp includes this once for each instruction set, in a separate
+// namespace. Uses only <cstdint> and builtins: the linker could keep the AVX-512 copy of an inline
+// function of std for the whole program.
 
 inline constexpr std::size_t kLanes = 16;
 inline constexpr std::size_t kVocabulary = 256;
@@ -17,7 +17,7 @@ inline float exponential(float x) {
   constexpr float kRoundToInteger = 12582912.0f;  // 1.5 * 2^23
   x = x < -87.0f ? -87.0f : x;
   x = x > 87.0f ? 87.0f : x;
-  // A NaN stays one through r alone: as an exponent it would have no integer to become.
+  // Only r keeps a NaN: as an exponent it has no integer value.
   const float finite = x > -87.0f ? x : -87.0f;
   const float n = (finite * kLog2E + kRoundToInteger) - kRoundToInteger;
   const float r = (x - n * kLn2High) - n * kLn2Low;

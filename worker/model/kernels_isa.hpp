@@ -1,4 +1,4 @@
-// The kernels' tables, one for each instruction set they are compiled for.
+// The tables of kernels, one for each instruction set.
 #pragma once
 
 #include "worker/model/kernels.hpp"

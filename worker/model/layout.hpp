@@ -1,10 +1,10 @@
-// Where each parameter lies in the one flat buffer that parameters, gradients and optimizer state
-// share, and how gradients are cut into buckets.
+// The position of each parameter in the flat buffers of parameters, gradients and optimizer state,
+// and the division of gradients into buckets.
 //
 // The order is that in which the backward pass completes gradients: output layer first, embedding
-// last. So "everything before offset x is ready" is all a bucket needs to know, and a bucket is a
-// contiguous range. In front stand kHeader elements that belong to no parameter: what the ranks
-// sum beside the gradients (the loss, a request to stop) rides in the first bucket for free.
+// last. So a bucket is a contiguous range, and it is ready once everything before its end is. The
+// first kHeader elements belong to no parameter: the loss and the stop request, which the ranks sum
+// too, travel in the first bucket at no cost.
 #pragma once
 
 #include "worker/model/vocabulary.hpp"
@@ -18,15 +18,15 @@
 namespace ddp::worker {
 
 struct ModelShape {
-  int context = 6;   // bytes the model sees
-  int embed = 16;    // numbers a byte becomes
+  int context = 6;   // bytes of context
+  int embed = 16;    // width of a byte's embedding
   int hidden = 128;  // width of a hidden layer
   int layers = 1;    // hidden layers
   bool operator==(const ModelShape&) const = default;
 };
 
 struct Segment {
-  std::string name;        // as the PyTorch module of the parity test: "hidden.0.weight"
+  std::string name;        // as in the PyTorch module of the parity test: "hidden.0.weight"
   std::size_t offset = 0;  // elements from the start of the flat buffer; a multiple of kAlign
   std::size_t rows = 0;    // a weight is [out x in], row-major; a bias [1 x out]
   std::size_t cols = 0;
@@ -41,7 +41,7 @@ struct Range {
 };
 
 struct Layout {
-  // Segments start at multiples of a cache line of floats. Gaps hold zeros, always.
+  // Segments start at multiples of a cache line of floats. Gaps always hold zeros.
   static constexpr std::size_t kAlign = 16;
   static constexpr std::size_t kHeader = kAlign;
   static constexpr std::size_t kLossSlot = 0;
@@ -54,7 +54,7 @@ struct Layout {
   std::size_t size = 0;        // of the flat buffer, header included
   std::size_t parameters = 0;  // without header and gaps
 
-  // Where parameter number `index` of `parameters` lies in the flat buffer.
+  // The position of parameter number `index` of `parameters` in the flat buffer.
   std::size_t element_of(std::size_t index) const;
 
   // Layer l of 0 … layers-1 counts from the input.
@@ -65,9 +65,9 @@ struct Layout {
   const Segment& embedding() const;
 };
 
-// Cuts [0, layout.size) at segment ends into buckets of at most `bytes` (the first: `first_bytes`,
-// so that communication begins early), as PyTorch's DDP does; a segment larger than that is a
-// bucket by itself. `element` is the size of a gradient element.
+// Divides [0, layout.size) at segment ends into buckets of at most `bytes` (the first:
+// `first_bytes`, so that communication begins early), as PyTorch's DDP does; a segment larger than
+// that is a bucket by itself. `element` is the size of a gradient element.
 std::vector<Range> make_buckets(const Layout& layout, std::size_t first_bytes, std::size_t bytes,
                                 std::size_t element = sizeof(float));
 

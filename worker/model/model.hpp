@@ -1,5 +1,5 @@
-// The byte-level language model after Bengio et al. 2003: the embeddings of the last K bytes side
-// by side, L hidden layers with GELU, a softmax over the 256 bytes. Forward and backward, written
+// The byte-level language model after Bengio et al. 2003: the concatenated embeddings of the last K
+// bytes, L hidden layers with GELU, a softmax over the 256 bytes. Forward and backward, written
 // once over the operators of a device (cpu_ops.hpp).
 //
 // Shapes, for n samples: x0 [n x K*E] -> a1 … aL [n x H] -> logits [n x 256].
@@ -31,7 +31,7 @@ class Model {
   using T = typename Ops::Scalar;
   using Array = typename Ops::Array;
 
-  // Room for `max_batch` samples at a time.
+  // For up to `max_batch` samples at a time.
   Model(Ops& ops, const Layout& layout, std::size_t max_batch)
       : ops_(ops),
         layout_(layout),
@@ -56,9 +56,9 @@ class Model {
 
   std::size_t max_batch() const { return max_batch_; }
 
-  // The loss scale * (sum over the batch of -log p(target)) and its gradients, written over
-  // `gradients` (the loss to its header's slot) or, with `accumulate`, added to them. `ready(end)`
-  // is called each time all of gradients[0, end) is final.
+  // Computes the loss scale * (sum over the batch of -log p(target)) and its gradients. Writes them
+  // to `gradients` (the loss to its place in the header) or, with `accumulate`, adds them. Calls
+  // `ready(end)` each time all of gradients[0, end) is final.
   template <std::invocable<std::size_t> Ready>
   void forward_backward(const T* parameters, T* gradients, const Batch& batch, T scale,
                         bool accumulate, Ready&& ready) {
@@ -81,7 +81,7 @@ class Model {
     ready(layout_.size);
   }
 
-  // The sum of -log p(target) over the batch; probabilities() then holds [n x 256].
+  // Returns the sum of -log p(target) over the batch; probabilities() then holds [n x 256].
   double evaluate(const T* parameters, const Batch& batch) {
     const std::size_t n = forward(parameters, batch);
     return ops_.softmax_loss(logits_.data(), parameters + layout_.output_bias().offset,
@@ -90,7 +90,7 @@ class Model {
   const Array& probabilities() const { return logits_; }
 
  private:
-  // Logits without their bias; returns the number of samples.
+  // Computes the logits without their bias. Returns the number of samples.
   std::size_t forward(const T* parameters, const Batch& batch) {
     const std::size_t n = batch.size();
     assert(n <= max_batch_ && batch.contexts.size() == n * context_);
@@ -111,7 +111,7 @@ class Model {
     return n;
   }
 
-  // d_ holds the gradient of the layer's output and then of its input.
+  // d_ holds the gradient of the layer's output, and afterwards of its input.
   template <class Ready>
   void backward_layer(const T* parameters, T* gradients, std::size_t layer, std::size_t n,
                       bool accumulate, Ready& ready) {

@@ -1,5 +1,5 @@
-// An Engine over the operators of a device: parameters, gradients and AdamW's moments, each one
-// flat buffer, and the model that reads and writes them.
+// An Engine over the operators of a device: parameters, gradients and AdamW's moments, each in one
+// flat buffer, and the model that uses them.
 #pragma once
 
 #include "worker/model/engine.hpp"
@@ -97,7 +97,7 @@ class ModelEngine final : public Engine {
   }
 
   std::vector<float> predict(std::span<const std::uint8_t> context) override {
-    const std::uint8_t any = 0;  // only the probabilities are of interest
+    const std::uint8_t any = 0;  // unused: only the probabilities count
     model_.evaluate(parameters_.data(), {context, {&any, 1}});
     std::vector<float> probabilities(kVocabulary);
     ops_->copy_out(probabilities, model_.probabilities().data());

@@ -15,8 +15,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// The server answers a wait by itself when its time has passed; only a server that is stopped or
-// gone makes the client's own, later deadline count.
+// The server ends a wait when its time has passed. The client's own, later deadline counts only if
+// the server is stopped or gone.
 constexpr milliseconds kSlack{2000};
 
 std::optional<wire::Reply> receive_reply(const Socket& socket, Deadline deadline, Io& io) {
@@ -31,7 +31,8 @@ std::optional<wire::Reply> receive_reply(const Socket& socket, Deadline deadline
   return wire::decode_reply(body);
 }
 
-// One attempt: connected and let in, or nullopt and `why`. Throws Failure when refused for good.
+// Tries once to connect and join. Returns nullopt and sets `why` on a failure that may pass; throws
+// Failure on a final one.
 std::optional<Socket> attempt(const std::string& hello, const std::string& host, std::uint16_t port,
                               Deadline deadline, std::string& why) {
   auto socket = try_connect(host, port, deadline, why);
@@ -54,7 +55,7 @@ std::optional<Socket> attempt(const std::string& hello, const std::string& host,
 
 StoreClient::StoreClient(const wire::Hello& self, const std::string& host, std::uint16_t port,
                          milliseconds timeout) {
-  // Nothing announces that a listener has appeared, so that asking again is all there is.
+  // The start of a listener causes no event, so the only way is to try again.
   constexpr milliseconds kFirstPause{5};
   constexpr milliseconds kLongestPause{100};
   const std::string hello = wire::encode(self);
@@ -95,7 +96,7 @@ wire::Reply StoreClient::ask(const wire::Request& request) {
 }
 
 std::string StoreClient::wait_for_leaver() {
-  constexpr std::uint32_t kDay = 24 * 3600 * 1000;  // then it is asked again
+  constexpr std::uint32_t kDay = 24 * 3600 * 1000;  // then it asks again
   const wire::Request request{wire::Operation::get, std::string(wire::kFirstToLeave), kDay, {}};
   try {
     while (true) {

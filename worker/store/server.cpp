@@ -19,7 +19,7 @@ namespace ddp::worker {
 namespace {
 
 constexpr std::chrono::seconds kHelloTime{10};
-// Strangers (a port scanner, a stale rank) may hold this many connections beside the ranks' own.
+// Others (a port scanner, a stale rank) may hold this many connections in addition to the ranks.
 constexpr std::size_t kSpareConnections = 64;
 
 }  // namespace
@@ -89,7 +89,7 @@ void StoreServer::accept_all() {
     Socket socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!socket.valid()) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
-      return;  // none left, or out of descriptors: the peer tries again
+      return;  // no more connections, or no descriptors: the peer tries again
     }
     if (connections_.size() >= most) continue;
     const int on = 1;
@@ -160,7 +160,7 @@ void StoreServer::handle_frames(Connection& connection) {
 
 void StoreServer::greet(Connection& connection, std::string_view body) {
   const auto hello = wire::decode_hello(body);
-  if (!hello) return drop(connection);  // not one of ours: no answer it would understand
+  if (!hello) return drop(connection);  // not a worker: it would not understand an answer
   const wire::Reply reply = admission(*hello);
   if (reply.status == wire::Status::ok) {
     connection.rank = hello->rank;
@@ -222,7 +222,7 @@ void StoreServer::answer_waits() {
     const auto value = values_.find(c.wait.key);
     wire::Reply reply;
     if (join && static_cast<int>(joined_.size()) == self_.world_size) {
-      // Everyone is here.
+      // All ranks have joined.
     } else if (!join && value != values_.end()) {
       reply.text = value->second;
     } else if (now >= c.wait_until) {

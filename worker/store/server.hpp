@@ -1,5 +1,5 @@
-// The store's server: one thread of rank 0 that lets the ranks of one generation in, keeps their
-// keys, and answers waits when what they wait for is there or their time has passed.
+// The server of the store: a thread of rank 0 that admits the ranks of one attempt, keeps their
+// keys, and answers waits when the value exists or the time has passed.
 #pragma once
 
 #include "worker/store/socket.hpp"
@@ -15,8 +15,8 @@ namespace ddp::worker {
 
 class StoreServer {
  public:
-  // Listens at once (throws Failure where it cannot) and serves until destroyed. `self` says which
-  // run, generation and world size it serves; port 0 picks a free one.
+  // Listens at once (throws Failure if it cannot) and serves until destroyed. `self` has the run,
+  // attempt and world size that it serves. With port 0, it chooses a free one.
   StoreServer(const wire::Hello& self, const std::string& host, std::uint16_t port);
   ~StoreServer();
   StoreServer(const StoreServer&) = delete;
@@ -29,12 +29,12 @@ class StoreServer {
     Socket socket;
     std::string in;
     std::string out;
-    int rank = -1;       // -1: has not said hello
-    Deadline hello_due;  // a connection that says nothing is closed then
+    int rank = -1;       // -1: has not sent hello
+    Deadline hello_due;  // without hello, the connection is closed then
     bool waiting = false;
     wire::Request wait;
     Deadline wait_until;
-    bool closing = false;  // to be closed once `out` is sent
+    bool closing = false;  // close once `out` is sent
   };
 
   void serve();
@@ -45,7 +45,7 @@ class StoreServer {
   void greet(Connection& connection, std::string_view body);
   wire::Reply admission(const wire::Hello& hello) const;
   void handle(Connection& connection, wire::Request request);
-  // Answers the waits that can be, and those whose time has passed.
+  // Answers the waits that are satisfied, and those whose time has passed.
   void answer_waits();
   void drop(Connection& connection);
   std::vector<int> missing_ranks() const;
@@ -58,12 +58,12 @@ class StoreServer {
   std::vector<Connection> connections_;
   std::set<int> joined_;
   std::set<int> left_;
-  bool complete_ = false;  // everyone has joined, once
+  bool complete_ = false;  // all ranks had joined
   std::map<std::string, std::string> values_;
   std::thread thread_;
 };
 
-// "rank 2" or "ranks 2, 3"; at most eight are spelled out, then "and 5 more".
+// "rank 2" or "ranks 2, 3"; lists at most eight, then "and 5 more".
 std::string name_ranks(const std::vector<int>& ranks);
 
 }  // namespace ddp::worker

@@ -35,7 +35,7 @@ Addresses resolve(const std::string& host, std::uint16_t port, int flags, std::s
 }
 
 Socket bind_and_listen(const addrinfo& address) {
-  constexpr int kBacklog = 1024;  // every rank may connect at the same moment
+  constexpr int kBacklog = 1024;  // all ranks may connect at the same moment
   Socket socket(::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int on = 1;
   if (!socket.valid() || setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
@@ -58,7 +58,7 @@ bool connected_to_itself(int fd) {
          here_size == there_size && std::memcmp(&here, &there, here_size) == 0;
 }
 
-// 0 when connected, otherwise an errno.
+// Returns 0 when connected, otherwise an errno.
 int connect_before(int fd, const addrinfo& address, Deadline deadline) {
   if (::connect(fd, address.ai_addr, address.ai_addrlen) == 0) return 0;
   if (errno != EINPROGRESS) return errno;
@@ -154,8 +154,8 @@ std::optional<Socket> try_connect(const std::string& host, std::uint16_t port, D
       why = std::strerror(error);
       continue;
     }
-    // With no listener yet, the kernel may pick the destination's own port as source: TCP's
-    // simultaneous open then connects the socket to itself.
+    // Without a listener, the kernel may choose the destination's port as the source port, and
+    // TCP's simultaneous open connects the socket to itself.
     if (connected_to_itself(socket.get())) {
       why = "nothing listens there";
       continue;
@@ -181,7 +181,7 @@ std::string local_address(const Socket& socket) {
 
 Io send_all(const Socket& socket, std::string_view data, Deadline deadline) {
   while (!data.empty()) {
-    // MSG_NOSIGNAL: a peer that is gone is an answer, not a SIGPIPE.
+    // MSG_NOSIGNAL: a closed peer is an error here, not a SIGPIPE.
     const ssize_t sent = ::send(socket.get(), data.data(), data.size(), MSG_NOSIGNAL);
     if (sent >= 0) {
       data.remove_prefix(static_cast<std::size_t>(sent));

@@ -1,4 +1,4 @@
-// TCP sockets with deadlines: what the store's two ends need, and no more.
+// TCP sockets with deadlines, for the two sides of the store.
 #pragma once
 
 #include <chrono>
@@ -32,29 +32,29 @@ class Socket {
 // "127.0.0.1:29500", "[::1]:29500".
 std::string place(const std::string& host, std::uint16_t port);
 
-// Listens, non-blocking, on host:port with SO_REUSEADDR, which a port that an attempt before has
-// just used needs. Binds the address `host` names where it is one of this machine's (so a loopback
-// master is not reachable from outside) and every address otherwise (a service address that is
-// forwarded here). port 0 picks a free one. Throws Failure.
+// Opens a non-blocking listener on host:port, with SO_REUSEADDR because the attempt before may have
+// just used the port. Binds the address of `host` if this machine has it (so that a loopback master
+// is not reachable from outside), and every address otherwise (a service address that is forwarded
+// here). With port 0, chooses a free one. Throws Failure.
 Socket listen_on(const std::string& host, std::uint16_t port);
 std::uint16_t local_port(const Socket& socket);
 
-// One attempt to connect, non-blocking socket. nullopt when nothing listens there yet, the
-// attempt timed out or the name does not resolve yet; `why` then says so. Never throws for those.
+// Tries once to connect and returns a non-blocking socket. Returns nullopt and sets `why` when
+// nothing listens there yet, the time is over or the name does not resolve yet.
 std::optional<Socket> try_connect(const std::string& host, std::uint16_t port, Deadline deadline,
                                   std::string& why);
 
-// The numeric address of this end of a connected socket: the interface that reaches the peer.
+// The numeric local address of a connected socket: that of the interface that reaches the peer.
 std::string local_address(const Socket& socket);
 
 enum class Io { done, closed, timed_out };
 
-// All of `data`, or why not. A reset connection is `closed`.
+// Sends all of `data`. A reset connection counts as `closed`.
 Io send_all(const Socket& socket, std::string_view data, Deadline deadline);
-// Exactly `size` bytes into `into`.
+// Receives exactly `size` bytes.
 Io receive_exactly(const Socket& socket, char* into, std::size_t size, Deadline deadline);
 
-// Milliseconds until `deadline`, rounded up, never negative: for poll(2).
+// The milliseconds until `deadline` for poll(2): rounded up, never negative.
 int poll_timeout(Deadline deadline);
 
 }  // namespace ddp::worker

@@ -28,7 +28,7 @@ class Writer {
   std::string out_;
 };
 
-// Reads on past the end give zeros and spoil `good`, so that one check at the end is enough.
+// Reads past the end return zeros and clear `good`, so that one check at the end is enough.
 class Reader {
  public:
   explicit Reader(std::string_view in) : in_(in) {}

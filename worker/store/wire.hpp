@@ -2,13 +2,13 @@
 // bytes.
 //
 //   client: hello   "DDPS" u32 version, i32 rank, i32 world size, i32 generation, text run id
-//   server: reply   u8 status, text      ok, or why the rank is not let in
+//   server: reply   u8 status, text      ok, or why the rank is refused
 //   client: request u8 operation, text key, u32 timeout in ms, text value
-//   server: reply   u8 status, text      the value, or one line that says what went wrong
+//   server: reply   u8 status, text      the value, or one line that says what failed
 //
 // A text is a 32-bit length and its bytes. A request is answered before the next one is sent. The
-// run id and the generation keep a rank of an earlier attempt, which may hold the same address,
-// from joining this one.
+// run id and the generation keep a rank of an earlier attempt, which may use the same address, from
+// joining this one.
 #pragma once
 
 #include <cstdint>
@@ -19,12 +19,12 @@
 namespace ddp::worker::wire {
 
 inline constexpr std::uint32_t kVersion = 1;
-// A frame beyond this is not ours: the connection is closed. Gloo's largest value is a rank's list
-// of addresses, about 140 bytes a rank.
+// A connection with a larger frame is closed. Gloo's largest value is a rank's list of addresses,
+// about 140 bytes for each rank.
 inline constexpr std::uint32_t kFrameLimit = 16u << 20;
 inline constexpr std::size_t kLengthSize = 4;
 
-// The server's own key, set when all had joined and one has gone: "rank 2".
+// A key that the server sets when all ranks had joined and one has left: "rank 2".
 inline constexpr std::string_view kFirstToLeave = "the first rank that left";
 
 struct Hello {
@@ -36,8 +36,8 @@ struct Hello {
 
 enum class Operation : std::uint8_t {
   set = 1,  // key, value
-  get,      // key: answered once it is set
-  join      // answered once every rank has said hello
+  get,      // key; answered once it is set
+  join      // answered once every rank has joined
 };
 
 struct Request {
@@ -49,9 +49,9 @@ struct Request {
 
 enum class Status : std::uint8_t {
   ok,
-  timed_out,  // the request's time passed
-  refused,    // final: what was asked contradicts what the store serves
-  retry       // the store serves an earlier generation and will soon be gone
+  timed_out,  // the time of the request passed
+  refused,    // final: the request contradicts what the store serves
+  retry       // the store serves an earlier attempt and will soon be gone
 };
 
 struct Reply {
@@ -59,13 +59,13 @@ struct Reply {
   std::string text;
 };
 
-// Whole frames, the length included.
+// Encode whole frames, with the length.
 std::string encode(const Hello& hello);
 std::string encode(const Request& request);
 std::string encode(const Reply& reply);
 
 std::uint32_t frame_length(const char* four_bytes);
-// From a frame's body; nullopt for anything that is not exactly such a message.
+// Decode the body of a frame; nullopt for anything that is not exactly such a message.
 std::optional<Hello> decode_hello(std::string_view body);
 std::optional<Request> decode_request(std::string_view body);
 std::optional<Reply> decode_reply(std::string_view body);
