@@ -49,7 +49,7 @@ TEST_CASE("a duration has a unit or is seconds") {
   }
 }
 
-TEST_CASE("UTF-8 is told from what only looks like it") {
+TEST_CASE("UTF-8 is distinguished from what only resembles it") {
   for (const char* good : {"", "a", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf",
                            "\xee\x80\x80", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"})
     CHECK(is_utf8(good));
@@ -59,7 +59,7 @@ TEST_CASE("UTF-8 is told from what only looks like it") {
     CHECK_FALSE(is_utf8(bad));
 }
 
-TEST_CASE("what is not UTF-8 is replaced, byte for byte, and the rest is kept") {
+TEST_CASE("each byte that is not UTF-8 is replaced, and the rest is kept") {
   CHECK(as_utf8("a\xe2\x82\xac") == "a\xe2\x82\xac");
   CHECK(as_utf8("\xff\xe2\x82z") == "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz");
   CHECK(as_utf8("").empty());

@@ -159,7 +159,7 @@ TEST_CASE("any damage is found, and the one before is used") {
         }) == "is damaged: its digest is not its marker's");
 }
 
-TEST_CASE("what is whole but not ours is refused by what differs") {
+TEST_CASE("a complete checkpoint of another run is refused with the difference") {
   const Folder folder;
   CheckpointStore ours = open(folder);
   save(ours, 10);
@@ -290,7 +290,7 @@ TEST_CASE("a directory that cannot be used is named before training begins") {
   }
 }
 
-TEST_CASE("what a killed writer left is named and cleared away, other files are not touched") {
+TEST_CASE("files of a killed writer are reported and removed, other files are not touched") {
   const Folder folder;
   CheckpointStore store = open(folder);
   save(store, 10);

@@ -62,7 +62,7 @@ TEST_CASE("several files are one text, each with its own tail held out") {
   CHECK(corpus.training.order0_entropy() == doctest::Approx(1));
 }
 
-TEST_CASE("what cannot be learnt from is named with the reason") {
+TEST_CASE("data that cannot be used is reported with the reason") {
   const Folder folder;
   const std::string at = "--data: cannot read '" + folder.path.string();
   CHECK(refusal({folder.path.string() + "/none"}) == at + "/none': No such file or directory");

@@ -76,7 +76,7 @@ TEST_CASE("repeated, a run is the same to the bit") {
   CHECK(digests != json_values(other.out, "summary", "digest"));
 }
 
-TEST_CASE("the summary tells what a step, a sample and communication cost") {
+TEST_CASE("the summary has the cost of a step, a sample and communication") {
   const Folder folder;
   const Ended run = trained(2, arguments(folder.write("text", sample_text(5000)), {}));
   const auto figure = [&](const char* key) {
@@ -93,7 +93,7 @@ TEST_CASE("the summary tells what a step, a sample and communication cost") {
   CHECK(figure("communication_hidden") <= 1);
 }
 
-TEST_CASE("neither overlap nor accumulation changes what is learnt") {
+TEST_CASE("neither overlap nor accumulation changes the result") {
   const Folder folder;
   const std::string data = folder.write("text", sample_text(5000));
   const Ended plain = trained(2, arguments(data, {}));

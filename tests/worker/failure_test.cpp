@@ -74,7 +74,7 @@ TEST_CASE("ranks that never come are named") {
                           std::to_string(port.number()) + ": Connection refused\n");
 }
 
-TEST_CASE("a rank of the last generation is turned away") {
+TEST_CASE("a rank of the last attempt is refused") {
   const Folder folder;
   const std::string data = folder.write("text", sample_text(500));
   const ReservedPort port;
@@ -89,7 +89,7 @@ TEST_CASE("a rank of the last generation is turned away") {
   CHECK(refused.err.find("generation 1, not generation 0") != std::string::npos);
 }
 
-TEST_CASE("a peer that dies is a named collective, at once") {
+TEST_CASE("when a peer dies, the failed collective is reported at once") {
   const Folder folder;
   const std::string data = folder.write("text", sample_text(5000));
   const ReservedPort port;
@@ -111,7 +111,7 @@ TEST_CASE("a peer that dies is a named collective, at once") {
   }
 }
 
-TEST_CASE("a peer that hangs is a named collective after --comm-timeout") {
+TEST_CASE("when a peer hangs, the failed collective is reported after --comm-timeout") {
   const Folder folder;
   const std::string data = folder.write("text", sample_text(5000));
   const ReservedPort port;

@@ -71,7 +71,7 @@ bool contains(const std::string& all, const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("without a plan no step waits, and steps, metrics and the digest are told") {
+TEST_CASE("without a plan no step waits, and steps, metrics and the digest are reported") {
   Run run;
   const Ended ended = run.run(1, std::nullopt)[0];
   REQUIRE(ended.code == 0);
@@ -84,7 +84,7 @@ TEST_CASE("without a plan no step waits, and steps, metrics and the digest are t
   CHECK(run.launcher(0).count("WATCHDOG=1") == 0);
 }
 
-TEST_CASE("with a plan, if an empty one, each step is behind a barrier") {
+TEST_CASE("with a plan, even an empty one, each step waits at a barrier") {
   Run run;
   REQUIRE(run.run(1, "")[0].code == 0);
   const auto lines = run.launcher(0).lines();
@@ -106,7 +106,7 @@ TEST_CASE("a plan that cannot be read is a usage error that names it") {
   CHECK(contains(ended.err, "DDP_FAULTS: 'exot=3'"));
 }
 
-TEST_CASE("exit, throw, segfault and abort strike behind their step, told before") {
+TEST_CASE("exit, throw, segfault and abort are triggered after their step, and reported before") {
   struct Case {
     const char* fault;
     int code;
@@ -143,7 +143,7 @@ TEST_CASE("a rank that leaves out an all-reduce and its peers wait until their d
   CHECK(run.launcher(0).count_prefixed("X_DDP_FAULT=") == 0);
 }
 
-TEST_CASE("a peer's end ends the wait for it also where Gloo does not see it") {
+TEST_CASE("the exit of a peer ends the wait for it even if Gloo does not see it") {
   // What stands still is not in Gloo at all; its deadline is a minute.
   for (const auto& [stays, leaves] : {std::pair(0, 1), std::pair(1, 0)}) {
     CAPTURE(stays);
@@ -171,7 +171,7 @@ TEST_CASE("a rank that dies in an all-reduce leaves its peers in the same one") 
   CHECK(run.launcher(1).count("X_DDP_STEP=5") == 0);
 }
 
-TEST_CASE("a gradient that became NaN on one rank ends all, and no checkpoint holds it") {
+TEST_CASE("a NaN gradient on one rank ends all ranks, and no checkpoint has it") {
   Run run;
   for (const std::vector<std::string>& clip :
        {std::vector<std::string>{}, std::vector<std::string>{"--grad-clip", "0"}}) {
@@ -191,7 +191,7 @@ TEST_CASE("a gradient that became NaN on one rank ends all, and no checkpoint ho
   }
 }
 
-TEST_CASE("a flipped bit in one rank's gradient is another run, the same each time") {
+TEST_CASE("a flipped bit in one rank's gradient changes the result, in the same way each time") {
   Run run;
   const std::string spec = "0/0:bitflip=28@step=5,rank=1,seed=1,choice=";
   const std::string undisturbed = digest(run.run(2, "")[0]);
@@ -229,7 +229,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("heartbeats come as steps are done, and stop with them") {
+TEST_CASE("heartbeats are sent as steps are done, and stop with them") {
   // One is due a microsecond after the last: at every step. The empty plan has each step wait until
   // what it told is read, so that none is dropped, however late the launcher reads.
   const Environment asked{{ddp::env::kWatchdogUsec, "4"}};
@@ -255,7 +255,7 @@ TEST_CASE("heartbeats come as steps are done, and stop with them") {
   CHECK(run.launcher(0).count("WATCHDOG=1") == 0);
 }
 
-TEST_CASE("a delay holds up its step") {
+TEST_CASE("a delay makes its step longer") {
   std::chrono::steady_clock::time_point told;
   std::chrono::steady_clock::time_point done;
   FakeLauncher launcher([&](const std::string& line) {
@@ -272,7 +272,7 @@ TEST_CASE("a delay holds up its step") {
   CHECK(done - told >= std::chrono::milliseconds(200));
 }
 
-TEST_CASE("what strikes from outside at a step finds the worker there") {
+TEST_CASE("a fault from outside at a step finds the worker at that step") {
   const Folder folder;
   const std::string data = folder.write("text", sample_text(500));
   // The barrier behind step 5 is not answered until the worker is dead.

@@ -49,7 +49,7 @@ TEST_CASE("a full command line is read") {
   CHECK(options.seed == 18446744073709551615u);
 }
 
-TEST_CASE("what is wrong is one line that names the flag, and exit code 2") {
+TEST_CASE("an error is one line that names the flag, and exit code 2") {
   struct Case {
     std::initializer_list<const char*> arguments;
     const char* named;

@@ -44,7 +44,7 @@ std::string digest(const Ended& rank0) {
 
 }  // namespace
 
-TEST_CASE("SIGTERM or SIGINT ends the run behind a step, with a checkpoint, and it can go on") {
+TEST_CASE("SIGTERM or SIGINT ends the run after a step, with a checkpoint, and it can continue") {
   int signal = 0;
   SUBCASE("SIGTERM") { signal = SIGTERM; }
   SUBCASE("SIGINT, as after Ctrl-C") { signal = SIGINT; }
@@ -77,7 +77,7 @@ TEST_CASE("SIGTERM or SIGINT ends the run behind a step, with a checkpoint, and 
   CHECK(digest(run_world(3, run.arguments(target, true))[0]) == digest(resumed[0]));
 }
 
-TEST_CASE("killed with SIGKILL again and again, the run ends with the undisturbed digest") {
+TEST_CASE("killed with SIGKILL repeatedly, the run ends with the digest of an undisturbed one") {
   const Run run;
   const std::string expected = digest(run_world(2, run.arguments("60", false))[0]);
   for (const int at : {1, 7, 13, 20, 41}) {
@@ -120,7 +120,7 @@ TEST_CASE("a checkpoint continues on another number of ranks") {
   CHECK(std::abs(a - b) < 1e-4 * b);
 }
 
-TEST_CASE("a refused checkpoint is told of, and another configuration never continues from it") {
+TEST_CASE("a refused checkpoint is reported, and another configuration never continues from it") {
   const Run run;
   REQUIRE(run_world(1, run.arguments("20", true))[0].code == 0);
   std::vector<std::string> other = run.arguments("20", true);

@@ -9,7 +9,7 @@
 
 using namespace ddp::worker;
 
-TEST_CASE("a permutation visits everything once, and its key changes the order") {
+TEST_CASE("a permutation visits every element once, and its key changes the order") {
   for (const std::uint64_t size : {1u, 2u, 3u, 64u, 65u, 1000u, 4097u}) {
     const Permutation permutation(size, 5);
     const Permutation other(size, 6);
@@ -62,7 +62,7 @@ TEST_CASE("the global batch does not depend on the world size") {
   }
 }
 
-TEST_CASE("each epoch sees every sample once, in an order of its own") {
+TEST_CASE("each epoch has every sample once, in a different order") {
   const std::uint64_t samples = 60;
   const std::uint64_t batch = 7;  // epochs begin inside batches
   const Sampler sampler(samples, batch, 3, 0, 1);

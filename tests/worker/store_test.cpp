@@ -73,7 +73,7 @@ TEST_CASE("ranks join and share values") {
   for (auto& rank : ranks) CHECK(rank.get() == "abc127.0.0.1");
 }
 
-TEST_CASE("a wait that times out names who is missing") {
+TEST_CASE("a wait that times out names the missing ranks") {
   StoreServer server(hello(0, 12), kHost, 0);
   StoreClient zero(hello(0, 12), kHost, server.port(), kLong);
   StoreClient two(hello(2, 12), kHost, server.port(), kLong);
@@ -85,7 +85,7 @@ TEST_CASE("a wait that times out names who is missing") {
   CHECK(two.get("the key", kLong) == "x");
 }
 
-TEST_CASE("a rank that joined and left is told apart from one that never came") {
+TEST_CASE("a rank that joined and left is distinguished from one that never joined") {
   StoreServer server(hello(0), kHost, 0);
   StoreClient zero(hello(0), kHost, server.port(), kLong);
   { StoreClient one(hello(1), kHost, server.port(), kLong); }
@@ -95,7 +95,7 @@ TEST_CASE("a rank that joined and left is told apart from one that never came") 
   CHECK(failure([&] { zero.join(20ms); }) == "waited 20 ms for rank 2 to join");
 }
 
-TEST_CASE("the first rank that leaves a complete group is told to whoever waits for it") {
+TEST_CASE("the first rank that leaves a complete group is reported to every waiting rank") {
   StoreServer server(hello(0), kHost, 0);
   StoreClient zero(hello(0), kHost, server.port(), kLong);
   auto told = std::async(std::launch::async, [&] { return zero.wait_for_leaver(); });
@@ -132,7 +132,7 @@ TEST_CASE("a wait for a leaver ends with the store, and when it is interrupted")
   waiting.get();
 }
 
-TEST_CASE("who does not belong is refused with the reason") {
+TEST_CASE("a rank that does not belong to the run is refused with the reason") {
   StoreServer server(hello(0), kHost, 0);
   const auto attempt = [&](const wire::Hello& self) {
     return failure([&] { StoreClient(self, kHost, server.port(), kLong); });
@@ -148,7 +148,7 @@ TEST_CASE("who does not belong is refused with the reason") {
   CHECK(attempt(hello(1)) == "cannot join: another worker has joined as rank 1 already");
 }
 
-TEST_CASE("a later generation waits for the old store to go, and says what it waited for") {
+TEST_CASE("a later attempt waits for the old store to exit, and reports what it waited for") {
   const ddp::test::ReservedPort port;
   auto server = std::make_unique<StoreServer>(hello(0), kHost, port.number());
   check_waits_in_vain(
@@ -163,12 +163,12 @@ TEST_CASE("a later generation waits for the old store to go, and says what it wa
   CHECK(later.get() == "no failure");
 }
 
-TEST_CASE("no store at all is a failure within the time") {
+TEST_CASE("without a store, connecting fails within the time limit") {
   const ddp::test::ReservedPort port;
   check_waits_in_vain(hello(1), port.number(), "Connection refused");
 }
 
-TEST_CASE("a port that is taken is named") {
+TEST_CASE("an occupied port is reported") {
   StoreServer first(hello(0, 2), kHost, 0);
   const std::uint16_t taken = first.port();
   CHECK(failure([&] { StoreServer(hello(0, 2), kHost, taken); }) ==
@@ -176,7 +176,7 @@ TEST_CASE("a port that is taken is named") {
             ": Address already in use");
 }
 
-TEST_CASE("garbage ends its own connection and nothing else") {
+TEST_CASE("garbage closes only its own connection") {
   StoreServer server(hello(0, 2), kHost, 0);
   StoreClient zero(hello(0, 2), kHost, server.port(), kLong);
   const std::string greeting = wire::encode(hello(1, 2));

@@ -46,7 +46,7 @@ struct LogOff {
 
 }  // namespace
 
-TEST_CASE("levels have spdlog's names") {
+TEST_CASE("levels have the names of spdlog") {
   const std::pair<const char*, log::Level> names[] = {
       {"trace", log::Level::trace}, {"debug", log::Level::debug},  {"info", log::Level::info},
       {"warn", log::Level::warn},   {"warning", log::Level::warn}, {"error", log::Level::error},
@@ -60,7 +60,7 @@ TEST_CASE("levels have spdlog's names") {
   }
 }
 
-TEST_CASE("a message is one signed line, when its level passes") {
+TEST_CASE("a message is one line with the program's name, if its level is enabled") {
   const LogOff off;
   CapturedStderr captured;
   log::write(log::Level::error, "before start");
@@ -77,7 +77,7 @@ TEST_CASE("a message is one signed line, when its level passes") {
   CHECK(captured.text() == "ddp-launch: two lines [2J\n");
 }
 
-TEST_CASE("enabled says what write would do") {
+TEST_CASE("enabled() agrees with write()") {
   const LogOff off;
   const std::array levels{log::Level::trace, log::Level::debug, log::Level::info,
                           log::Level::warn,  log::Level::error, log::Level::off};
@@ -92,7 +92,7 @@ TEST_CASE("enabled says what write would do") {
   }
 }
 
-TEST_CASE("colour is for the tag alone, and only where asked for") {
+TEST_CASE("only the tag has colour, and only if asked for") {
   const LogOff off;
   CapturedStderr captured;
   log::start("ddp-launch", log::Level::info, true);
@@ -102,7 +102,7 @@ TEST_CASE("colour is for the tag alone, and only where asked for") {
   CHECK(captured.text() == "ddp-launch: x\n");
 }
 
-TEST_CASE("who looks closely is told the time") {
+TEST_CASE("debug and trace messages have the time") {
   const LogOff off;
   CapturedStderr captured;
   log::start("p", log::Level::trace, false);
@@ -115,7 +115,7 @@ TEST_CASE("who looks closely is told the time") {
   CHECK(line[18] == '.');
 }
 
-TEST_CASE("who takes a line may have a message of its own, such as that the line was lost") {
+TEST_CASE("a sink may log, for instance that a line was lost") {
   const LogOff off;
   std::vector<std::string> lines;
   log::start("p", log::Level::info, false);
@@ -127,7 +127,7 @@ TEST_CASE("who takes a line may have a message of its own, such as that the line
   CHECK(lines == std::vector<std::string>{"p: said\n", "p: warning: lost\n"});
 }
 
-TEST_CASE("the owner of the console takes the lines over, and gives them back") {
+TEST_CASE("lines go to the sink while there is one") {
   const LogOff off;
   CapturedStderr captured;
   std::vector<std::string> lines;

@@ -101,7 +101,7 @@ TEST_CASE("the campaign's own flags are not its runs'") {
   CHECK(campaign.runs[0].plan.seed == 9);
 }
 
-TEST_CASE("everything that is wrong is told, one line a plan") {
+TEST_CASE("all errors are reported, one line a plan") {
   const Plans plans;
   plans.plan("a.toml", "fault = ['kill@stp=5']");
   plans.plan("b.toml", "");
@@ -121,7 +121,7 @@ TEST_CASE("files that an editor hides are no plans, as in a shell's *.toml") {
   CHECK(plans.good({"--", "./worker"}).runs.size() == 1);
 }
 
-TEST_CASE("what one plan says is checked with what the campaign says") {
+TEST_CASE("a plan is checked together with the campaign's options") {
   const Plans plans;
   const auto refused = [&](const std::string& text, Words words = {"--", "./worker"}) {
     plans.plan("p.toml", text);
@@ -147,7 +147,7 @@ TEST_CASE("what one plan says is checked with what the campaign says") {
   CHECK(plans.refused().starts_with("two words.toml: the plan's file name is the name of its run"));
 }
 
-TEST_CASE("the shipped campaign strikes with every kind of fault") {
+TEST_CASE("the shipped campaign injects every kind of fault") {
   std::set<fault::Kind> missing;
   for (const auto& kind : fault::kinds()) missing.insert(kind.kind);
   int plans = 0;

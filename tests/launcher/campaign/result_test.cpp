@@ -82,7 +82,7 @@ TEST_CASE("the run's own verdict decides, where it made one") {
   CHECK_FALSE(all_met(judged(plan, core::Signaled{SIGKILL, false}, {kMet})));
 }
 
-TEST_CASE("a plan that kills the keeper says nothing of its exit status") {
+TEST_CASE("the exit status is not checked for a plan that kills the keeper") {
   core::FaultPlan plan;
   plan.faults.push_back({.kind = fault::Kind::kill_keeper});
   CHECK(all_met(judged(plan, core::Signaled{SIGKILL, false}, {kMet})));
@@ -109,7 +109,7 @@ TEST_CASE("a run that could not judge is held against the expected exit code alo
         "not measured: the run exited with code 2 and reported no result");
 }
 
-TEST_CASE("what only the campaign sees is a check of its own") {
+TEST_CASE("what only the campaign sees is a separate check") {
   core::FaultPlan plan;
   plan.launch.timeout = seconds(90);
   auto checks = evaluate(plan, {.status = core::Exited{0}, .timed_out = true}, {.checks = {kMet}});
@@ -136,7 +136,7 @@ TEST_CASE("what only the campaign sees is a check of its own") {
   CHECK_FALSE(all_met(checks));
 }
 
-TEST_CASE("what was lost of a run is told, and is the system's refusal, not the program's") {
+TEST_CASE("lost output of a run is reported, and counts against the system, not the program") {
   core::FaultPlan plan;
   const RunEvents whole{.checks = {kMet}};
   const RunEvents lost{.checks = {kMet}, .lost = "stdout: No space left on device"};
@@ -155,7 +155,7 @@ TEST_CASE("what was lost of a run is told, and is the system's refusal, not the 
   CHECK_FALSE(system_refused(plan, {.status = core::Exited{2}}, silent));
 }
 
-TEST_CASE("progress is a line, and of what failed the last lines of its output") {
+TEST_CASE("progress is one line, with the last lines of output for a plan that is not met") {
   CHECK(progress_text(good("kill"), 3, 27) == " 3/27  met      kill  4.10 s\n");
   CHECK(progress_text(failed("hang"), 12, 27) ==
         "12/27  NOT MET  hang  12.0 s  exit: expected 0, measured 137\n"

@@ -41,7 +41,7 @@ TEST_CASE("a line is JSON whatever bytes a text has") {
   CHECK(log.told.empty());
 }
 
-TEST_CASE("a file that was removed is told once, and nothing more is written to it") {
+TEST_CASE("a removed file is reported once, and nothing more is written to it") {
   Log log;
   log.events.write(kNow, "x", {});
   log.events.check();
@@ -55,7 +55,7 @@ TEST_CASE("a file that was removed is told once, and nothing more is written to 
   CHECK_FALSE(log.events.enabled());
 }
 
-TEST_CASE("a FIFO in the place of the file is not waited for, and told once") {
+TEST_CASE("a FIFO in place of the file does not block, and is reported once") {
   const std::string path = (make_temp_dir() / "events.jsonl").string();
   REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
   std::vector<std::string> told;
@@ -66,7 +66,7 @@ TEST_CASE("a FIFO in the place of the file is not waited for, and told once") {
   CHECK(contains(told[0], "events.jsonl"));
 }
 
-TEST_CASE("what a campaign judges by reaches it whatever becomes of the file") {
+TEST_CASE("the events for a campaign arrive even if the file is lost") {
   const auto directory = make_temp_dir();
   const std::string campaign = (directory / "campaign").string();
   const os::ScopedFd file(::open(campaign.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));

@@ -39,7 +39,7 @@ Listener listener(int family, bool listens = true) {
 
 }  // namespace
 
-TEST_CASE("loopback is this machine's, documentation addresses are nobody's") {
+TEST_CASE("loopback is an own address, documentation addresses are not") {
   CHECK(is_own_address("127.0.0.1"));
   CHECK(is_own_address("127.1.2.3"));
   CHECK_FALSE(is_own_address("192.0.2.1"));  // RFC 5737
@@ -51,7 +51,7 @@ TEST_CASE("loopback is this machine's, documentation addresses are nobody's") {
   CHECK(is_own_address("no address"));
 }
 
-TEST_CASE("a port where somebody listens is in use, at that address and at all of them") {
+TEST_CASE("a port with a listener is in use, at that address and at all of them") {
   for (const int family : {AF_INET, AF_INET6}) {
     CAPTURE(family);
     auto stranger = listener(family);
@@ -75,7 +75,7 @@ TEST_CASE("a port where somebody listens is in use, at that address and at all o
   }
 }
 
-TEST_CASE("a port that is bound is in use unless it is held with SO_REUSEADDR and nobody listens") {
+TEST_CASE("a bound port is in use unless it has SO_REUSEADDR and no listener") {
   const auto bound = listener(AF_INET, /*listens=*/false);
   CHECK(port_is_in_use("127.0.0.1", bound.port));
   const ddp::test::ReservedPort held;

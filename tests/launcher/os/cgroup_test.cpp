@@ -15,7 +15,7 @@ using namespace ddp::test;
 
 }  // namespace
 
-TEST_CASE("a worker starts within the launch's cgroup and is killed with it") {
+TEST_CASE("a worker starts in the launch's cgroup and is killed with it") {
   REQUIRE(os::become_subreaper());
   const auto cgroup = os::Cgroup::make_leaf();
   if (!cgroup) {
@@ -51,7 +51,7 @@ TEST_CASE("a worker starts within the launch's cgroup and is killed with it") {
   CHECK(::access(cgroup->path().c_str(), F_OK) == -1);
 }
 
-TEST_CASE("after a cgroup was killed the next worker lives in its successor") {
+TEST_CASE("after a cgroup was killed, the next worker starts in its successor") {
   REQUIRE(os::become_subreaper());
   const auto cgroup = os::Cgroup::make_leaf();
   if (!cgroup) {
@@ -77,7 +77,7 @@ TEST_CASE("after a cgroup was killed the next worker lives in its successor") {
   CHECK(::access(cgroup->path().c_str(), F_OK) == -1);
 }
 
-TEST_CASE("two launches of one pid, in namespaces of their own, do not share a cgroup") {
+TEST_CASE("two launches with the same pid, in different PID namespaces, do not share a cgroup") {
   const auto one = os::Cgroup::make_leaf();
   if (!one) {
     MESSAGE("no writable cgroup v2 here: nothing to test");

@@ -36,7 +36,7 @@ Family start_family() {
 
 }  // namespace
 
-TEST_CASE("every descendant is killed and reaped, however it hid") {
+TEST_CASE("every descendant is killed and reaped, wherever it is in the tree") {
   REQUIRE(os::become_subreaper());
   const Family family = start_family();
   CHECK_FALSE(is_hung_up(family.life.get()));
@@ -70,7 +70,7 @@ TEST_CASE("reaping stops at a child that has its own watcher") {
   CHECK_FALSE(os::reap_orphans([](int) { return false; }));
 }
 
-TEST_CASE("living children are named with state and command") {
+TEST_CASE("living children are listed with state and command") {
   auto shell = start_shell("echo up; read line");
   CHECK(read_line(shell.out.get()) == "up");
   const auto living = os::living_children();

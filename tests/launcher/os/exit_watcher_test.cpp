@@ -30,18 +30,18 @@ core::ExitStatus outcome_of(const std::string& script) {
 
 }  // namespace
 
-TEST_CASE("every exit code is told as it is") {
+TEST_CASE("every exit code is reported unchanged") {
   for (const int code : {0, 1, 2, 3, 77, 127, 128, 137, 254, 255}) {
     CHECK(outcome_of("exit " + std::to_string(code)) == core::ExitStatus(core::Exited{code}));
   }
 }
 
-TEST_CASE("exit 9 and SIGKILL are two things") {
+TEST_CASE("exit code 9 and SIGKILL are distinct") {
   CHECK(outcome_of("exit 9") == core::ExitStatus(core::Exited{9}));
   CHECK(outcome_of("kill -KILL $$") == core::ExitStatus(core::Signaled{SIGKILL, false}));
 }
 
-TEST_CASE("the order of deaths is the order of the news") {
+TEST_CASE("exits are reported in their order") {
   // The loop sleeps through all deaths and must still tell them in the order they came.
   boost::asio::io_context io;
   std::vector<Shell> shells;
@@ -67,7 +67,7 @@ TEST_CASE("the order of deaths is the order of the news") {
   CHECK(seen == expected);
 }
 
-TEST_CASE("a watcher that goes away tells nothing and leaves the child to others") {
+TEST_CASE("a destroyed watcher reports nothing and does not reap the child") {
   boost::asio::io_context io;
   auto shell = start_shell("read line");
   bool told = false;

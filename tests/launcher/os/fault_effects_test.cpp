@@ -84,7 +84,7 @@ bool can_listen(std::uint16_t port) {
 
 }  // namespace
 
-TEST_CASE("kill and signal reach the process, and it alone") {
+TEST_CASE("kill and signal reach only the process itself") {
   CHECK(see("exit 0", Kind::kill, {}, Then::apply).end.signal == SIGKILL);
   CHECK(see("exit 0", Kind::kill, {}, Then::none).end.code == 0);
   const Value usr1 = std::int64_t{SIGUSR1};
@@ -103,7 +103,7 @@ TEST_CASE("kill and signal reach the process, and it alone") {
   CHECK(test::read_to_end(shell.out.get()) == "alive\n");
 }
 
-TEST_CASE("no file grows beyond its limit: a full disk") {
+TEST_CASE("no file grows beyond its limit, as on a full disk") {
   const std::string path =
       std::filesystem::temp_directory_path() / ("ddp-fsize-" + std::to_string(::getpid()));
   const std::string script = "trap '' XFSZ; if printf xxxx > " + path +
@@ -124,7 +124,7 @@ TEST_CASE("descriptors are limited") {
   CHECK(see(script, Kind::open_files, no_more, Then::undo).said == "opened\n");
 }
 
-TEST_CASE("a limit that is none is refused, also where another has limited more") {
+TEST_CASE("a limit that does not lower the original one is refused") {
   Shell shell = test::start_shell("ulimit -Sn 100; echo ready; read line; ulimit -Sn");
   REQUIRE(test::read_line(shell.out.get()) == "ready");
   os::FaultEffects effects;
@@ -159,7 +159,7 @@ TEST_CASE("CPU time is limited") {
   CHECK(see("exit 0", Kind::cpu_time, one, Then::undo).end.code == 0);
 }
 
-TEST_CASE("pinned to one core, and let loose again") {
+TEST_CASE("a process is pinned to one core and released") {
   Shell shell = test::start_shell("echo ready; read line");
   REQUIRE(test::read_line(shell.out.get()) == "ready");
   const std::string before = allowed_cores(shell.pid);
@@ -178,12 +178,12 @@ TEST_CASE("pinned to one core, and let loose again") {
   CHECK(effects.apply(Kind::pin, std::int64_t{core}, shell.pid) == "No such process");
 }
 
-TEST_CASE("nothing is applied to everyone") {
+TEST_CASE("no fault is applied to pid 1 or a process group") {
   os::FaultEffects effects;
   for (const int pid : {1, 0, -1}) CHECK(effects.apply(Kind::kill, {}, pid) == "no process");
 }
 
-TEST_CASE("a port that is taken cannot be listened on by a worker") {
+TEST_CASE("a worker cannot listen on an occupied port") {
   auto reserved = os::PortReservation::any();
   REQUIRE(reserved);
   CHECK(can_listen(reserved->port()));

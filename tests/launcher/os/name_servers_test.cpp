@@ -85,7 +85,9 @@ std::vector<std::string> shown(const std::string& resolv_conf) {
 
 }  // namespace
 
-TEST_CASE("a server that says yes or no answers; one that fails does not") {
+TEST_CASE(
+    "a server that knows the name, or knows that it does not exist, answers; one that fails does "
+    "not") {
   for (const auto& [code, answers] : {std::pair(0, true), {3, true}, {2, false}, {5, false}}) {
     CAPTURE(code);
     Server server;
@@ -97,7 +99,7 @@ TEST_CASE("a server that says yes or no answers; one that fails does not") {
   }
 }
 
-TEST_CASE("where nobody listens there is no answer at once, and silence has its limit") {
+TEST_CASE("a closed port gives no answer at once, and a silent server none within the limit") {
   Server gone;
   gone.close();
   CHECK_FALSE(any_answers({gone.self()}, "node7", 30s));

@@ -108,7 +108,7 @@ TEST_CASE("a worker can bind a reserved port with SO_REUSEADDR and without") {
   }
 }
 
-TEST_CASE("the kernel hands a reserved port to nobody who asks for any") {
+TEST_CASE("the kernel never assigns a reserved port to a process that asks for any port") {
   if (!leaves_room()) return;
   const auto held = reserve(50);
   std::set<std::uint16_t> ports;
@@ -119,7 +119,7 @@ TEST_CASE("the kernel hands a reserved port to nobody who asks for any") {
   for (int i = 0; i < 20'000; ++i) REQUIRE(ports.count(any_port()) == 0);
 }
 
-TEST_CASE("two reservations never share a port, and one that ended is free") {
+TEST_CASE("two reservations never share a port, and a released port is free") {
   std::set<std::uint16_t> ports;
   auto held = reserve(100);
   for (const auto& one : held) CHECK(ports.insert(one.port()).second);
@@ -133,7 +133,7 @@ TEST_CASE("two reservations never share a port, and one that ended is free") {
   CHECK(can_listen(AF_INET, port, /*reuse=*/false));
 }
 
-TEST_CASE("nor do two processes") {
+TEST_CASE("two processes never reserve the same port") {
   rlimit limit{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
   const int each = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, 1000)) / 2;
@@ -171,7 +171,7 @@ TEST_CASE("nor do two processes") {
   CHECK(status == 0);
 }
 
-TEST_CASE("a port that somebody has bound is passed over") {
+TEST_CASE("a port that is bound is skipped") {
   // So few are free that each is drawn.
   const PortRange all_but_some{1024, 64535};
   const PortRange range = reservable_ports(all_but_some);
@@ -192,7 +192,7 @@ TEST_CASE("a port that somebody has bound is passed over") {
   }
 }
 
-TEST_CASE("where the automatic range leaves no room a socket holds the port") {
+TEST_CASE("where the automatic range leaves too few ports, a socket holds the port") {
   const auto reserved = PortReservation::any(kEveryPort);
   REQUIRE(reserved);
   for (const int family : families()) {
@@ -203,7 +203,7 @@ TEST_CASE("where the automatic range leaves no room a socket holds the port") {
   for (int i = 0; i < 2000; ++i) REQUIRE(any_port() != reserved->port());
 }
 
-TEST_CASE("which ports are drawn from") {
+TEST_CASE("the ports from which reservations are chosen") {
   const auto range = [](int first, int last) {
     const PortRange drawn = reservable_ports({first, last});
     return drawn.last < drawn.first
@@ -222,7 +222,7 @@ TEST_CASE("which ports are drawn from") {
   CHECK(range(1024, 31000) == "32768-65535");
 }
 
-TEST_CASE("what cannot be read as a range counts as every port") {
+TEST_CASE("an unreadable range counts as all ports") {
   const std::string path = "automatic_ports." + std::to_string(::getpid());
   const auto read = [&](const std::string& text) {
     std::ofstream(path) << text;

@@ -59,7 +59,7 @@ std::string stays(const std::string& name, const std::string& pid = "$$") {
 
 }  // namespace
 
-TEST_CASE("each process is attributed by what proves it, and to no rank without a proof") {
+TEST_CASE("a process is attributed by a proof, and to no rank without one") {
   REQUIRE(os::become_subreaper());
   // In its session; in one of its own below it; a daemon; a daemon that cleared its environment.
   const Rank rank("sh -c '" + stays("same") + "' & setsid sh -c '" + stays("child") +
@@ -82,7 +82,7 @@ TEST_CASE("each process is attributed by what proves it, and to no rank without 
   CHECK(find(table, rank.pid) < find(table, rank.pids.at("child")));
   CHECK(os::left_running(table).size() == 4);
 
-  SUBCASE("after the first process has ended its session still proves it") {
+  SUBCASE("after the first process has exited, its session is still a proof") {
     REQUIRE(::kill(rank.pid, SIGKILL) == 0);
     REQUIRE(::waitpid(rank.pid, nullptr, 0) == rank.pid);
     const auto later = os::process_table(keys);
@@ -90,18 +90,18 @@ TEST_CASE("each process is attributed by what proves it, and to no rank without 
     check(later, rank.pids.at("same"), 3, Proof::session);
     check(later, rank.pids.at("child"), 3, Proof::environment);  // its parent is gone
   }
-  SUBCASE("what is no rank's is left out, with all below it") {
+  SUBCASE("a process of no rank is left out, with everything below it") {
     keys.not_theirs = {rank.pid};
     CHECK(find(os::process_table(keys), rank.pids.at("same")) == nullptr);
   }
-  SUBCASE("another launch's environment proves nothing here") {
+  SUBCASE("the environment of another launch is no proof") {
     keys.notify_prefix = "/run/of-another/notify.";
     check(os::process_table(keys), rank.pids.at("daemon"), -1, Proof::none);
   }
   CHECK(os::kill_and_reap_all(std::chrono::seconds(30)).empty());
 }
 
-TEST_CASE("a signal reaches the process that was looked at, or none") {
+TEST_CASE("a signal reaches the inspected process or none") {
   const Rank rank(stays("first"), 0, 1);
   const auto table = os::process_table({{{0, rank.pid}}, kPrefix, {}});
   const auto* process = find(table, rank.pid);
@@ -115,7 +115,7 @@ TEST_CASE("a signal reaches the process that was looked at, or none") {
   REQUIRE(::waitpid(rank.pid, nullptr, 0) == rank.pid);
 }
 
-TEST_CASE("who waits for a child, who reads a pipe, who has a handler") {
+TEST_CASE("waiting for a child, reading a pipe and signal handlers are recognised") {
   REQUIRE(os::become_subreaper());
   const Rank rank("sh -c '" + stays("writer") +
                       "' | sh -c 'trap : USR1; echo reader $$ >&3; while :; "

@@ -34,7 +34,7 @@ bool has_child() {
 
 }  // namespace
 
-TEST_CASE("what getent finds") {
+TEST_CASE("the addresses that getent finds are returned") {
   const auto found = ask(
       "[ \"$*\" = 'ahosts host0' ] || exit 9\n"
       "printf '10.0.0.7 STREAM host0\\n10.0.0.7 DGRAM\\n10.0.0.7 RAW\\nfe80::1%%eth0 STREAM\\n'");
@@ -43,7 +43,7 @@ TEST_CASE("what getent finds") {
   CHECK_FALSE(has_child());
 }
 
-TEST_CASE("a name that getent does not find is unknown only where a name server answers") {
+TEST_CASE("a name that getent does not find is unknown only if a name server answers") {
   const auto unknown = ask("exit 2");
   CHECK(unknown.answer == Answer::no_answer);
   CHECK(unknown.why == "no name server answers");
@@ -83,7 +83,7 @@ TEST_CASE("a name that getent does not find is unknown only where a name server 
   CHECK(status == 0);
 }
 
-TEST_CASE("one that does not answer in time is killed and reaped") {
+TEST_CASE("a getent that does not answer in time is killed and reaped") {
   for (const char* script : {"exec tail -f /dev/null", "exec >/dev/null; exec tail -f /dev/null",
                              "trap '' TERM; exec tail -f /dev/null"}) {
     CAPTURE(script);
@@ -109,7 +109,7 @@ TEST_CASE("a stop request ends the wait and stays pending") {
   REQUIRE(::sigprocmask(SIG_SETMASK, &before, nullptr) == 0);
 }
 
-TEST_CASE("without getent, or where it fails in another way, nothing is said") {
+TEST_CASE("without getent, or where it fails in another way, the name is not checked") {
   CHECK(look_up("host0", {.getent = "/nonexistent/getent"}).answer == Answer::not_checked);
   CHECK(ask("exit 1").answer == Answer::not_checked);
   CHECK(ask("kill -9 $$").answer == Answer::not_checked);

@@ -14,7 +14,7 @@ using namespace ddp::os;
 using ddp::test::make_temp_dir;
 using ddp::test::write_file;
 
-TEST_CASE("the first of a name has it, the next ones a number behind it") {
+TEST_CASE("the first run with a name gets it, later ones get a number appended") {
   const std::string parent = (make_temp_dir() / "a/b").string();
   const std::string first = parent + "/run";
   const LogDir one = make_log_dir(parent, "run");
@@ -32,7 +32,7 @@ TEST_CASE("the first of a name has it, the next ones a number behind it") {
   CHECK(make_log_dir(parent, "other").path == parent + "/other");
 }
 
-TEST_CASE("many at once get one each") {
+TEST_CASE("runs that start at once get different directories") {
   constexpr int kLaunches = 32;
   const std::string parent = (make_temp_dir() / "logs").string();
   std::vector<std::string> paths(kLaunches);
@@ -45,7 +45,7 @@ TEST_CASE("many at once get one each") {
   CHECK(different.count(parent + "/run." + std::to_string(kLaunches)) == 1);
 }
 
-TEST_CASE("a directory that was made for the run is used, and made where it is missing") {
+TEST_CASE("a prepared directory is used, and made where it is missing") {
   const std::string parent = make_temp_dir().string();
   for (int i = 0; i < 2; ++i) {
     const LogDir made = make_log_dir(parent, "plan", true);
@@ -54,7 +54,7 @@ TEST_CASE("a directory that was made for the run is used, and made where it is m
   }
 }
 
-TEST_CASE("where none can be made the place and the reason are told") {
+TEST_CASE("a directory that cannot be made is reported with path and reason") {
   const auto directory = make_temp_dir();
   CHECK(make_log_dir("", "run").path.empty());
   CHECK(make_log_dir("", "run").failure.empty());

@@ -101,7 +101,7 @@ using Names = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("a rank that was looked at before it was killed: what it had mapped or open is its own") {
+TEST_CASE("what a rank had mapped or open when it was inspected belongs to it") {
   for (const Use use : {Use::maps, Use::opens}) {
     const Directory directory;
     SharedMemoryWatch watch(directory.path);
@@ -124,7 +124,7 @@ TEST_CASE("a rank that was looked at before it was killed: what it had mapped or
   }
 }
 
-TEST_CASE("without that it is nobody's, unless the name carries a rank's pid") {
+TEST_CASE("without an inspection a segment is attributed only if its name has a rank's pid") {
   const Directory directory;
   SharedMemoryWatch watch(directory.path, /*pids_are_unique=*/true);
   watch.generation_began();
@@ -153,7 +153,7 @@ TEST_CASE("without that it is nobody's, unless the name carries a rank's pid") {
   CHECK_FALSE(left[0].rank);
 }
 
-TEST_CASE("a descendant that was looked at counts for its rank, by its pid too") {
+TEST_CASE("an inspected descendant counts for its rank, also by its pid") {
   const Directory directory;
   SharedMemoryWatch watch(directory.path, true);
   watch.generation_began();
@@ -166,7 +166,7 @@ TEST_CASE("a descendant that was looked at counts for its rank, by its pid too")
   CHECK(left[0].proof == SegmentProof::pid_in_name);
 }
 
-TEST_CASE("what a living process uses is no segment, whoever made it") {
+TEST_CASE("a file that a living process uses is not left over") {
   const Directory directory;
   SharedMemoryWatch watch(directory.path);
   watch.generation_began();
@@ -183,7 +183,7 @@ TEST_CASE("what a living process uses is no segment, whoever made it") {
   CHECK(names_of(watch.left({})) == Names{"psm_00000001"});
 }
 
-TEST_CASE("what was there before is not looked at, even when a rank has used it") {
+TEST_CASE("a file from before the attempt is not claimed, even if a rank used it") {
   const Directory directory;
   { Rank earlier(directory, "old", Use::leaves); }
   SharedMemoryWatch watch(directory.path);
@@ -202,7 +202,7 @@ TEST_CASE("what was there before is not looked at, even when a rank has used it"
   CHECK(watch.left({}).empty());
 }
 
-TEST_CASE("a file that is older than the generation but new in the directory is not its own") {
+TEST_CASE("a file that is older than the attempt but new in the directory is not claimed") {
   const Directory directory;
   std::filesystem::create_directory(directory.file("sub"));
   { Rank earlier(directory, "sub/old", Use::leaves); }
@@ -246,7 +246,7 @@ TEST_CASE("directories, links and other users' files are none of ours") {
   CHECK(names_of(watch.left({})) == expected);
 }
 
-TEST_CASE("what cannot be known is not claimed: too many names, or no directory") {
+TEST_CASE("nothing is claimed with too many files or without the directory") {
   const Directory directory;
   SharedMemoryWatch watch(directory.path);
   for (std::size_t i = 0; i <= SharedMemoryWatch::kMostEntries; ++i)

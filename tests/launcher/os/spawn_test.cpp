@@ -44,7 +44,7 @@ int open_descriptors() {
 
 }  // namespace
 
-TEST_CASE("a worker leads a session of its own and its pidfd is valid") {
+TEST_CASE("a worker leads a new session and its pidfd is valid") {
   auto shell = start_shell("cut -d' ' -f5,6 /proc/$$/stat; read line");
   int group = 0;
   int session = 0;
@@ -91,7 +91,7 @@ int table_size(os::Spawner& spawner) {
 
 }  // namespace
 
-TEST_CASE("a worker does not get, to close it, what a launcher of many has open") {
+TEST_CASE("a worker does not get a copy of the launcher's many descriptors") {
   os::Spawner early;
   std::vector<os::ScopedFd> many;
   for (int i = 0; i < 600; ++i) many.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -102,7 +102,7 @@ TEST_CASE("a worker does not get, to close it, what a launcher of many has open"
   CHECK(table_size(late) > 600);
 }
 
-TEST_CASE("a spawner that gets no descriptors of its own does without") {
+TEST_CASE("a spawner works without descriptors for its slots") {
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
   const os::ScopedFd lowest(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -113,7 +113,7 @@ TEST_CASE("a spawner that gets no descriptors of its own does without") {
   CHECK(table_size(without) > 0);
 }
 
-TEST_CASE("what a worker is to be given must be there") {
+TEST_CASE("a spawn with an invalid descriptor fails") {
   const auto result = spawn_raw("/bin/true", {}, 0, 1, 9999);
   REQUIRE(std::holds_alternative<core::SpawnError>(result));
   CHECK(std::get<core::SpawnError>(result).stage == core::SpawnStage::setup);
@@ -138,7 +138,7 @@ TEST_CASE("the environment is the given one and nothing else") {
   CHECK(exit_code_of(std::get<os::Child>(spawned).pid) == 0);
 }
 
-TEST_CASE("why a program cannot be started is told as execvp tells it") {
+TEST_CASE("a program that cannot be started is reported as by execvp") {
   char directory[] = "/tmp/ddp-spawn-XXXXXX";
   REQUIRE(::mkdtemp(directory) != nullptr);
   const std::string base = directory;

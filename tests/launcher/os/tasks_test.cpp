@@ -53,7 +53,7 @@ core::ProcessPicture picture_once(int pid, Activity wanted) {
 
 }  // namespace
 
-TEST_CASE("a process that sleeps, and what in") {
+TEST_CASE("a sleeping process shows where it waits") {
   Helper helper({"pause"});
   const auto picture = picture_once(helper.child.pid, Activity::sleeping);
   CHECK(picture.activity == Activity::sleeping);
@@ -79,7 +79,7 @@ TEST_CASE("a process that was stopped") {
   CHECK(picture.state == 'T');
 }
 
-TEST_CASE("a process that has ended, reaped or not, shows nothing") {
+TEST_CASE("a process that has exited, reaped or not, shows nothing") {
   Helper helper({"exit", "0"});
   CHECK(picture_once(helper.child.pid, Activity::ended).activity == Activity::ended);
   const int pid = helper.child.pid;
@@ -87,7 +87,7 @@ TEST_CASE("a process that has ended, reaped or not, shows nothing") {
   CHECK(os::sample_tasks(pid).threads.empty());
 }
 
-TEST_CASE("every thread is looked at, the main one first") {
+TEST_CASE("every thread is sampled, the main one first") {
   std::promise<void> end;
   std::shared_future<void> ended = end.get_future().share();
   std::vector<std::thread> threads;

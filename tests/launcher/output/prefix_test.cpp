@@ -49,7 +49,7 @@ TEST_CASE("the rank is padded to the world's width") {
   CHECK(ranked(0, 10) == "[0] ");
 }
 
-TEST_CASE("colour encloses the whole prefix but the blanks at its end") {
+TEST_CASE("colour covers the prefix except trailing blanks") {
   CHECK(ranked(3, 4, true) == "\x1b[35m[3]\x1b[0m ");
   CHECK(ranked(9, 11, true) == "\x1b[35m[ 9]\x1b[0m ");
   CHECK(filled(*PrefixTemplate::parse("   "), kFields, true) == "\x1b[35m\x1b[0m   ");
@@ -64,7 +64,7 @@ TEST_CASE("each field has its value, and doubled braces are braces") {
   CHECK(filled("").empty());
 }
 
-TEST_CASE("what is no template is refused with the fields there are") {
+TEST_CASE("an invalid template is refused with the list of fields") {
   const std::string fields =
       "{rank}, {local_rank}, {world_size}, {role}, {time}, {attempt}, {stream}, {run_id}";
   const std::pair<std::string, std::string> bad[] = {
@@ -123,7 +123,7 @@ TEST_CASE("columns count characters, not bytes and colours") {
   CHECK(Prefix().columns() == 0);
 }
 
-TEST_CASE("what lines begin with, on the console and in files") {
+TEST_CASE("the prefixes of lines on the console and in files") {
   const auto own = [] { return *PrefixTemplate::parse("<{rank}> "); };
   const auto at = [] { return *PrefixTemplate::parse("<{rank} {time}> "); };
   const auto fixed = [](const PrefixTemplate& source) {

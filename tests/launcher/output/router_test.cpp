@@ -233,7 +233,7 @@ TEST_CASE_FIXTURE(Fixture,
     CHECK(held_left == 0);
     CHECK(::waitpid(held, nullptr, WNOHANG) == 0);
     SUBCASE("until it is let go") { CHECK(router.hold(0, false)); }
-    SUBCASE("until the generation ends") {}
+    SUBCASE("until the attempt ends") {}
     drain(io, router);
     CHECK(held_left == kLines);
     CHECK(reap(held) == 0);

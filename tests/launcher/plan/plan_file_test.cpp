@@ -111,7 +111,7 @@ TEST_CASE("faults may be one array of specs and tables") {
   CHECK(plan("").faults.empty());
 }
 
-TEST_CASE("what is wrong in a plan is told with file, line and column") {
+TEST_CASE("an error in a plan has file, line and column") {
   CHECK(starts(refusal("fault = [\"kill@stp=5\"]"),
                "p.toml:1:10: 'kill@stp=5': column 6: 'stp': expected rank, step,"));
   CHECK(starts(refusal("[[fault]]\nfault = \"kill\"\nrnk = 2\n"),
@@ -177,7 +177,7 @@ TEST_CASE("the faults of a former run are read back, and nothing else of it") {
   CHECK(fault::format(replay->faults[1]) == "stop@rank=1,after=1500us,gen=1,for=2s");
 }
 
-TEST_CASE("what cannot be replayed is told with its line") {
+TEST_CASE("an event that cannot be replayed is reported with its line") {
   const auto refused = [](std::string_view text) {
     const auto replay = parse_replay(text, "e.jsonl", 2);
     return replay ? "accepted" : replay.error();
@@ -196,7 +196,7 @@ TEST_CASE("what cannot be replayed is told with its line") {
                "e.jsonl:1: 'kill@rank=2': column 11: '2': expected ranks from 0 to 1"));
 }
 
-TEST_CASE("what is no file is refused: a directory, a device without an end") {
+TEST_CASE("only regular files are read: no directory, no endless device") {
   CHECK(read_fault_plan("/dev/zero", 4).error() == "/dev/zero: it is not a regular file");
   CHECK(read_fault_plan("/", 4).error() == "/: it is not a regular file");
   CHECK(read_replay("/dev/zero", 4).error() == "/dev/zero: it is not a regular file");
