@@ -30,14 +30,15 @@
 
 namespace {
 
-// A launcher started with a closed stdin, stdout or stderr must not get a pipe in its place.
+// Opens /dev/null for a stdin, stdout or stderr that is closed, so that no pipe gets its number.
 void open_standard_descriptors() {
   for (int fd = 0; fd <= 2; ++fd) {
     if (::fcntl(fd, F_GETFD) == -1 && errno == EBADF) ::open("/dev/null", O_RDWR);
   }
 }
 
-// What is left to say of a run whose supervisor died: its record went with it, the end is known.
+// Checks the expectations of a run whose supervisor died: its record is lost, its exit code is
+// known.
 int evaluate_without_supervisor(const ddp::Options& options, const std::string& run_dir,
                                 const std::string& log_dir, int code,
                                 std::chrono::steady_clock::time_point began) {
@@ -52,7 +53,7 @@ int evaluate_without_supervisor(const ddp::Options& options, const std::string& 
   return result.exit_code;
 }
 
-// What was asked for, such as --help; the exit code.
+// Prints text that was asked for, such as --help. Returns the exit code.
 int print(const std::string& text) {
   if (ddp::write_all(STDOUT_FILENO, text)) return ddp::core::kSuccess;
   ddp::write_all(STDERR_FILENO,
@@ -60,17 +61,17 @@ int print(const std::string& text) {
   return ddp::core::kSystemRefused;
 }
 
-// What a launch cannot do without; false after one line on what is missing.
+// Whether the launcher can find all processes of a group. If not, prints one line that says why.
 bool can_contain() {
   if (ddp::os::proc_is_ours()) return true;
   ddp::write_all(
       STDERR_FILENO,
-      "ddp-launch: /proc is not mounted, or shows another PID namespace: what a group leaves "
-      "behind could not be found, so none is started (unshare has --mount-proc)\n");
+      "ddp-launch: /proc is not mounted, or shows another PID namespace: leftover processes "
+      "could not be found, so nothing is started (with unshare, use --mount-proc)\n");
   return false;
 }
 
-// This machine, asked of the network too: what starts here has to meet there.
+// This machine with its network: the ranks that start here must reach the rendezvous.
 ddp::Machine networked_machine() {
   using namespace ddp;
   Machine machine = this_machine();
@@ -125,14 +126,15 @@ int main(int argc, char** argv) {
     return core::kSystemRefused;
   }
   const os::Place place{*run_dir, os::Cgroup::make_leaf()};
-  // Before the fork: both processes write there. A campaign makes the directories of its runs.
+  // Before the fork, because both processes write there. A campaign makes the directories of its
+  // runs.
   const os::LogDir log_dir =
       os::make_log_dir(options.log_dir, options.run_id, !options.campaign_events.empty());
   const auto began = std::chrono::steady_clock::now();
   const os::Kept kept = os::keep(place, [&](os::ScopedFd from_keeper, os::ScopedFd signals) {
     return supervise(options, place, log_dir, std::move(from_keeper), std::move(signals));
   });
-  // A supervisor that ran to its end has judged the run itself.
+  // A supervisor that exited normally has checked the expectations itself.
   const bool asked = options.plan.expect || !options.junit.empty();
   return kept.supervisor_died && asked
              ? evaluate_without_supervisor(options, place.run_dir, log_dir.path, kept.exit_code,

@@ -44,8 +44,8 @@ std::chrono::nanoseconds now_of_files() {
 // Lists the files that one process uses: calls `file` with device and inode of each mapped file,
 // and `link` with the number and target of each descriptor. False where the process may not be
 // inspected; a process that is gone uses nothing.
-bool inspect(int pid, const std::function<void(std::uint64_t, std::uint64_t)>& file,
-             const std::function<void(const std::string&, std::string_view)>& link) {
+bool list_files_of(int pid, const std::function<void(std::uint64_t, std::uint64_t)>& file,
+                   const std::function<void(const std::string&, std::string_view)>& link) {
   errno = 0;
   const auto text = read_file(proc_path(pid, "maps"));
   if (!text && errno != ENOENT && errno != ESRCH) return false;
@@ -113,7 +113,7 @@ Usage usage_of(const std::set<std::string, std::less<>>& names, std::uint64_t de
     int pid = 0;
     const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
     if (error != std::errc{} || stop != name.data() + name.size()) continue;
-    const bool inspected = inspect(
+    const bool inspected = list_files_of(
         pid,
         [&](std::uint64_t file_device, std::uint64_t inode) {
           if (file_device == device) usage.inodes.insert(inode);
@@ -158,7 +158,7 @@ SharedMemoryWatch::SharedMemoryWatch(std::string directory, bool pids_are_unique
 void SharedMemoryWatch::generation_began() {
   before_.clear();
   seen_.clear();
-  looked_at_.clear();
+  inspected_.clear();
   knows_before_ = false;
   began_ = now_of_files();
   const std::uint64_t ticks = ticks_since_boot();
@@ -191,15 +191,15 @@ std::vector<SharedMemoryWatch::Entry> SharedMemoryWatch::appeared() const {
   return entries;
 }
 
-void SharedMemoryWatch::look(int pid, core::LocalRank rank) {
+void SharedMemoryWatch::inspect(int pid, core::LocalRank rank) {
   if (pid <= 0) return;
-  looked_at_[pid] = rank;
+  inspected_[pid] = rank;
   const auto entries = appeared();
   if (entries.empty()) return;
   std::set<std::string, std::less<>> names;
   for (const Entry& entry : entries) names.insert(entry.name);
   // The first rank seen with it is reported: every one of them belongs to this attempt.
-  inspect(
+  list_files_of(
       pid,
       [&](std::uint64_t device, std::uint64_t inode) {
         if (device == device_) seen_.emplace(inode, rank);
@@ -243,7 +243,7 @@ std::vector<core::Segment> SharedMemoryWatch::left(const std::vector<RankProcess
       for (const RankProcess& process : workers) {
         if (process.pid == *pid) set(process.local_rank);
       }
-      if (const auto looked = looked_at_.find(*pid); looked != looked_at_.end())
+      if (const auto looked = inspected_.find(*pid); looked != inspected_.end())
         set(looked->second);
     }
     names.insert(entry.name);

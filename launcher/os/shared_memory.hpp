@@ -2,7 +2,7 @@
 // to.
 //
 //   generation_began()   remembers the files that exist, and the time
-//   look(pid, rank)      call before a process is killed: what it has mapped or open belongs to its
+//   inspect(pid, rank)   call before a process is killed: what it has mapped or open belongs to its
 //   rank left(workers)        call once no process of the attempt is left: lists the files that
 //   appeared
 //                        since, are regular files of this user, and are used by no living process
@@ -16,7 +16,7 @@
 //   whose
 //     processes no user can inspect, is assumed not to use it.
 // In a separate PID namespace this process cannot see who else shares its /dev/shm, and a pid in a
-// file name may belong to another namespace: there, only what look() saw is proof.
+// file name may belong to another namespace: there, only what inspect() saw is proof.
 #pragma once
 
 #include "launcher/core/processes/shared_memory.hpp"
@@ -44,10 +44,10 @@ class SharedMemoryWatch {
 
   // Reads the maps and descriptors of a living process: a rank's first process or a descendant.
   // Does nothing while no file has appeared since the attempt began.
-  void look(int pid, core::LocalRank rank);
+  void inspect(int pid, core::LocalRank rank);
 
   // Reads /proc of every process, but only if a file has appeared. `workers` are the first
-  // processes of the ranks; the processes given to look() count as well.
+  // processes of the ranks; the processes given to inspect() count as well.
   std::vector<core::Segment> left(const std::vector<RankProcess>& workers) const;
 
  private:
@@ -66,7 +66,7 @@ class SharedMemoryWatch {
   std::chrono::nanoseconds began_{0};              // of the clock that stamps files
   std::uint64_t began_ticks_ = 0;                  // since boot, as /proc/<pid>/stat counts starts
   std::map<std::uint64_t, core::LocalRank> seen_;  // by inode
-  std::map<int, core::LocalRank> looked_at_;       // by pid
+  std::map<int, core::LocalRank> inspected_;       // by pid
 };
 
 // Removes a file. Returns an empty string where it is removed or already gone, else why not. The

@@ -21,12 +21,12 @@ void SharedMemoryTracker::notified(core::LocalRank local_rank, int pid, core::Ti
   auto& last = last_look_.at(static_cast<std::size_t>(local_rank));
   if (pid <= 0 || (last && now - *last < kLookEvery)) return;
   last = now;
-  watch_.look(pid, local_rank);
+  watch_.inspect(pid, local_rank);
 }
 
 void SharedMemoryTracker::look(const core::ProcessTable& processes) {
   for (const auto& process : processes) {
-    if (process.local_rank >= 0) watch_.look(process.pid, process.local_rank);
+    if (process.local_rank >= 0) watch_.inspect(process.pid, process.local_rank);
   }
 }
 

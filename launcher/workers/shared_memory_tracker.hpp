@@ -25,7 +25,7 @@ class SharedMemoryTracker {
   // READY=1 or a step of the rank, whose first process is `pid`.
   void notified(core::LocalRank local_rank, int pid, core::TimePoint now);
   // Before these are killed.
-  void look(core::LocalRank local_rank, int pid) { watch_.look(pid, local_rank); }
+  void look(core::LocalRank local_rank, int pid) { watch_.inspect(pid, local_rank); }
   void look(const core::ProcessTable& processes);
   // Nothing of the generation is left. Removes what --clean-shm says, if the ranks failed or were
   // killed; a run that succeeded may have meant to leave it.

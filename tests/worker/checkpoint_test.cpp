@@ -168,7 +168,7 @@ TEST_CASE("a complete checkpoint of another run is refused with the difference")
   std::vector<std::string> reasons;
   CHECK(loaded_step(ours, reasons) == 10);
   CHECK(reasons == std::vector<std::string>{"was made with --seed 2, not 1"});
-  save(ours, 30);  // beside theirs
+  save(ours, 30);  // in the same directory
   CHECK(loaded_step(theirs, reasons) == 30);
   CHECK(loaded_step(ours, reasons) == 30);
 
@@ -188,7 +188,7 @@ TEST_CASE("a complete checkpoint of another run is refused with the difference")
 }
 
 TEST_CASE("a whole file of another format is refused") {
-  // With a marker that fits, the format itself must tell.
+  // With a marker that fits, the format itself must show it.
   struct Case {
     std::string bytes;
     const char* reason;

@@ -28,7 +28,7 @@ std::vector<double> losses(const Ended& rank0) {
   return values;
 }
 
-// Every rank ended well; rank 0's result.
+// Checks that every rank succeeded, and returns rank 0's result.
 Ended trained(int world, const std::vector<std::string>& args) {
   const std::vector<Ended> ended = run_world(world, args);
   for (const Ended& rank : ended) {

@@ -1,4 +1,4 @@
-// What goes wrong is said in one line and never waited for longer than allowed.
+// A failure is reported in one line, within its time limit.
 #include "common/env_names.hpp"
 #include "tests/worker/program.hpp"
 

@@ -1,5 +1,5 @@
-// What a fault plan makes the worker do to itself, seen from outside: its end, what it told the
-// launcher before, what its peers say, what is left on disk.
+// Faults that the worker injects into itself, seen from outside: its exit, its reports to the
+// launcher before, the messages of its peers, and the files on disk.
 #include "common/env_names.hpp"
 #include "tests/support/fake_launcher.hpp"
 #include "tests/worker/program.hpp"
@@ -20,7 +20,7 @@ using namespace ddp::test;
 
 namespace {
 
-// A run of a few steps, each rank with a launcher of its own.
+// A run of a few steps, each rank with a separate fake launcher.
 struct Run {
   Folder folder;
   std::string data = folder.write("text", sample_text(3000));
@@ -122,7 +122,7 @@ TEST_CASE("exit, throw, segfault and abort are triggered after their step, and r
     CHECK(run.launcher(0).lines().back() == "BARRIER=1");
     CHECK(run.launcher(0).count("X_DDP_STEP=6") == 0);
   }
-  // One that the launcher knows to be done does not strike again.
+  // A fault that the launcher knows to be triggered is not triggered again.
   Run run;
   CHECK(run.run(1, "3/1:exit=7@step=5,rank=0,seed=1")[0].code == 0);
   CHECK(run.launcher(0).count_prefixed("X_DDP_FAULT=") == 0);
@@ -215,7 +215,7 @@ TEST_CASE(
     const std::string undisturbed = digest(run.run(1, std::nullopt)[0]);
     std::vector<std::string> flags = run.with_checkpoints(3);
     flags.insert(flags.end(), {"--steps", "6"});
-    // Due at step 5, it strikes at the first checkpoint from then on.
+    // Due at step 5, it is triggered at the first checkpoint from then on.
     const std::string plan = std::string("0/0:") + c.fault + "@step=5,rank=0,seed=1";
     CHECK(run.run(1, plan, flags)[0].code == c.code);
     CHECK(run.launcher(0).count("X_DDP_FAULT=0.0@6") == 1);
@@ -231,7 +231,7 @@ TEST_CASE(
 
 TEST_CASE("heartbeats are sent as steps are done, and stop with them") {
   // One is due a microsecond after the last: at every step. The empty plan has each step wait until
-  // what it told is read, so that none is dropped, however late the launcher reads.
+  // its report is read, so that none is dropped, however late the launcher reads.
   const Environment asked{{ddp::env::kWatchdogUsec, "4"}};
   Run run;
   REQUIRE(run.run(1, "", {}, asked)[0].code == 0);

@@ -14,7 +14,7 @@
 
 namespace ddp::test {
 
-// A directory that is gone at the end.
+// A directory that is removed at the end.
 class Folder {
  public:
   Folder();
@@ -37,7 +37,7 @@ struct Ended {
 
 using Environment = std::map<std::string, std::string>;
 
-// One worker process, killed at the latest when this object goes.
+// One worker process, killed at the latest when this object is destroyed.
 class Process {
  public:
   // Starts the worker, or another `program`, with `arguments`. Of our own environment everything is

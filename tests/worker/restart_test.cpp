@@ -94,13 +94,13 @@ std::string digest(const Ended& ended) {
   return digests[0];
 }
 
-// Whether generation `generation` is the last so far and has done `steps` steps.
+// Whether `generation` is the last attempt so far and has done `steps` steps.
 bool has_done(const std::string& out, std::size_t generation, std::size_t steps) {
   if (occurrences(out, kStart) != generation + 1) return false;
   return occurrences(out.substr(out.rfind(kStart)), "\"event\":\"step\"") >= steps;
 }
 
-// Stops a run that was killed `kills` times and gets on again, and compares it with an undisturbed
+// Stops a run that was killed `kills` times and runs again, and compares it with an undisturbed
 // one of as many steps.
 void check_end(const Run& run, Process& launch, std::size_t kills) {
   launch.signal(SIGTERM);
@@ -135,7 +135,7 @@ TEST_CASE("a random rank killed at 20 random steps") {
 
 TEST_CASE("rank 0 killed while it writes a checkpoint") {
   Run run;
-  run.log_every = "1000000";  // nobody reads its output while a checkpoint is awaited
+  run.log_every = "1000000";  // the test does not read output while it waits for a checkpoint
   constexpr std::size_t kKills = 5;
   std::filesystem::create_directory(run.checkpoints);
   const int watch = ::inotify_init1(IN_CLOEXEC);
@@ -156,7 +156,7 @@ TEST_CASE("rank 0 killed while it writes a checkpoint") {
   for (std::size_t kill = 0; kill < kKills; ++kill) {
     wait_for_checkpoint();
     run.kill_rank(0);
-    // The same generation may have created more before it died: those are no new occasion.
+    // The same attempt may have written more before it died: those do not count again.
     launch.wait_until([&](const std::string& out) { return occurrences(out, kStart) == kill + 2; });
     pollfd more{watch, POLLIN, 0};
     while (::poll(&more, 1, 0) == 1 && ::read(watch, buffer, sizeof buffer) > 0) {

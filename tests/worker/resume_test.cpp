@@ -54,7 +54,7 @@ TEST_CASE("SIGTERM or SIGINT ends the run after a step, with a checkpoint, and i
   for (int rank = 0; rank < 3; ++rank)
     ranks.emplace_back(run.arguments("1000000", true), rank_environment(rank, 3, port));
   ranks[0].wait_for_output("\"step\":10,");
-  // One rank alone is told: all must agree on the step.
+  // Only one rank gets the signal: all must agree on the step.
   ranks[2].signal(signal);
   std::vector<Ended> ended;
   for (Process& rank : ranks) ended.push_back(rank.wait());
@@ -84,8 +84,8 @@ TEST_CASE("killed with SIGKILL repeatedly, the run ends with the digest of an un
     const ReservedPort port;
     std::vector<Process> ranks;
     std::promise<void> started;
-    // Rank 0 waits behind the step, before its checkpoint, until it is dead. It goes last: rank 1
-    // would see that it has gone.
+    // Rank 0 waits behind the step, before its checkpoint, until it is dead. It dies last: rank 1
+    // would notice its exit.
     FakeLauncher launcher([&, all = started.get_future().share()](const std::string& line) {
       if (line != "X_DDP_STEP=" + std::to_string(at)) return;
       all.wait();

@@ -37,7 +37,8 @@ std::string failure(Work&& work) {
   return "no failure";
 }
 
-// What is said is the last that was heard: a machine too busy for any answer gets longer.
+// The message has the last answer. On a machine that is too busy for any answer, tries a longer
+// limit.
 void check_waits_in_vain(const wire::Hello& self, std::uint16_t port, const std::string& heard) {
   std::string said;
   std::string expected;
@@ -56,7 +57,7 @@ void check_waits_in_vain(const wire::Hello& self, std::uint16_t port, const std:
 
 TEST_CASE("ranks join and share values") {
   StoreServer server(hello(0), kHost, 0);
-  std::barrier all_read(3);  // nobody leaves before all have read
+  std::barrier all_read(3);  // no rank leaves before all have read
   std::vector<std::future<std::string>> ranks;
   for (int rank = 0; rank < 3; ++rank) {
     ranks.push_back(std::async(std::launch::async, [&, rank] {

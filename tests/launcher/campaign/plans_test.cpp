@@ -62,7 +62,7 @@ TEST_CASE("a campaign is asked for by its flag, not by a word of the program") {
   CHECK(is_asked({"--nproc", "2", "--campaign=dir", "--", "x"}));
   CHECK_FALSE(is_asked({"x", "--campaign", "dir"}));
   CHECK_FALSE(is_asked({"--", "--campaign"}));
-  CHECK_FALSE(is_asked({"--campaign"}));  // lacks its value: told by whoever parses next
+  CHECK_FALSE(is_asked({"--campaign"}));  // its value is missing: the parser reports that
   CHECK_FALSE(is_asked({"--help", "--campaign", "dir"}));
 }
 

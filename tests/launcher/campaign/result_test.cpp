@@ -97,7 +97,7 @@ TEST_CASE("a run that could not judge is held against the expected exit code alo
   CHECK(all_met(judged(plan, core::Exited{70})));
   plan.expect->exit = 128 + SIGKILL;
   CHECK(all_met(judged(plan, core::Signaled{SIGKILL, false})));
-  // What nobody measured is not met, though an empty record would meet it.
+  // A check that was not measured is not met, though an empty record would meet it.
   plan.expect->restarts = 0;
   const auto checks = judged(plan, core::Signaled{SIGKILL, false});
   REQUIRE(named(checks, "restarts") != nullptr);
@@ -117,7 +117,7 @@ TEST_CASE("what only the campaign sees is a separate check") {
   CHECK(named(checks, "timeout")->expected == "exits within 90 s");
   CHECK_FALSE(named(checks, "timeout")->met);
 
-  // What a run did that was stopped says nothing more.
+  // The other checks of a run that was stopped mean nothing.
   checks = evaluate(plan, {.status = core::Exited{143}, .timed_out = true}, {});
   CHECK(checks.size() == 1);
   checks = evaluate(plan, {.status = core::Exited{73}, .timed_out = true, .processes_left = 1},

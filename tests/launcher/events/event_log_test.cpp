@@ -1,4 +1,4 @@
-// The event file on a real disk: what it holds, and what is told when it fails.
+// The event file on a real disk: its content, and what is reported when writing fails.
 #include "launcher/events/event_log.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -22,7 +22,7 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-// An event log in a directory of its own, and what it reported.
+// An event log in a separate directory, and what it reported.
 struct Log {
   const std::filesystem::path directory = make_temp_dir();
   const std::string path = (directory / "events.jsonl").string();

@@ -47,7 +47,7 @@ TEST_CASE("loopback is an own address, documentation addresses are not") {
     CHECK(is_own_address("::1"));
     CHECK_FALSE(is_own_address("2001:db8::1"));  // RFC 3849
   }
-  // What cannot be said is not held against anyone.
+  // Text that is no address counts as own: the kernel cannot tell.
   CHECK(is_own_address("no address"));
 }
 
@@ -67,7 +67,7 @@ TEST_CASE("a port with a listener is in use, at that address and at all of them"
     REQUIRE(users.size() == 1);
     CHECK(users[0].pid == ::getpid());
     CHECK(users[0].command == "os_network");
-    // The control: it is over when the stranger goes.
+    // Control: the port is free once the other process closes it.
     stranger.fd.reset();
     CHECK_FALSE(port_is_in_use(address, stranger.port));
     CHECK_FALSE(port_is_in_use("", stranger.port));

@@ -41,7 +41,7 @@ TEST_CASE("a worker starts in the launch's cgroup and is killed with it") {
   const auto member = os::read_file("/proc/" + std::to_string(pid) + "/cgroup");
   REQUIRE(member);
   CHECK(member->find("/ddp-launch." + std::to_string(::getpid())) != std::string::npos);
-  cgroup->remove();  // the control: not while somebody lives in it
+  cgroup->remove();  // control: not while a process is in it
   CHECK(::access(cgroup->path().c_str(), F_OK) == 0);
 
   cgroup->kill();

@@ -1,4 +1,4 @@
-// Real children for the tests of the os layer: shell scripts, told apart by pipes, never by time.
+// Real children for the tests of os/: shell scripts, synchronised by pipes, never by time.
 #pragma once
 
 #include "launcher/os/fd.hpp"
@@ -29,7 +29,7 @@ inline Pipe make_pipe() {
   return {os::ScopedFd(ends[0]), os::ScopedFd(ends[1])};
 }
 
-// Everything until the last writer is gone; fails the test when nothing comes for half a minute.
+// Reads until the last writer closes; fails the test when nothing comes for half a minute.
 inline std::string read_to_end(int fd) {
   std::string text;
   char buffer[4096];
@@ -56,7 +56,7 @@ inline std::string read_line(int fd) {
   }
 }
 
-// Nobody holds the pipe's other end any more.
+// Whether no process has the other end of the pipe open.
 inline bool is_hung_up(int fd) {
   pollfd ended{fd, POLLIN, 0};
   return ::poll(&ended, 1, 0) == 1 && (ended.revents & POLLHUP) != 0;

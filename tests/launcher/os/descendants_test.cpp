@@ -13,7 +13,7 @@ using namespace ddp;
 using namespace ddp::test;
 
 // A worker with data loaders: one plain child, one that called setsid, one that forked twice. Each
-// says "up" and keeps stderr, whose pipe thereby tells who lives.
+// prints "up" and keeps stderr open, whose pipe shows whether one is alive.
 const char* const kFamily =
     "(echo up; exec sleep 1000) &"
     "setsid sh -c 'echo up; exec sleep 1000' &"
@@ -22,7 +22,7 @@ const char* const kFamily =
 
 struct Family {
   int leader = -1;
-  os::ScopedFd life;  // at its end when nobody of the family lives
+  os::ScopedFd life;  // at its end when no process of the family is alive
 };
 
 Family start_family() {

@@ -42,7 +42,7 @@ TEST_CASE("exit code 9 and SIGKILL are distinct") {
 }
 
 TEST_CASE("exits are reported in their order") {
-  // The loop sleeps through all deaths and must still tell them in the order they came.
+  // The loop does not run during the exits and must still report them in order.
   boost::asio::io_context io;
   std::vector<Shell> shells;
   for (int i = 0; i < 8; ++i) shells.push_back(start_shell("read line"));

@@ -1,4 +1,4 @@
-// Each fault is seen from the process it strikes or from /proc, and each has a control: the same
+// Each fault is observed from its process or from /proc, and each has a control: the same
 // process does what it was kept from when the fault is not applied, or is undone.
 #include "launcher/os/fault_effects.hpp"
 #include "launcher/os/port.hpp"
@@ -35,15 +35,15 @@ End wait_for(const Shell& shell) {
   return {-1, info.si_status};
 }
 
-// One that a fault has ended needs no word any more.
+// A script that a fault has killed reads nothing any more.
 void go(const Shell& shell) {
   std::signal(SIGPIPE, [](int) {});  // a handler, which no child inherits
   const ssize_t written = ::write(shell.in.get(), "\n", 1);
   REQUIRE((written == 1 || errno == EPIPE));
 }
 
-// Starts a script that says "ready" and waits for a line, applies the fault, perhaps undoes it, and
-// tells what the script said then and how it ended.
+// Starts a script that prints "ready" and waits for a line, applies the fault, undoes it if asked
+// to, and returns what the script printed then and how it exited.
 struct Seen {
   std::string said;
   End end;
@@ -89,7 +89,7 @@ TEST_CASE("kill and signal reach only the process itself") {
   CHECK(see("exit 0", Kind::kill, {}, Then::none).end.code == 0);
   const Value usr1 = std::int64_t{SIGUSR1};
   CHECK(see("exit 0", Kind::signal, usr1, Then::apply).end.signal == SIGUSR1);
-  // A child of the struck process lives on: clearing up after it is what is being tested.
+  // A child of the victim stays alive: cleaning up after it is what is tested.
   const auto seen = see("exit 0", Kind::kill, {}, Then::apply);
   CHECK(seen.said.empty());
   // By number: a shell gives what runs in the background /dev/null for its standard input.

@@ -17,7 +17,7 @@ namespace {
 using namespace ddp::os;
 using namespace std::chrono_literals;
 
-// A UDP socket at a port of the kernel's choice; answers one query where told to.
+// A UDP socket on a port that the kernel chooses; answers one query on request.
 class Server {
  public:
   Server() : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {

@@ -24,7 +24,7 @@ using ddp::os::PortReservation;
 using ddp::os::reservable_ports;
 using ddp::os::ScopedFd;
 
-// Which leaves no room beside it.
+// A range that leaves no other ports.
 constexpr PortRange kEveryPort{1024, 65535};
 
 // Binds and listens on the loopback address as a rendezvous store does; invalid if refused.
@@ -72,7 +72,7 @@ std::uint16_t any_port() {
 
 bool is_within(PortRange range, int port) { return port >= range.first && port <= range.last; }
 
-// Whether this machine's automatic range leaves ports to draw from; says so where not.
+// Whether this machine's automatic range leaves ports to choose from; prints a message if not.
 bool leaves_room() {
   const PortRange range = reservable_ports(automatic_ports());
   if (range.last >= range.first) return true;

@@ -17,7 +17,7 @@ using core::Proof;
 
 constexpr const char* kPrefix = "/run/of-this-test/notify.";
 
-// A rank whose script says "<name> <pid>" of each of its processes.
+// A rank whose script prints "<name> <pid>" for each of its processes.
 struct Rank {
   explicit Rank(const std::string& script, int local_rank, int lines) {
     Pipe out_pipe = make_pipe();
@@ -61,7 +61,7 @@ std::string stays(const std::string& name, const std::string& pid = "$$") {
 
 TEST_CASE("a process is attributed by a proof, and to no rank without one") {
   REQUIRE(os::become_subreaper());
-  // In its session; in one of its own below it; a daemon; a daemon that cleared its environment.
+  // In its session; in a new session below it; a daemon; a daemon that cleared its environment.
   const Rank rank("sh -c '" + stays("same") + "' & setsid sh -c '" + stays("child") +
                       "' & setsid sh -c 'setsid sh -c \"" + stays("daemon", "\\$\\$") +
                       "\" & exit 0' & env -i setsid sh -c 'setsid sh -c \"PATH=/usr/bin:/bin; " +
@@ -88,7 +88,7 @@ TEST_CASE("a process is attributed by a proof, and to no rank without one") {
     const auto later = os::process_table(keys);
     CHECK(find(later, rank.pid) == nullptr);
     check(later, rank.pids.at("same"), 3, Proof::session);
-    check(later, rank.pids.at("child"), 3, Proof::environment);  // its parent is gone
+    check(later, rank.pids.at("child"), 3, Proof::environment);  // its parent has exited
   }
   SUBCASE("a process of no rank is left out, with everything below it") {
     keys.not_theirs = {rank.pid};

@@ -23,7 +23,7 @@ Lookup ask(const std::string& script, std::chrono::milliseconds limit = 30s) {
   const auto path = ddp::test::make_temp_dir() / "getent";
   ddp::test::write_script(path, "#!/bin/sh\n" + script);
   LookupConfig config{.getent = path.string(), .limit = limit};
-  config.name_servers.emplace();  // nobody
+  config.name_servers.emplace();  // none
   return look_up("host0", config);
 }
 
@@ -48,7 +48,7 @@ TEST_CASE("a name that getent does not find is unknown only if a name server ans
   CHECK(unknown.answer == Answer::no_answer);
   CHECK(unknown.why == "no name server answers");
 
-  // One that says NXDOMAIN: a child, whose socket is there before it is asked.
+  // A server that answers NXDOMAIN: a child, whose socket exists before the query.
   ScopedFd server(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;

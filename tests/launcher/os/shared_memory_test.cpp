@@ -45,7 +45,7 @@ class Directory {
 
 enum class Use { maps, opens, leaves };
 
-// Makes the segment as shm_open does; the descriptor, and for Use::maps a mapping beside it.
+// Makes the segment as shm_open does; the descriptor, and for Use::maps a mapping as well.
 ScopedFd use_segment(const std::string& path, Use use, mode_t mode = 0600) {
   ScopedFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, mode));
   if (!fd.valid() || ::ftruncate(fd.get(), kSize) != 0) ::_exit(1);
@@ -107,7 +107,7 @@ TEST_CASE("what a rank had mapped or open when it was inspected belongs to it") 
     SharedMemoryWatch watch(directory.path);
     watch.generation_began();
     Rank rank(directory, "psm_1a2b3c4d", use);
-    watch.look(rank.pid, 3);
+    watch.inspect(rank.pid, 3);
     CHECK(watch.left({}).empty());  // it lives
     rank.kill();
     const auto left = watch.left({});
@@ -119,7 +119,7 @@ TEST_CASE("what a rank had mapped or open when it was inspected belongs to it") 
     CHECK(left[0].generated_name);
     CHECK(os::remove_shared_memory(left[0]).empty());
     CHECK_FALSE(std::filesystem::exists(left[0].path));
-    CHECK(os::remove_shared_memory(left[0]).empty());  // gone already
+    CHECK(os::remove_shared_memory(left[0]).empty());  // already gone
     CHECK(watch.left({}).empty());
   }
 }
@@ -142,7 +142,7 @@ TEST_CASE("without an inspection a segment is attributed only if its name has a 
     CHECK(one.rank == (by_name ? std::optional(1) : std::nullopt));
     CHECK(one.generated_name == (one.path != directory.file("checkpoint")));
   }
-  // In a PID namespace of one's own the number says nothing.
+  // In a separate PID namespace the number proves nothing.
   SharedMemoryWatch inside(directory.path, /*pids_are_unique=*/false);
   inside.generation_began();
   Rank other(directory, "torch_{}_78_0", Use::leaves);
@@ -158,7 +158,7 @@ TEST_CASE("an inspected descendant counts for its rank, also by its pid") {
   SharedMemoryWatch watch(directory.path, true);
   watch.generation_began();
   Rank loader(directory, "torch_{}_5_1", Use::leaves);
-  watch.look(loader.pid, 2);
+  watch.inspect(loader.pid, 2);
   loader.kill();
   const auto left = watch.left({{1, 0}});
   REQUIRE(left.size() == 1);
@@ -172,7 +172,7 @@ TEST_CASE("a file that a living process uses is not left over") {
   watch.generation_began();
   Rank rank(directory, "psm_00000001", Use::maps);
   Rank mapping(directory, "psm_00000001", Use::maps);
-  watch.look(rank.pid, 0);
+  watch.inspect(rank.pid, 0);
   rank.kill();
   CHECK(watch.left({}).empty());
   mapping.kill();
@@ -190,14 +190,14 @@ TEST_CASE("a file from before the attempt is not claimed, even if a rank used it
   watch.generation_began();
   Rank rank(directory, "old", Use::maps);
   Rank fresh(directory, "new", Use::maps);
-  watch.look(rank.pid, 0);
+  watch.inspect(rank.pid, 0);
   rank.kill();
   fresh.kill();
   CHECK(names_of(watch.left({})) == Names{"new"});
   // Neither under another name, nor made before and moved here since.
   std::filesystem::rename(directory.file("old"), directory.file("renamed"));
   CHECK(names_of(watch.left({})) == Names{"new"});
-  // What one generation left is there when the next begins.
+  // What one attempt left exists when the next begins.
   watch.generation_began();
   CHECK(watch.left({}).empty());
 }
@@ -269,7 +269,7 @@ TEST_CASE(
     MESSAGE("not root: cannot become a user");
     return;
   }
-  // A user's launcher, in a process of its own: how many files it finds, ten for one that may be
+  // A user's launcher, in a separate process: how many files it finds, ten for one that may be
   // used.
   constexpr uid_t kUser = 64321;
   const auto found_by_user = [&](const Directory& directory, mode_t mode, uid_t other, bool older) {
@@ -283,7 +283,7 @@ TEST_CASE(
       const auto start_hidden = [&] {
         const pid_t hidden = ::fork();
         if (hidden == 0) {
-          // Not dumpable: nobody of its user may look into it.
+          // Not dumpable: no process of its user may inspect it.
           if (::setresuid(other, other, other) != 0 || ::prctl(PR_SET_DUMPABLE, 0) != 0 ||
               ::write(ready.write.get(), "r\n", 2) != 2)
             ::_exit(1);

@@ -71,7 +71,7 @@ TEST_CASE("a worker gets descriptors 0 to 2 only") {
 
 namespace {
 
-// How many descriptors the table of a process started by `spawner` has room for.
+// How many descriptors the table of a process started by `spawner` can hold.
 int table_size(os::Spawner& spawner) {
   Pipe out = make_pipe();
   os::SpawnRequest request;
@@ -198,7 +198,7 @@ TEST_CASE("a process limit is the system's refusal, at the fork") {
 
 TEST_CASE("a worker dies with its parent") {
   Pipe report = make_pipe();
-  Pipe life = make_pipe();  // held by the worker alone: its end is the worker's death
+  Pipe life = make_pipe();  // held by the worker alone: it closes when the worker dies
   const pid_t parent = ::fork();
   if (parent == 0) {
     auto spawned = spawn_raw("/bin/sh", {"-c", "echo up; exec sleep 1000"}, 0, report.write.get(),

@@ -1,4 +1,4 @@
-// Looks at real processes that sleep, compute, are stopped, have several threads, or are gone.
+// Samples real processes that sleep, compute, are stopped, have several threads, or have exited.
 #include "launcher/os/tasks.hpp"
 
 #include "tests/launcher/os/children.hpp"
@@ -62,7 +62,7 @@ TEST_CASE("a sleeping process shows where it waits") {
   const auto thread = os::sample_tasks(helper.child.pid).threads.at(0);
   CHECK(thread.tid == helper.child.pid);
   CHECK(thread.name == "ddp-test-helper");
-  // At least one of the two is told to whoever owns the process.
+  // The owner of the process can read at least one of the two.
   CHECK((!thread.wait_channel.empty() || !thread.system_call.empty()));
 }
 

@@ -41,7 +41,7 @@ struct Pipe {
   os::ScopedFd write;
 };
 
-// Reads a descriptor to its end on a thread of its own: the reader of a launcher's stdout.
+// Reads a descriptor to its end on a separate thread: the reader of a launcher's stdout.
 class Reader {
  public:
   explicit Reader(os::ScopedFd fd) : fd_(std::move(fd)), thread_([this] { run(); }) {}
@@ -98,7 +98,7 @@ inline int reap(pid_t pid) {
   return status;
 }
 
-// Runs the event loop until the generation is drained; fails the test after kTestDeadline.
+// Runs the event loop until the attempt is drained; fails the test after kTestDeadline.
 inline void drain(boost::asio::io_context& io, Router& router,
                   std::chrono::milliseconds wait = kTestDeadline) {
   bool done = false;

@@ -70,7 +70,7 @@ TEST_CASE("a pty is a terminal of the size asked for, close-on-exec, that change
   CHECK((mode.c_oflag & OPOST) == 0);
   CHECK((mode.c_lflag & (ECHO | ECHONL)) == 0);
   char byte = 0;
-  CHECK(::read(slave, &byte, 1) == -1);  // nobody types there: not waited for
+  CHECK(::read(slave, &byte, 1) == -1);  // fails at once: there is no input
   CHECK(errno == EBADF);
 
   CHECK(::read(pty->master.get(), &byte, 1) == -1);

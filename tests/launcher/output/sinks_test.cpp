@@ -36,7 +36,7 @@ TEST_CASE_FIXTURE(Fixture, "a reader that stops slows the workers, not the event
   auto owned = std::make_unique<Router>(io, config(1), out.write.get(), err.write.get(), report());
   Router& router = *owned;
   const pid_t pid = spawn_writer(router, 0, 0, flood);
-  // Ten timers of 10 ms in a row, while nobody reads: each must be on time.
+  // Ten timers of 10 ms in a row, without a reader: each must be on time.
   for (int i = 0; i < 10; ++i) {
     boost::asio::steady_timer timer(io, std::chrono::milliseconds(10));
     bool fired = false;
