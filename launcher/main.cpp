@@ -125,19 +125,20 @@ int main(int argc, char** argv) {
     ddp::write_all(STDERR_FILENO, "ddp-launch: " + run_dir.error() + "\n");
     return core::kSystemRefused;
   }
-  const os::Place place{*run_dir, os::Cgroup::make_leaf()};
+  const os::LaunchResources resources{*run_dir, os::Cgroup::make_leaf()};
   // Before the fork, because both processes write there. A campaign makes the directories of its
   // runs.
   const os::LogDir log_dir =
       os::make_log_dir(options.log_dir, options.run_id, !options.campaign_events.empty());
   const auto began = std::chrono::steady_clock::now();
-  const os::Kept kept = os::keep(place, [&](os::ScopedFd from_keeper, os::ScopedFd signals) {
-    return supervise(options, place, log_dir, std::move(from_keeper), std::move(signals));
-  });
+  const os::LaunchEnd end =
+      os::keep(resources, [&](os::ScopedFd from_keeper, os::ScopedFd signals) {
+        return supervise(options, resources, log_dir, std::move(from_keeper), std::move(signals));
+      });
   // A supervisor that exited normally has checked the expectations itself.
   const bool asked = options.plan.expect || !options.junit.empty();
-  return kept.supervisor_died && asked
-             ? evaluate_without_supervisor(options, place.run_dir, log_dir.path, kept.exit_code,
+  return end.supervisor_died && asked
+             ? evaluate_without_supervisor(options, resources.run_dir, log_dir.path, end.exit_code,
                                            began)
-             : kept.exit_code;
+             : end.exit_code;
 }

@@ -287,10 +287,10 @@ int run(const Campaign& campaign) {
     return core::kSystemRefused;
   }
   const RunnerConfig config{own_program(), *base, !campaign.log_dir.empty()};
-  const os::Place place{
+  const os::LaunchResources resources{
       .run_dir = config.keep ? "" : config.dir, .cgroup = {}, .patience = kPatience};
   return os::keep(
-             place,
+             resources,
              [&](os::ScopedFd from_keeper, os::ScopedFd signals) {
                return Runner(campaign, config, std::move(from_keeper), std::move(signals)).run();
              })

@@ -197,9 +197,9 @@ class Keeper {
   } on_stop_ = OnStop::leave;
 };
 
-void clear(const Place& place) {
-  if (place.cgroup) place.cgroup->remove();
-  remove_run_dir(place.run_dir);
+void clear(const LaunchResources& resources) {
+  if (resources.cgroup) resources.cgroup->remove();
+  remove_run_dir(resources.run_dir);
 }
 
 int exit_code_after(const siginfo_t& end) {
@@ -211,13 +211,13 @@ int exit_code_after(const siginfo_t& end) {
 
 }  // namespace
 
-Kept keep(const Place& place,
-          const std::function<int(ScopedFd from_keeper, ScopedFd signals)>& supervise) {
+LaunchEnd keep(const LaunchResources& resources,
+               const std::function<int(ScopedFd from_keeper, ScopedFd signals)>& supervise) {
   const std::vector<int> not_ours = own_children();
   int ends[2];
   if (!become_subreaper() || ::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1) {
     complain("cannot set up the supervisor: " + reason());
-    clear(place);
+    clear(resources);
     return {core::kSystemRefused};
   }
   ScopedFd read_end(ends[0]);
@@ -226,7 +226,7 @@ Kept keep(const Place& place,
   const pid_t pid = signals.valid() ? ::fork() : -1;
   if (pid == -1) {
     complain("cannot start the supervisor: " + reason());
-    clear(place);
+    clear(resources);
     return {core::kSystemRefused};
   }
   if (pid == 0) {
@@ -265,22 +265,22 @@ Kept keep(const Place& place,
   Keeper keeper(pid, std::move(supervisor_fd), std::move(write_end), std::move(signals));
   const siginfo_t end = keeper.watch();
 
-  if (end.si_code != CLD_EXITED && place.patience.count() > 0) reap_all(place.patience);
-  if (place.cgroup) place.cgroup->kill();
+  if (end.si_code != CLD_EXITED && resources.patience.count() > 0) reap_all(resources.patience);
+  if (resources.cgroup) resources.cgroup->kill();
   // With this code, the supervisor has already waited for and reported the survivors.
   const bool given_up = end.si_code == CLD_EXITED && end.si_status == core::kUnkillable;
   const auto survivors =
       kill_and_reap_all(given_up ? std::chrono::milliseconds(0) : final_wait(), not_ours);
-  clear(place);
-  Kept kept{exit_code_after(end), end.si_code != CLD_EXITED};
-  if (given_up) return kept;
+  clear(resources);
+  LaunchEnd result{exit_code_after(end), end.si_code != CLD_EXITED};
+  if (given_up) return result;
   for (const auto& survivor : survivors) {
     complain("pid " + std::to_string(survivor.pid) + " (" + survivor.command +
              ") could not be killed: state " + survivor.state +
              (survivor.wait_channel.empty() ? "" : ", waiting in " + survivor.wait_channel));
-    kept.exit_code = core::kUnkillable;
+    result.exit_code = core::kUnkillable;
   }
-  return kept;
+  return result;
 }
 
 }  // namespace ddp::os

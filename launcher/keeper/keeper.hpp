@@ -28,7 +28,7 @@
 namespace ddp::os {
 
 // What a launch owns outside its processes. The keeper removes it at the end.
-struct Place {
+struct LaunchResources {
   std::string run_dir;           // os::make_run_dir
   std::optional<Cgroup> cgroup;  // of the workers, if there is one
   // After the supervisor was killed: how long its children have to exit before they are killed.
@@ -37,7 +37,7 @@ struct Place {
 };
 
 // How a launch ended.
-struct Kept {
+struct LaunchEnd {
   int exit_code = 0;
   bool supervisor_died = false;  // it was killed and reported nothing
 };
@@ -46,7 +46,7 @@ struct Kept {
 // the launch has ended. `supervise` gets the read end of the keeper's signal pipe and a separate
 // signalfd. If the system refuses Asio descriptors or memory, the child exits with 71. Call after
 // take_over_signals(), before any thread exists.
-Kept keep(const Place& place,
-          const std::function<int(ScopedFd from_keeper, ScopedFd signals)>& supervise);
+LaunchEnd keep(const LaunchResources& resources,
+               const std::function<int(ScopedFd from_keeper, ScopedFd signals)>& supervise);
 
 }  // namespace ddp::os

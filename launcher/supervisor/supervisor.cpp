@@ -66,7 +66,7 @@ out::RouterConfig router_config(const Options& options, const std::string& log_d
 
 class Supervisor {
  public:
-  Supervisor(const Options& options, const os::Place& place, const os::LogDir& log_dir,
+  Supervisor(const Options& options, const os::LaunchResources& place, const os::LogDir& log_dir,
              os::ScopedFd from_keeper, os::ScopedFd signals)
       : options_(options),
         place_(place),
@@ -364,7 +364,7 @@ class Supervisor {
   void error(const std::string& text) { log::write(log::Level::error, text); }
 
   const Options& options_;
-  const os::Place& place_;
+  const os::LaunchResources& place_;
   const os::LogDir& log_dir_;
   const Clock::time_point began_ = Clock::now();
   boost::asio::io_context io_{1};
@@ -390,7 +390,7 @@ class Supervisor {
 
 }  // namespace
 
-int supervise(const Options& options, const os::Place& place, const os::LogDir& log_dir,
+int supervise(const Options& options, const os::LaunchResources& place, const os::LogDir& log_dir,
               os::ScopedFd from_keeper, os::ScopedFd signals) {
   return Supervisor(options, place, log_dir, std::move(from_keeper), std::move(signals)).run();
 }

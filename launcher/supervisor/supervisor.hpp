@@ -13,7 +13,7 @@ namespace ddp {
 
 // Runs the launch to its end and returns its exit code. Its files are kept in `log_dir`, if
 // anywhere. `from_keeper` and `signals` are what os::keep() gives.
-int supervise(const Options& options, const os::Place& place, const os::LogDir& log_dir,
+int supervise(const Options& options, const os::LaunchResources& place, const os::LogDir& log_dir,
               os::ScopedFd from_keeper, os::ScopedFd signals);
 
 }  // namespace ddp

@@ -257,7 +257,7 @@ TEST_CASE("nothing is claimed with too many files or without the directory") {
 
   SharedMemoryWatch nowhere("/nonexistent");
   nowhere.generation_began();
-  nowhere.look(::getpid(), 0);
+  nowhere.inspect(::getpid(), 0);
   CHECK(nowhere.left({}).empty());
   SharedMemoryWatch never(directory.path);
   CHECK(never.left({}).empty());
