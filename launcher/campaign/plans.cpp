@@ -1,5 +1,6 @@
 #include "launcher/campaign/plans.hpp"
 
+#include "common/join.hpp"
 #include "launcher/cli/command_line.hpp"
 #include "launcher/cli/run_id.hpp"
 #include "launcher/plan/plan_file.hpp"
@@ -145,9 +146,7 @@ Result<std::vector<PlannedRun>> read_plans(const std::string& where, const Commo
   std::vector<PlannedRun> runs;
   std::map<std::string, std::string> paths;  // by name
   std::string errors;
-  const auto wrong = [&](const std::string& line) {
-    errors += (errors.empty() ? "" : "\n") + line;
-  };
+  const auto wrong = [&](const std::string& line) { append_item(errors, line, "\n"); };
   for (const auto& path : *files) {
     auto run = read_plan(path, common, machine);
     if (!run) {

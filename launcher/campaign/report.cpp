@@ -1,6 +1,7 @@
 #include "launcher/campaign/report.hpp"
 
 #include "common/duration_text.hpp"
+#include "common/join.hpp"
 #include "common/utf8.hpp"
 #include "launcher/base/table.hpp"
 
@@ -22,7 +23,7 @@ std::string difference(const core::Check& check) {
 std::string not_met_text(const PlanResult& result) {
   std::string text;
   for (const auto& check : result.checks) {
-    if (!check.met) text += (text.empty() ? "" : "; ") + check.name + ": " + difference(check);
+    if (!check.met) append_item(text, check.name + ": " + difference(check), "; ");
   }
   return text;
 }

@@ -1,6 +1,7 @@
 #include "launcher/campaign/result.hpp"
 
 #include "common/duration_text.hpp"
+#include "common/join.hpp"
 #include "common/signal_name.hpp"
 #include "launcher/core/group/exit_code.hpp"
 #include "launcher/events/event_log.hpp"
@@ -83,7 +84,7 @@ RunEvents read_events(std::string_view text) {
       events.failures.push_back({duration_in(*event, "detected_ns"), duration_in(*event, "down_ns"),
                                  duration_in(*event, "first_step_ns")});
     } else if (kind == kLostEvent) {
-      events.lost += (events.lost.empty() ? "" : "; ") + text_in(*event, "what");
+      append_item(events.lost, text_in(*event, "what"), "; ");
     }
   }
   return events;

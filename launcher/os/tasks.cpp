@@ -1,5 +1,6 @@
 #include "launcher/os/tasks.hpp"
 
+#include "common/join.hpp"
 #include "launcher/os/proc.hpp"
 
 #include <dirent.h>
@@ -76,7 +77,7 @@ std::string system_call(const std::string& text) {
   }
   std::string arguments;
   std::string word;
-  for (int i = 0; i < 6 && words >> word; ++i) arguments += (i > 0 ? ", " : "") + word;
+  for (int i = 0; i < 6 && words >> word; ++i) append_item(arguments, word);
   return name + "(" + arguments + ")";
 }
 

@@ -1,5 +1,6 @@
 #include "launcher/plan/plan_file.hpp"
 
+#include "common/join.hpp"
 #include "common/notify_message.hpp"
 #include "common/parse.hpp"
 #include "launcher/base/text_file.hpp"
@@ -106,7 +107,7 @@ class Reader {
     for (const auto& item : *array) {
       const auto one = toml_scalar_text(item);
       if (!one) return std::nullopt;
-      text += (text.empty() ? "" : ",") + *one;
+      append_item(text, *one, ",");
     }
     return text;
   }
@@ -204,7 +205,7 @@ class Reader {
       std::string list;
       for (const auto name : allowed) {
         known |= key.str() == name;
-        list += (list.empty() ? "" : ", ") + std::string(name);
+        append_item(list, name);
       }
       if (!known)
         return refuse(node, "'" + std::string(key.str()) + "': " + what + " takes " + list);

@@ -1,3 +1,4 @@
+#include "common/join.hpp"
 #include "common/parse.hpp"
 #include "common/signal_name.hpp"
 #include "common/utf8.hpp"
@@ -21,6 +22,15 @@ TEST_CASE("an integer is read whole, in its range, or refused with the range") {
     REQUIRE_FALSE(value);
     CHECK(value.error() == "--x is '" + std::string(bad) + "': expected an integer from 0 to 9");
   }
+}
+
+TEST_CASE("a list has its separator between items only") {
+  std::string list;
+  append_item(list, "a");
+  CHECK(list == "a");
+  append_item(list, "b");
+  append_item(list, "c", "; ");
+  CHECK(list == "a, b; c");
 }
 
 TEST_CASE("a duration has a unit or is seconds") {

@@ -127,7 +127,7 @@ TEST_CASE("every refusal of a file is one line with file, line and column") {
   CHECK(refused("") == "accepted");
   // Where toml++ asserts instead of refusing.
   const std::string no_toml =
-      ": no TOML: expected a key, a table's name in [brackets], or a comment";
+      ": invalid TOML: expected a key, a table's name in [brackets], or a comment";
   CHECK(refused("[.\"") == "run.toml:1" + no_toml);
   CHECK(refused("nproc = 1\n\n[\n\nx = 1\n") == "run.toml:3" + no_toml);
   CHECK(refused("nproc = 1\n[=") == "run.toml:2" + no_toml);
