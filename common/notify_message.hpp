@@ -47,7 +47,7 @@ struct NotifyMessage {
 
 // Reads one datagram. Skips lines that are unknown, malformed or out of range, as systemd does, so
 // that a newer worker works with an older launcher. A datagram that is too long or has a NUL before
-// its end gives an empty message. Never throws, whatever the input.
+// the end gives an empty message. Never throws, whatever the input.
 NotifyMessage parse_notify(std::string_view datagram);
 
 }  // namespace ddp

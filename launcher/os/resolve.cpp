@@ -29,7 +29,7 @@ constexpr int kNoSuchName = 2;  // getent(1): "one or more supplied key could no
 
 enum class Woken { ready, stopped, late };
 
-// Waits until `fd` is readable or at its end, or a stop request is pending.
+// Waits until `fd` is readable or closed, or a stop request is pending.
 Woken wait_for(int fd, int stop_requests, Clock::time_point deadline) {
   pollfd polls[] = {{fd, POLLIN, 0}, {stop_requests, POLLIN, 0}};  // poll passes -1 over
   while (true) {

@@ -67,7 +67,7 @@ class SignalInbox::Impl : public std::enable_shared_from_this<Impl> {
       if (signal == SIGTSTP) {
         if (handlers_.suspend) handlers_.suspend();
       } else {
-        heard(from_keeper_, signal);
+        count_signal(from_keeper_, signal);
       }
     }
     if (keeper_.is_open()) wait_keeper();
@@ -82,18 +82,20 @@ class SignalInbox::Impl : public std::enable_shared_from_this<Impl> {
       if (signal == SIGCHLD) {
         if (handlers_.child) handlers_.child();
       } else if (signal != SIGTSTP && signal != SIGCONT) {  // those two come from the keeper alone
-        heard(direct_counts_, signal);
+        count_signal(direct_counts_, signal);
       }
     }
     if (direct_.is_open()) wait_direct();
   }
 
-  void heard(Counts& counts, int signal) {
+  // Counts a signal from one source, and delivers it unless the other source has counted it as
+  // often.
+  void count_signal(Counts& counts, int signal) {
     if (signal <= 0 || signal >= NSIG) return;
     const auto at = static_cast<std::size_t>(signal);
     ++counts[at];
-    while (told_[at] < std::max(from_keeper_[at], direct_counts_[at])) {
-      ++told_[at];
+    while (delivered_[at] < std::max(from_keeper_[at], direct_counts_[at])) {
+      ++delivered_[at];
       const bool forwarded = signal == SIGUSR1 || signal == SIGUSR2;
       const auto& handler = forwarded ? handlers_.forward : handlers_.stop;
       if (handler) handler(signal);
@@ -105,7 +107,7 @@ class SignalInbox::Impl : public std::enable_shared_from_this<Impl> {
   Handlers handlers_;
   Counts from_keeper_{};
   Counts direct_counts_{};
-  Counts told_{};
+  Counts delivered_{};
 };
 
 SignalInbox::SignalInbox(boost::asio::io_context& io, ScopedFd from_keeper, ScopedFd signal_fd,

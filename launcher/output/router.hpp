@@ -95,7 +95,7 @@ class Router {
   // (no descriptor left for a pipe) names rank, stream and reason.
   Result<ChildStreams> open(int generation, int local_rank);
 
-  // Calls `done` from the event loop once every pipe of the attempt is at its end and everything
+  // Calls `done` from the event loop once every pipe of the attempt has ended and everything
   // read is written (or its sink is lost), or at `deadline`. Then closes the attempt's pipes and
   // files. What a pipe still holds at the deadline is read as far as memory bounds allow; the rest
   // is dropped with a report.

@@ -151,7 +151,7 @@ TEST_CASE("a plan that lasts too long is stopped and not met; the next is run") 
   for (const char* name : {"a-hangs", "b-hears-nothing"})
     CHECK(contains(row_of(run.out, name), "timeout: expected exits within 1 s"));
   CHECK(row_of(run.out, "c-good").starts_with("met "));
-  CHECK(contains(run.out, "--log-dir DIR would keep"));
+  CHECK(contains(run.out, "use --log-dir DIR to keep"));
 }
 
 TEST_CASE("the lines shown of a run name no directory that is gone") {

@@ -256,10 +256,10 @@ TEST_CASE("heartbeats are sent as steps are done, and stop with them") {
 }
 
 TEST_CASE("a delay makes its step longer") {
-  std::chrono::steady_clock::time_point told;
+  std::chrono::steady_clock::time_point reported;
   std::chrono::steady_clock::time_point done;
   FakeLauncher launcher([&](const std::string& line) {
-    if (line == "X_DDP_FAULT=0.0@5") told = std::chrono::steady_clock::now();
+    if (line == "X_DDP_FAULT=0.0@5") reported = std::chrono::steady_clock::now();
     if (line == "X_DDP_STEP=5") done = std::chrono::steady_clock::now();
   });
   const Folder folder;
@@ -269,7 +269,7 @@ TEST_CASE("a delay makes its step longer") {
                  {ddp::env::kDdpFaults, "0/0:delay=200ms@step=5,rank=0,seed=1"}});
   REQUIRE(alone.wait().code == 0);
   CHECK(launcher.count("X_DDP_STEP=6") == 1);
-  CHECK(done - told >= std::chrono::milliseconds(200));
+  CHECK(done - reported >= std::chrono::milliseconds(200));
 }
 
 TEST_CASE("a fault from outside at a step finds the worker at that step") {

@@ -1,5 +1,5 @@
 """The worker on a GPU, started by ddp-launch: against itself on the CPU, repeated, cut in two by a
-checkpoint, killed and restarted, and struck inside NCCL's collectives.
+checkpoint, killed and restarted, and with faults inside NCCL's collectives.
 usage: gpu_test.py WORKER DDP_LAUNCH. Ends with 77, CTest's "skipped", where there is no device.
 
 With fewer devices than ranks the ranks share them (--oversubscribe).
@@ -80,7 +80,7 @@ def exact(launcher, world, cpu):
     return digest(gpu)
 
 
-def struck(launcher, world, undisturbed):
+def faulty(launcher, world, undisturbed):
     """Killed between steps, or inside an all-reduce, and restarted: the undisturbed digest."""
     last = world - 1
     for fault in (f"kill@step=12,rank={last}", f"die-in-allreduce@step=12,rank={last}",
@@ -94,16 +94,16 @@ def struck(launcher, world, undisturbed):
         print(f"{world} rank(s), {fault}: restarted, the undisturbed digest")
     if world == 1:
         return
-    # A deadlock is no silent hang: every rank's deadline names the collective.
+    # A deadlock is not a silent hang: every rank reports the collective at its deadline.
     code, _, errors = launcher.run(world, "--backend", "nccl", "--comm-timeout", "5s", launch=[
         "--inject", f"skip-allreduce@step=12,rank={last}"])
     assert code == 1, (code, errors)
     assert "the all-reduce of bucket 0 in step 12 failed" in errors, errors
-    print(f"{world} rank(s), skip-allreduce: told after --comm-timeout")
+    print(f"{world} rank(s), skip-allreduce: reported after --comm-timeout")
 
 
 def refused(launcher, devices):
-    """Without --oversubscribe more ranks than devices is an error that says so."""
+    """Without --oversubscribe more ranks than devices is an error with the way out."""
     done = subprocess.run([launcher.ddp_launch, "--nproc", str(devices + 1), "--", launcher.worker,
                            "--data", str(launcher.data), "--backend", "nccl"],
                           capture_output=True, text=True, timeout=120)
@@ -121,7 +121,7 @@ def main():
         cpu = launcher.train(1, "--backend", "gloo")
         assert losses(cpu)[-1] < 0.9 * losses(cpu)[0]
         for world in (1, 2, 4):
-            struck(launcher, world, exact(launcher, world, cpu))
+            faulty(launcher, world, exact(launcher, world, cpu))
         low = launcher.train(1, "--backend", "nccl", "--dtype", "bf16")
         difference = worst(losses(low), losses(cpu))
         print(f"bf16: difference to the CPU {difference:.2e}")

@@ -172,11 +172,11 @@ TEST_CASE("the whole model, in one part and accumulated over two") {
   const std::span<const std::uint8_t> c(contexts);
   const std::span<const std::uint8_t> t(targets);
   Values parts(layout.size, 0);
-  const auto nobody = [](std::size_t) {};
+  const auto ignore = [](std::size_t) {};
   model.forward_backward(parameters.data(), parts.data(), {c.first(3), t.first(1)}, 0.25, false,
-                         nobody);
+                         ignore);
   model.forward_backward(parameters.data(), parts.data(), {c.subspan(3), t.subspan(1)}, 0.25, true,
-                         nobody);
+                         ignore);
   check_close(parts, expected);
 }
 

@@ -39,18 +39,18 @@ std::string failure(Work&& work) {
 
 // The message has the last answer. On a machine that is too busy for any answer, tries a longer
 // limit.
-void check_waits_in_vain(const wire::Hello& self, std::uint16_t port, const std::string& heard) {
-  std::string said;
+void check_times_out(const wire::Hello& self, std::uint16_t port, const std::string& last_answer) {
+  std::string message;
   std::string expected;
   for (milliseconds limit = 100ms; limit < kLong; limit *= 4) {
     const auto begin = Clock::now();
-    said = failure([&] { StoreClient(self, kHost, port, limit); });
+    message = failure([&] { StoreClient(self, kHost, port, limit); });
     CHECK(Clock::now() - begin < limit + 10s);
     expected = "waited " + ddp::seconds_text(limit) +
-               " for rank 0's store at 127.0.0.1:" + std::to_string(port) + ": " + heard;
-    if (said == expected) break;
+               " for rank 0's store at 127.0.0.1:" + std::to_string(port) + ": " + last_answer;
+    if (message == expected) break;
   }
-  CHECK(said == expected);
+  CHECK(message == expected);
 }
 
 }  // namespace
@@ -99,7 +99,7 @@ TEST_CASE("a rank that joined and left is distinguished from one that never join
 TEST_CASE("the first rank that leaves a complete group is reported to every waiting rank") {
   StoreServer server(hello(0), kHost, 0);
   StoreClient zero(hello(0), kHost, server.port(), kLong);
-  auto told = std::async(std::launch::async, [&] { return zero.wait_for_leaver(); });
+  auto leaver = std::async(std::launch::async, [&] { return zero.wait_for_leaver(); });
   {
     StoreClient early(hello(2), kHost, server.port(),
                       kLong);  // leaves a group that is not complete
@@ -110,7 +110,7 @@ TEST_CASE("the first rank that leaves a complete group is reported to every wait
   two->join(kLong);
   auto late = std::async(std::launch::async, [&] { return one.wait_for_leaver(); });
   two.reset();
-  CHECK(told.get() == "rank 2");
+  CHECK(leaver.get() == "rank 2");
   CHECK(late.get() == "rank 2");
   one.interrupt();
   CHECK(zero.wait_for_leaver() == "rank 2");  // and stays so
@@ -120,10 +120,10 @@ TEST_CASE("a wait for a leaver ends with the store, and when it is interrupted")
   auto server = std::make_unique<StoreServer>(hello(0, 2), kHost, 0);
   StoreClient zero(hello(0, 2), kHost, server->port(), kLong);
   StoreClient one(hello(1, 2), kHost, server->port(), kLong);
-  auto told = std::async(std::launch::async, [&] { return one.wait_for_leaver(); });
+  auto leaver = std::async(std::launch::async, [&] { return one.wait_for_leaver(); });
   auto interrupted = std::async(std::launch::async, [&] { return zero.wait_for_leaver(); });
   server.reset();
-  CHECK(told.get() == "rank 0");
+  CHECK(leaver.get() == "rank 0");
   CHECK(interrupted.get() == "rank 0");
 
   server = std::make_unique<StoreServer>(hello(0, 2), kHost, 0);
@@ -152,9 +152,8 @@ TEST_CASE("a rank that does not belong to the run is refused with the reason") {
 TEST_CASE("a later attempt waits for the old store to exit, and reports what it waited for") {
   const ddp::test::ReservedPort port;
   auto server = std::make_unique<StoreServer>(hello(0), kHost, port.number());
-  check_waits_in_vain(
-      hello(1, 3, 2), port.number(),
-      "the store there serves generation 1 of run 'r', not generation 2 of run 'r'");
+  check_times_out(hello(1, 3, 2), port.number(),
+                  "the store there serves generation 1 of run 'r', not generation 2 of run 'r'");
 
   auto later = std::async(std::launch::async, [&] {
     return failure([&] { StoreClient(hello(1, 2, 2), kHost, port.number(), kLong); });
@@ -166,7 +165,7 @@ TEST_CASE("a later attempt waits for the old store to exit, and reports what it 
 
 TEST_CASE("without a store, connecting fails within the time limit") {
   const ddp::test::ReservedPort port;
-  check_waits_in_vain(hello(1), port.number(), "Connection refused");
+  check_times_out(hello(1), port.number(), "Connection refused");
 }
 
 TEST_CASE("an occupied port is reported") {

@@ -104,7 +104,7 @@ void describe(CLI::App& app, Options& o) {
       })
       ->group(training);
   app.add_option("--held-out", o.held_out,
-                 "Part of each file, at its end, that is kept for validation")
+                 "Fraction of each file, from the end, that is kept for validation")
       ->check(number(0, 0.5))
       ->group(training);
 

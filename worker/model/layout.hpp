@@ -2,9 +2,9 @@
 // and the division of gradients into buckets.
 //
 // The order is that in which the backward pass completes gradients: output layer first, embedding
-// last. So a bucket is a contiguous range, and it is ready once everything before its end is. The
-// first kHeader elements belong to no parameter: the loss and the stop request, which the ranks sum
-// too, travel in the first bucket at no cost.
+// last. So a bucket is a contiguous range, and it is ready once all gradients before its last
+// element are. The first kHeader elements belong to no parameter: the loss and the stop request,
+// which the ranks sum too, travel in the first bucket at no cost.
 #pragma once
 
 #include "worker/model/vocabulary.hpp"

@@ -26,8 +26,8 @@ bool contains(const std::string& text, const std::string& part) {
 struct Log {
   const std::filesystem::path directory = make_temp_dir();
   const std::string path = (directory / "events.jsonl").string();
-  std::vector<std::string> told;
-  EventLog events{path, [this](const std::string& text) { told.push_back(text); }};
+  std::vector<std::string> reports;
+  EventLog events{path, [this](const std::string& text) { reports.push_back(text); }};
 };
 
 }  // namespace
@@ -38,41 +38,41 @@ TEST_CASE("a line is JSON whatever bytes a text has") {
   const std::string line = read_file(log.path);
   CHECK(line.starts_with("{\"v\":1,"));
   CHECK(contains(line, "\"file\":\"a\xef\xbf\xbd\\\"\\n/\xe2\x82\xac\"}\n"));
-  CHECK(log.told.empty());
+  CHECK(log.reports.empty());
 }
 
 TEST_CASE("a removed file is reported once, and nothing more is written to it") {
   Log log;
   log.events.write(kNow, "x", {});
   log.events.check();
-  CHECK(log.told.empty());
+  CHECK(log.reports.empty());
   std::filesystem::remove(log.path);
   log.events.check();
   log.events.check();
   log.events.write(kNow, "x", {});
-  REQUIRE(log.told.size() == 1);
-  CHECK(log.told[0] == log.path + ": it was removed; events are no longer recorded");
+  REQUIRE(log.reports.size() == 1);
+  CHECK(log.reports[0] == log.path + ": it was removed; events are no longer recorded");
   CHECK_FALSE(log.events.enabled());
 }
 
 TEST_CASE("a FIFO in place of the file does not block, and is reported once") {
   const std::string path = (make_temp_dir() / "events.jsonl").string();
   REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
-  std::vector<std::string> told;
-  EventLog events(path, [&](const std::string& text) { told.push_back(text); });
+  std::vector<std::string> reports;
+  EventLog events(path, [&](const std::string& text) { reports.push_back(text); });
   events.write(kNow, "x", {});
   CHECK_FALSE(events.enabled());
-  REQUIRE(told.size() == 1);
-  CHECK(contains(told[0], "events.jsonl"));
+  REQUIRE(reports.size() == 1);
+  CHECK(contains(reports[0], "events.jsonl"));
 }
 
 TEST_CASE("the events for a campaign arrive even if the file is lost") {
   const auto directory = make_temp_dir();
   const std::string campaign = (directory / "campaign").string();
   const os::ScopedFd file(::open(campaign.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-  std::vector<std::string> told;
+  std::vector<std::string> reports;
   EventLog events(
-      "/dev/full", [&](const std::string& text) { told.push_back(text); },
+      "/dev/full", [&](const std::string& text) { reports.push_back(text); },
       campaign_file(file.get()));
   events.write(kNow, "worker_started", {{"rank", std::int64_t{1}}});
   events.write(kNow, "failure", {{"gen", std::int64_t{0}}});
@@ -81,9 +81,9 @@ TEST_CASE("the events for a campaign arrive even if the file is lost") {
   CHECK_FALSE(contains(text, "worker_started"));
   CHECK(contains(text, "\"failure\""));
   CHECK(contains(text, "\"expectation\""));
-  REQUIRE(told.size() == 1);
-  CHECK(contains(text, "\"event\":\"lost\",\"what\":\"" + told[0] + "\"}\n"));
-  CHECK(told[0] == "/dev/full: No space left on device; events are no longer recorded");
+  REQUIRE(reports.size() == 1);
+  CHECK(contains(text, "\"event\":\"lost\",\"what\":\"" + reports[0] + "\"}\n"));
+  CHECK(reports[0] == "/dev/full: No space left on device; events are no longer recorded");
 }
 
 TEST_CASE("a campaign's file that is another by now, or none, is left alone") {

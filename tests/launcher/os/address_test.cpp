@@ -47,7 +47,7 @@ TEST_CASE("loopback is an own address, documentation addresses are not") {
     CHECK(is_own_address("::1"));
     CHECK_FALSE(is_own_address("2001:db8::1"));  // RFC 3849
   }
-  // Text that is no address counts as own: the kernel cannot tell.
+  // Text that is no address counts as own: the kernel does not know it.
   CHECK(is_own_address("no address"));
 }
 

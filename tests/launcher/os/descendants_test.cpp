@@ -22,7 +22,7 @@ const char* const kFamily =
 
 struct Family {
   int leader = -1;
-  os::ScopedFd life;  // at its end when no process of the family is alive
+  os::ScopedFd life;  // closed when no process of the family is alive
 };
 
 Family start_family() {

@@ -70,13 +70,13 @@ TEST_CASE("exits are reported in their order") {
 TEST_CASE("a destroyed watcher reports nothing and does not reap the child") {
   boost::asio::io_context io;
   auto shell = start_shell("read line");
-  bool told = false;
+  bool reported = false;
   {
     os::ExitWatcher watcher(io, shell.pid, std::move(shell.pidfd),
-                            [&](core::ExitStatus) { told = true; });
+                            [&](core::ExitStatus) { reported = true; });
   }
   shell.in.reset();
   CHECK(::waitpid(shell.pid, nullptr, 0) == shell.pid);
   io.run_for(std::chrono::seconds(30));
-  CHECK_FALSE(told);
+  CHECK_FALSE(reported);
 }

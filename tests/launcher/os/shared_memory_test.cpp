@@ -70,8 +70,8 @@ class Rank {
       if (const auto at = name.find("{}"); at != std::string::npos)
         name.replace(at, 2, std::to_string(::getpid()));
       const ScopedFd fd = use_segment(directory.file(name), use, mode);
-      const bool told = ::write(ready.write.get(), "r\n", 2) == 2;
-      while (told) ::pause();
+      const bool written = ::write(ready.write.get(), "r\n", 2) == 2;
+      while (written) ::pause();
       ::_exit(1);
     }
     ready.write.reset();

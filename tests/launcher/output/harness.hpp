@@ -41,7 +41,7 @@ struct Pipe {
   os::ScopedFd write;
 };
 
-// Reads a descriptor to its end on a separate thread: the reader of a launcher's stdout.
+// Reads a descriptor until it closes, on a separate thread: the reader of a launcher's stdout.
 class Reader {
  public:
   explicit Reader(os::ScopedFd fd) : fd_(std::move(fd)), thread_([this] { run(); }) {}

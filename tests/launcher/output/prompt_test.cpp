@@ -139,7 +139,7 @@ TEST_CASE_FIXTURE(Fixture, "an unfinished line of another rank is held until its
   run_until_shown(io, out.read.get(), shown, "Ada\n");
 }
 
-TEST_CASE_FIXTURE(Fixture, "others wait a second for a prompt's end, then have the console") {
+TEST_CASE_FIXTURE(Fixture, "others wait a second for the end of a prompt, then get the console") {
   std::string shown;
   std::vector<std::string> observed;
   Router router(io, config(2), out.write.get(), out.write.get(), report());
@@ -173,7 +173,7 @@ TEST_CASE_FIXTURE(Fixture, "others wait a second for a prompt's end, then have t
   CHECK(observed == std::vector<std::string>{"name? Ada", "again? ", "over"});
 }
 
-TEST_CASE_FIXTURE(Fixture, "a prompt that grows beyond 64 KiB goes on as a long line") {
+TEST_CASE_FIXTURE(Fixture, "a prompt that grows beyond 64 KiB continues as a long line") {
   constexpr std::size_t kSize = std::size_t{200} * 1024;
   std::string shown;
   std::optional<Reader> reader;

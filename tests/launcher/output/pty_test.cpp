@@ -93,7 +93,7 @@ TEST_CASE("only a terminal that knows its size has one") {
   CHECK_FALSE(os::window_size(pty->slave.get()));
 }
 
-TEST_CASE_FIXTURE(Fixture, "what a rank writes right before it exits arrives whole, byte by byte") {
+TEST_CASE_FIXTURE(Fixture, "output right before the exit of a rank arrives whole, byte by byte") {
   for (const int ranks : {1, 4, 64}) {
     CAPTURE(ranks);
     const TempDir dir;

@@ -23,7 +23,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "16 ranks x 1,000 lines, torn over writes: whole, complete, in order") {
+TEST_CASE_FIXTURE(Fixture, "16 ranks x 1,000 lines, split over writes: whole, complete, in order") {
   constexpr int kRanks = 16;
   constexpr int kLines = 1000;
   Pipe out;
@@ -94,7 +94,7 @@ TEST_CASE_FIXTURE(Fixture, "bytes are unchanged, and a last line without newline
         "[0] nul\0 bad\xff\xfe utf\n[0] \n[0] 10%\r20%\rdone\r\n[0] prompt> \nddp-launch: over\n"s);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a line of many MiB passes whole in bounded memory, others beside it") {
+TEST_CASE_FIXTURE(Fixture, "a line of many MiB passes whole in bounded memory, next to others") {
   constexpr std::size_t kMiB = 1 << 20;
   Pipe out;
   Reader reader(std::move(out.read));
@@ -143,7 +143,8 @@ TEST_CASE_FIXTURE(Fixture, "a line of many MiB passes whole in bounded memory, o
   CHECK(big_lines == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a long line that stalls is completed while others wait, then goes on") {
+TEST_CASE_FIXTURE(Fixture,
+                  "a long line that stalls is completed while others wait, then continues") {
   Pipe out;
   Pipe go;
   Reader reader(std::move(out.read));

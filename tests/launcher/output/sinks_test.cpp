@@ -57,7 +57,8 @@ TEST_CASE_FIXTURE(Fixture, "a reader that stops slows the workers, not the event
   CHECK(lines_of(reader.text()).size() == std::size_t{200} * 64 * 1024);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a closed stdout is told once by name; the workers and stderr go on") {
+TEST_CASE_FIXTURE(Fixture,
+                  "a closed stdout is reported once by name; the workers and stderr continue") {
   Pipe out;
   Pipe err;
   Reader reader(std::move(err.read));
@@ -77,7 +78,7 @@ TEST_CASE_FIXTURE(Fixture, "a closed stdout is told once by name; the workers an
   CHECK(reader.text() == "[0] still here\n");
 }
 
-TEST_CASE_FIXTURE(Fixture, "a full device is told once by name") {
+TEST_CASE_FIXTURE(Fixture, "a full device is reported once by name") {
   Pipe err;
   const os::ScopedFd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
   REQUIRE(full.valid());
@@ -89,7 +90,7 @@ TEST_CASE_FIXTURE(Fixture, "a full device is told once by name") {
   CHECK(reports[0].find("stdout: cannot be written (No space left on device)") == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a regular file takes both streams behind what it held") {
+TEST_CASE_FIXTURE(Fixture, "a regular file gets both streams after its content") {
   const TempDir dir;
   const std::string path = dir.path() + "/log";
   std::ofstream(path) << "before\n";
@@ -138,7 +139,8 @@ TEST_CASE_FIXTURE(Fixture, "redirect writes to the file alone, tee to both, in t
   CHECK(reports.empty());
 }
 
-TEST_CASE_FIXTURE(Fixture, "a log directory that is a file is told once, and the console goes on") {
+TEST_CASE_FIXTURE(Fixture,
+                  "a log directory that is a file is reported once, and the console continues") {
   const TempDir dir;
   std::ofstream(dir.path() + "/file") << "x";
   Pipe out;
@@ -170,7 +172,7 @@ TEST_CASE_FIXTURE(Fixture,
     const pid_t pid = spawn_writer(router, 0, 0, [] {
       write_all(STDOUT_FILENO, "line\nhalf");
       if (::fork() == 0) {
-        char byte = 0;  // until the test closes its end
+        char byte = 0;  // until the test closes the other side
         ::_exit(::read(STDIN_FILENO, &byte, 1) == 0 ? 0 : 1);
       }
     });
@@ -186,7 +188,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(reader.text() == "[0] line\n[0] half\n");
 }
 
-TEST_CASE_FIXTURE(Fixture, "what is neither shown nor kept is still read") {
+TEST_CASE_FIXTURE(Fixture, "a stream that is neither shown nor kept is still read") {
   Pipe out;
   Reader reader(std::move(out.read));
   {
