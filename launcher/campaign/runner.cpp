@@ -1,7 +1,6 @@
 #include "launcher/campaign/runner.hpp"
 
 #include "launcher/base/log.hpp"
-#include "launcher/base/write_file.hpp"
 #include "launcher/campaign/printer.hpp"
 #include "launcher/campaign/report.hpp"
 #include "launcher/campaign/run_process.hpp"
@@ -233,8 +232,8 @@ class Runner {
 
   bool write_junit() const {
     if (campaign_.junit.empty()) return true;
-    const auto failure = write_whole_file(campaign_.junit, junit_xml(junit_suites(results_)));
-    if (!failure.empty()) refuse(failure + "; the JUnit file is missing");
+    const auto failure = ddp::write_junit(campaign_.junit, junit_suites(results_));
+    if (!failure.empty()) refuse(failure);
     return failure.empty();
   }
 

@@ -1,4 +1,4 @@
-// --dry-run: what each rank would be given, without starting it.
+// --dry-run: the environment and command of each rank, without starting it.
 #include "common/env_names.hpp"
 #include "launcher/base/shell_word.hpp"
 #include "launcher/base/table.hpp"
@@ -12,7 +12,7 @@
 namespace ddp {
 namespace {
 
-// Stand in for what only a real launch has.
+// Placeholders for values that only a real launch has.
 constexpr const char* kRunDirectory = "<run directory>";
 constexpr const char* kFreshPort = "<a fresh port each attempt>";
 
@@ -71,8 +71,8 @@ std::string dry_run_table(const Options& options, const char* const* parent) {
   for (int rank = 0; rank < options.nproc; ++rank)
     ranks.push_back(variables_of(options, rank, parent));
 
-  // Every rank is given the same names in the same order: a column for what differs between ranks,
-  // a line for what does not.
+  // Every rank gets the same names in the same order: a column for each value that differs between
+  // ranks, a line for each that does not.
   const std::size_t count = ranks.front().size();
   std::vector<std::size_t> differing;
   std::vector<std::size_t> same;
@@ -100,13 +100,13 @@ std::string dry_run_table(const Options& options, const char* const* parent) {
   for (Row& row : table) std::rotate(row.begin(), row.begin() + 1, row.begin() + 2);  // RANK first
   append_table(out, table);
 
-  out += options.nproc == 1 ? "\nthe rank also gets\n" : "\nevery rank also gets\n";
+  out += options.nproc == 1 ? "\nenvironment of the rank:\n" : "\nenvironment of every rank:\n";
   std::vector<Row> shared;
   for (const std::size_t i : same)
     shared.push_back({std::string(ranks.front()[i].first), ranks.front()[i].second});
   append_table(out, shared);
 
-  out += "\nand runs\n ";
+  out += "\ncommand:\n ";
   for (const std::string& word : options.command) out += " " + shell_word(word);
   return out + "\n" + faults_preview(options.plan, options.world_size());
 }

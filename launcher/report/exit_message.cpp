@@ -51,7 +51,7 @@ std::string exited_before_text(const core::Verdict& verdict, int first_rank) {
     last = last ? std::max(*last, *worker.ended) : *worker.ended;
   }
   if (ranks.empty()) return {};
-  return fmt::format("{} had exited with code 0, {}{} before", ranks_text(ranks, first_rank),
+  return fmt::format("{} exited with code 0, {}{} earlier", ranks_text(ranks, first_rank),
                      ranks.size() > 1 ? "the last " : "", duration_text(*verdict.failed - *last));
 }
 
@@ -71,7 +71,7 @@ std::optional<core::LocalRank> raised_while_stopping(const core::Verdict& verdic
   if (!verdict.cause || core::is_failure(*verdict.cause)) return std::nullopt;
   for (const auto& worker : verdict.workers) {
     const auto* exited = worker.status ? std::get_if<core::Exited>(&*worker.status) : nullptr;
-    // A shell passes on how its command ended.
+    // A shell exits with 128+n if a signal ended its command.
     if (worker.stopped_by_launcher && exited != nullptr && exited->code != 0 && exited->code < 128)
       return worker.local_rank;
   }
@@ -80,7 +80,7 @@ std::optional<core::LocalRank> raised_while_stopping(const core::Verdict& verdic
 
 std::string lingering_text(const std::vector<core::Leftover>& running, int first_rank,
                            core::Nanoseconds left) {
-  return fmt::format("every rank has exited; waiting up to {} for what they left running: {}",
+  return fmt::format("all ranks exited; waiting up to {} for leftover processes: {}",
                      left_text(left), leftovers_text(running, first_rank));
 }
 

@@ -24,9 +24,9 @@ std::string spawn_error_text(const core::SpawnError& error, const std::string& p
   const std::string why = std::strerror(error.error_number);
   switch (error.stage) {
     case core::SpawnStage::fork:
-      return "could not be started: no process could be made: " + why;
+      return "could not be started: cannot create a process: " + why;
     case core::SpawnStage::setup:
-      return "could not be started: its process could not be set up: " + why;
+      return "could not be started: cannot set up its process: " + why;
     case core::SpawnStage::exec:
       break;
   }
@@ -34,10 +34,10 @@ std::string spawn_error_text(const core::SpawnError& error, const std::string& p
       error.error_number == EACCES && ::stat(program.c_str(), &info) == 0 && S_ISDIR(info.st_mode))
     return "could not be started: " + program + ": it is a directory";
   std::string text = "could not be started: " + program + ": " + why;
-  // ENOENT for a file that is there means its interpreter is not.
+  // ENOENT for a file that exists means that its interpreter does not.
   if (error.error_number == ENOENT && program.find('/') != std::string::npos &&
       ::access(program.c_str(), F_OK) == 0)
-    text += " (the file is there: is the interpreter of its first line?)";
+    text += " (the file exists; check the interpreter in its first line)";
   if (error.error_number == ENOEXEC) text += " (a script needs a first line such as #!/bin/sh)";
   return text;
 }
@@ -60,9 +60,9 @@ std::string cause_text(const core::Cause& cause, int first_rank, const std::stri
           },
           [&](const core::ExitedEarly& early) {
             std::string text =
-                rank_of(early.local_rank) + " exited with code 0 while others still ran";
+                rank_of(early.local_rank) + " exited with code 0 while other ranks were running";
             if (early.allowed > core::Nanoseconds::zero())
-              text += ", and they ran on for " + duration_text(early.allowed);
+              text += ", and they did not exit within " + duration_text(early.allowed);
             return text;
           },
           [&](const core::Hung& hung) { return hang_text(hung.hang, hung.local_rank, first_rank); },
@@ -70,7 +70,7 @@ std::string cause_text(const core::Cause& cause, int first_rank, const std::stri
       cause);
 }
 
-// Where and when, and what else is known of it.
+// Where and when it happened, and what else is known.
 std::string circumstances(const core::Cause& cause, const core::Verdict& verdict,
                           const VerdictContext& context) {
   // "(pid 12, step 40), 1.2 s after its start, at 12:00:00"
@@ -88,23 +88,22 @@ std::string circumstances(const core::Cause& cause, const core::Verdict& verdict
           [&](const core::WorkerFailed& failed) {
             std::string text = where(failed.local_rank);
             if (failed.oom_killed) {
-              text +=
-                  "; the kernel's out-of-memory killer struck: it needs more memory than there is";
+              text += "; killed by the kernel's OOM killer: out of memory";
             } else if (context.injected.empty() &&
                        failed.status == core::ExitStatus(core::Signaled{SIGKILL, false})) {
-              text += "; not by ddp-launch, and no out-of-memory kill was seen";
+              text += "; not killed by ddp-launch, and no OOM kill was seen";
             }
             return text;
           },
           [&](const core::WorkerNotStarted&) { return std::string(); },
           [&](const core::StoppedBySignal&) { return ", at " + context.local_time; },
           [&](const core::ExitedEarly& early) { return where(early.local_rank); },
-          [&](const core::Hung&) { return "; seen at " + context.local_time; },
+          [&](const core::Hung&) { return "; detected at " + context.local_time; },
       },
       cause);
 }
 
-// Of the ranks of `verdict` that `chosen` says: grouped by how they ended.
+// The ranks of `verdict` that `chosen` selects, grouped by how they ended.
 template <class Chosen>
 std::string ends_text(const core::Verdict& verdict, int first_rank, Chosen chosen) {
   std::map<std::string, std::vector<core::LocalRank>> groups;
@@ -134,7 +133,7 @@ std::string name_of(const core::Survivor& survivor, int first_rank) {
 }
 
 std::string state_of(const core::Survivor& survivor) {
-  if (survivor.state == 'Z') return "state Z, dead but held by the debugger that traces it";
+  if (survivor.state == 'Z') return "state Z, exited but held by the debugger that traces it";
   return std::string("state ") + survivor.state +
          (survivor.wait_channel.empty() ? "" : ", waiting in " + survivor.wait_channel);
 }
@@ -175,7 +174,7 @@ std::string status_text(const core::ExitStatus& status) {
 
 std::string waiting_text(const core::Cause& cause, const std::vector<core::LocalRank>& local_ranks,
                          core::Nanoseconds left, bool interrupted, const VerdictContext& context) {
-  return line(fmt::format("{}; waiting up to {} for {} to end, {} kills at once",
+  return line(fmt::format("{}; waiting up to {} for {} to exit; {} kills at once",
                           cause_text(cause, context.first_rank, context.program), left_text(left),
                           ranks_text(local_ranks, context.first_rank),
                           interrupted ? "another Ctrl-C" : "Ctrl-C"));
@@ -188,8 +187,8 @@ std::string dying_text(const std::vector<core::Survivor>& remaining, int first_r
     text += text.empty() ? "" : "; ";
     text += name_of(survivor, first_rank) + ", " + state_of(survivor);
   }
-  return line(
-      fmt::format("waiting up to {} for what SIGKILL has not ended: {}", left_text(left), text));
+  return line(fmt::format("waiting up to {} for processes still alive after SIGKILL: {}",
+                          left_text(left), text));
 }
 
 std::string verdict_text(const core::Verdict& verdict, const VerdictContext& context) {
@@ -208,12 +207,12 @@ std::string verdict_text(const core::Verdict& verdict, const VerdictContext& con
       if (!before.empty()) text += line(before);
     } else if (const auto ends = stopped_text(verdict, context.first_rank); !ends.empty()) {
       text += line(ends);
-      // An interrupt that nobody caught is what was asked for.
+      // An uncaught KeyboardInterrupt is the normal effect of the stop request.
       if (!context.tail.empty() && !context.tail.back().starts_with("KeyboardInterrupt"))
         text += tail_text(context.tail);
     }
     if (!context.stack.empty()) {
-      text += line("where it was found:");
+      text += line("stack of the hung rank:");
       for (const auto& frame : context.stack) text += "  > " + frame + "\n";
     }
     if (!context.evidence.empty()) text += line(context.evidence);
@@ -222,14 +221,14 @@ std::string verdict_text(const core::Verdict& verdict, const VerdictContext& con
              context.ended_alike.end();
     };
     const auto injected = ends_text(verdict, context.first_rank, alike);
-    if (!injected.empty()) text += line("ended by injected faults too: " + injected);
+    if (!injected.empty()) text += line("also ended by injected faults: " + injected);
     const bool hung = std::holds_alternative<core::Hung>(*verdict.cause);
     const auto meanwhile =
         ends_text(verdict, context.first_rank, [&](const core::WorkerOutcome& worker) {
           return hung && !worker.stopped_by_launcher && !alike(worker) &&
                  worker.ended >= verdict.failed;
         });
-    if (!meanwhile.empty()) text += line("ended while the hang was looked at: " + meanwhile);
+    if (!meanwhile.empty()) text += line("exited during hang diagnostics: " + meanwhile);
     const auto stopped =
         ends_text(verdict, context.first_rank, [&](const core::WorkerOutcome& worker) {
           return worker.stopped_by_launcher && !alike(worker);
@@ -238,7 +237,7 @@ std::string verdict_text(const core::Verdict& verdict, const VerdictContext& con
   }
   if (!verdict.killed.empty()) {
     text +=
-        line("killed what was left running: " + leftovers_text(verdict.killed, context.first_rank));
+        line("killed leftover processes: " + leftovers_text(verdict.killed, context.first_rank));
   }
   for (const auto& survivor : verdict.survivors) {
     text +=
@@ -260,30 +259,31 @@ std::string decision_text(const core::RestartDecision& decision, const core::Ver
             switch (give_up.reason) {
               case Reason::no_restarts_left:
                 if (context.max_restarts == 0) return {};
-                return line(fmt::format("no restart left of {}", context.max_restarts));
+                return line(fmt::format("not restarted: no restarts left (--max-restarts {})",
+                                        context.max_restarts));
               case Reason::not_retryable:
-                return line("not restarted: trying again cannot mend this");
+                return line("not restarted: this failure is not retryable");
               case Reason::code_excluded:
-                return line(
-                    fmt::format("not restarted: --restart-on and --no-restart-on leave out exit "
-                                "code {}",
-                                core::exit_code_of(verdict)));
+                return line(fmt::format(
+                    "not restarted: --restart-on or --no-restart-on excludes exit code {}",
+                    core::exit_code_of(verdict)));
               case Reason::failed_too_soon:
-                return line("not restarted: it failed sooner than --restart-after allows");
-              case Reason::crash_loop:
                 return line(
-                    fmt::format("not restarted: a crash loop, the same failure {} times in a row "
-                                "without progress",
-                                give_up.count));
+                    "not restarted: the attempt failed before --restart-after allows a restart");
+              case Reason::crash_loop:
+                return line(fmt::format(
+                    "not restarted: crash loop, the same failure {} times in a row without "
+                    "progress",
+                    give_up.count));
               case Reason::out_of_time:
                 if (context.max_restarts == 0) return {};
-                return line("not restarted: the time of the whole run is over");
+                return line("not restarted: the run exceeded its time limit (--timeout)");
               case Reason::stop_requested:
-                // Where it is the cause itself it has been told.
+                // Where the stop request is the cause itself, it is reported already.
                 if (context.max_restarts == 0 || !verdict.cause ||
                     !core::is_failure(*verdict.cause))
                   return {};
-                return line("not restarted: a stop was requested");
+                return line("not restarted: stop requested");
               case Reason::unkillable:
                 return {};
             }

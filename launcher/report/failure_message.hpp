@@ -1,6 +1,5 @@
-// The end of a generation in a few lines for a reader in a hurry: root cause first, then that
-// rank's last lines, then those that ddp-launch itself stopped. Pure: everything comes in as
-// values.
+// The failure report: root cause first, then the last lines of that rank, then the ranks that
+// ddp-launch stopped. Pure: everything comes in as values.
 #pragma once
 
 #include "launcher/core/group/restart_policy.hpp"
@@ -15,24 +14,25 @@ struct VerdictContext {
   int first_rank = 0;  // the global rank of local rank 0
   int max_restarts = 0;
   std::string program;            // as the user gave it
-  std::string local_time;         // when the cause was seen, by the reader's clock
-  std::vector<std::string> tail;  // the blamed rank's last lines
-  std::string hint;               // what they point to; empty: nothing
-  std::string injected;           // the fault behind the failure, as it is typed; empty: none
+  std::string local_time;         // when the cause was detected, in local time
+  std::vector<std::string> tail;  // the last lines of the rank that is the root cause
+  std::string hint;               // advice that follows from them; empty: none
+  std::string injected;           // the fault that caused the failure, as typed; empty: none
   std::vector<core::LocalRank> ended_alike;  // other ranks that faults ended
-  // Of a hang: the blamed rank's stack, and what became of the rest of the evidence.
+  // Of a hang: the stack of that rank, and where the other diagnostics are.
   std::vector<std::string> stack;
   std::string evidence;
   bool colour = false;
 };
 
-// Lines, each ending in a newline; empty for a run that succeeded.
+// The line while the launcher waits for processes that are still alive after SIGKILL.
 std::string dying_text(const std::vector<core::Survivor>& remaining, int first_rank,
                        core::Nanoseconds left);
+// The failure report of an attempt: lines, each ending in a newline; empty after a success.
 std::string verdict_text(const core::Verdict& verdict, const VerdictContext& context);
 
-// What comes next after a failure: "restarting the group (restart 1 of 3)…"; empty when no restart
-// was asked for.
+// What follows a failure: "restarting the group in 1 s", or why there is no restart; empty without
+// --max-restarts.
 std::string decision_text(const core::RestartDecision& decision, const core::Verdict& verdict,
                           const VerdictContext& context);
 
@@ -44,8 +44,8 @@ std::string ranks_text(const std::vector<core::LocalRank>& local_ranks, int firs
 // "exited with code 3", "was killed by SIGSEGV (core dumped)".
 std::string status_text(const core::ExitStatus& status);
 
-// The line that tells why a teardown began and who is waited for. `interrupted`: by a Ctrl-C, of
-// which the next one kills.
+// The line while the launcher waits in a teardown: why it began and which ranks still run.
+// `interrupted`: it began with a Ctrl-C, so that the next Ctrl-C kills.
 std::string waiting_text(const core::Cause& cause, const std::vector<core::LocalRank>& local_ranks,
                          core::Nanoseconds left, bool interrupted, const VerdictContext& context);
 

@@ -14,9 +14,9 @@ constexpr std::size_t kColumns = 9;
 using Row = std::vector<std::string>;
 
 constexpr std::size_t kMostRows = 20;  // a run of 200 kills needs no page of them
-constexpr std::size_t kMostMissed = 8;
+constexpr std::size_t kMostUntriggered = 8;
 
-// What struck, as it would be typed, without whom and when: the table has columns for those.
+// The fault as typed, without rank and step: the table has columns for those.
 std::string fault_name(const core::Injection& injection) {
   fault::Spec what;
   what.kind = injection.kind;
@@ -51,7 +51,7 @@ Row row_of(const core::Incident& incident, int first_rank) {
     }
     if (injection.step && optional(injected) == row[2]) row[3] = std::to_string(*injection.step);
   } else {
-    row[1] = "real: " + core::cause_name(incident.cause);
+    row[1] = core::cause_name(incident.cause);
   }
   row[4] = optional(incident.detected);
   row[5] = optional(incident.down);
@@ -65,12 +65,12 @@ std::string harmless_text(const core::RunRecord& record) {
   const auto harmless = record.harmless();
   std::string text;
   for (const auto& [injection, at, refused, over] : harmless.first) {
-    std::string where = fmt::format("generation {}", injection.generation);
+    std::string where = fmt::format("attempt {}", injection.generation);
     if (injection.local_rank)
       where += fmt::format(", rank {}", record.first_rank() + *injection.local_rank);
     if (injection.step) where += fmt::format(", step {}", *injection.step);
     if (refused.empty()) {
-      text += fmt::format("ddp-launch: injected {} ({}); nothing failed by it\n",
+      text += fmt::format("ddp-launch: injected {} ({}); no failure followed\n",
                           fault_name(injection), where);
     } else {
       text += fmt::format("ddp-launch: could not inject {} ({}): {}\n", fault_name(injection),
@@ -78,25 +78,27 @@ std::string harmless_text(const core::RunRecord& record) {
     }
   }
   if (harmless.more > 0)
-    text += fmt::format("ddp-launch: and {} more strikes by which nothing failed\n", harmless.more);
+    text += fmt::format("ddp-launch: and {} more injected faults; no failure followed\n",
+                        harmless.more);
   return text;
 }
 
-std::string missed_text(const std::vector<core::FaultTally>& planned) {
+std::string untriggered_text(const std::vector<core::FaultTally>& planned) {
   std::string text;
-  std::size_t missed = 0;
+  std::size_t untriggered = 0;
   for (const auto& [spec, injected, refused, unread] : planned) {
-    if (injected > 0 || refused > 0 || ++missed > kMostMissed) continue;
+    if (injected > 0 || refused > 0 || ++untriggered > kMostUntriggered) continue;
     const char* why = "";
     if (fault::info(spec.kind).side == fault::Side::worker) {
-      why = ": it is the worker's to do";
+      why = ": the worker must inject it";
     } else if (unread) {
-      why = ": output that --redirects sends to files directly is not read";
+      why = ": ddp-launch does not read output that --redirects sends to files";
     }
-    text += fmt::format("ddp-launch: {} never struck{}\n", fault::format(spec), why);
+    text += fmt::format("ddp-launch: {} was never triggered{}\n", fault::format(spec), why);
   }
-  if (missed > kMostMissed)
-    text += fmt::format("ddp-launch: and {} more faults never struck\n", missed - kMostMissed);
+  if (untriggered > kMostUntriggered)
+    text += fmt::format("ddp-launch: and {} more faults were never triggered\n",
+                        untriggered - kMostUntriggered);
   return text;
 }
 
@@ -106,27 +108,27 @@ std::string failure_table(const core::RunRecord& record) {
   if (record.is_lost()) return {};
   std::string text;
   const auto& all = record.incidents();
-  // A program that is missing, say: there is nothing to measure where nothing ever ran.
-  const bool tells = record.ever_started() || !record.harmless().first.empty() ||
-                     std::any_of(all.begin(), all.end(), [](const core::Incident& incident) {
-                       return incident.fault.has_value();
-                     });
-  if (!tells) return missed_text(record.planned());
+  // If no worker ever ran (a missing program, say) there is nothing to measure.
+  const bool measured = record.ever_started() || !record.harmless().first.empty() ||
+                        std::any_of(all.begin(), all.end(), [](const core::Incident& incident) {
+                          return incident.fault.has_value();
+                        });
+  if (!measured) return untriggered_text(record.planned());
   if (!all.empty()) {
-    std::vector<Row> rows{{"gen", "failure", "rank", "step", "detected", "down", "next exec",
+    std::vector<Row> rows{{"attempt", "failure", "rank", "step", "detected", "down", "next exec",
                            "first step", "repeated"}};
     for (const auto& incident : all) {
       if (rows.size() > kMostRows) break;
       rows.push_back(row_of(incident, record.first_rank()));
     }
-    text += "ddp-launch: failures, each time counted from when it was seen\n";
+    text += "ddp-launch: failures (times since detection)\n";
     std::vector<Align> columns(kColumns, Align::right);
     columns[1] = Align::left;  // the failure, in words
     for (const auto& line : aligned_rows(rows, columns)) text += "  " + line + "\n";
     const auto more = record.summary().count - static_cast<std::int64_t>(rows.size() - 1);
     if (more > 0) text += fmt::format("  and {} more\n", more);
   }
-  return text + harmless_text(record) + missed_text(record.planned());
+  return text + harmless_text(record) + untriggered_text(record.planned());
 }
 
 std::string checks_text(const std::vector<core::Check>& checks) {

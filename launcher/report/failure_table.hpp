@@ -1,4 +1,4 @@
-// The short table after a run with a failure, and the words of a plan's verdict. Pure.
+// The table after a run with a failure, and the result of a plan's expectations. Pure.
 #pragma once
 
 #include "launcher/core/record/expectations.hpp"
@@ -9,14 +9,14 @@
 
 namespace ddp {
 
-// One row a failure: what it was (the injected fault, or the real cause), rank and step, and how
-// long until it was detected, the group was down, the next generation's first worker was started
-// and its first step was done, and how many steps were repeated. Below it the faults that struck
-// and made nothing fail. Empty when there is neither, and where
-// no worker was ever started.
+// One row per failure: the injected fault or the cause, rank and step, and how long until it was
+// detected, the group was down, the first worker of the next attempt was started and its first step
+// was done, and how many steps were repeated. Below it: injected faults that no failure followed,
+// and planned faults that were never triggered. Without a fault it is empty if no worker ever
+// started.
 std::string failure_table(const core::RunRecord& record);
 
-// "expected exit: 0, as it was" or "NOT MET …", one line a check.
+// "met     exit: expected 0, measured 0" or "NOT MET …", one line per check.
 std::string checks_text(const std::vector<core::Check>& checks);
 
 }  // namespace ddp

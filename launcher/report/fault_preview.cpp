@@ -36,11 +36,11 @@ std::string drawn_text(const Spec& spec, const Schedule& schedule) {
 
 std::string faults_preview(const core::FaultPlan& plan, int world_size) {
   if (plan.faults.empty()) return {};
-  std::string text = "\nand is struck by, from seed " + std::to_string(plan.seed) + "\n";
+  std::string text = "\nplanned faults (seed " + std::to_string(plan.seed) + "):\n";
   for (std::size_t i = 0; i < plan.faults.size(); ++i) {
     const Spec& spec = plan.faults[i];
     text += "  " + fault::format(spec) + "\n";
-    // Of the launcher's own and a port nobody is drawn.
+    // Faults of the launcher itself and of a port have no target rank.
     if (!fault::takes(spec.kind, fault::Word::rank)) continue;
     const auto slot = [&](int rank) {
       return Schedule(spec, plan.seed, static_cast<int>(i), rank, world_size);

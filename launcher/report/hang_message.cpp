@@ -16,10 +16,10 @@ using core::Activity;
 using core::HangKind;
 using core::RankStanding;
 
-// Ranks of which the same is to be said.
-struct Likes {
+// Ranks in the same state, which are reported together.
+struct EqualRanks {
   RankStanding standing;  // of the first of them
-  bool blamed = false;
+  bool is_root_cause = false;
   std::vector<core::LocalRank> ranks;
 };
 
@@ -29,12 +29,12 @@ bool alike(const RankStanding& a, const RankStanding& b) {
          process_text(a.process) == process_text(b.process);
 }
 
-std::vector<Likes> grouped(const core::Hang& hang, std::optional<core::LocalRank> blamed) {
-  std::vector<Likes> groups;
+std::vector<EqualRanks> grouped(const core::Hang& hang, std::optional<core::LocalRank> root_cause) {
+  std::vector<EqualRanks> groups;
   for (const auto& rank : hang.ranks) {
-    const bool is_root_cause = blamed == rank.local_rank;
-    const auto found = std::find_if(groups.begin(), groups.end(), [&](const Likes& group) {
-      return !is_root_cause && !group.blamed && alike(group.standing, rank);
+    const bool is_root_cause = root_cause == rank.local_rank;
+    const auto found = std::find_if(groups.begin(), groups.end(), [&](const EqualRanks& group) {
+      return !is_root_cause && !group.is_root_cause && alike(group.standing, rank);
     });
     if (found != groups.end()) {
       found->ranks.push_back(rank.local_rank);
@@ -42,11 +42,11 @@ std::vector<Likes> grouped(const core::Hang& hang, std::optional<core::LocalRank
       groups.push_back({rank, is_root_cause, {rank.local_rank}});
     }
   }
-  const auto weight = [](const Likes& group) {
-    return group.blamed ? 0 : group.standing.behind ? 1 : group.standing.ended ? 3 : 2;
+  const auto weight = [](const EqualRanks& group) {
+    return group.is_root_cause ? 0 : group.standing.behind ? 1 : group.standing.ended ? 3 : 2;
   };
   std::stable_sort(groups.begin(), groups.end(),
-                   [&](const Likes& a, const Likes& b) { return weight(a) < weight(b); });
+                   [&](const EqualRanks& a, const EqualRanks& b) { return weight(a) < weight(b); });
   return groups;
 }
 
@@ -65,32 +65,34 @@ std::string headline(const core::Hang& hang) {
     case HangKind::silent:
       return "no output for " + limit;
     case HangKind::run_timeout:
-      return "the run took longer than " + limit;
+      return "the run exceeded its time limit of " + limit;
   }
   return "?";
 }
 
-// What is said of the ranks of one group: "is behind at step 41".
-std::string predicate(HangKind kind, const RankStanding& rank, bool blamed, bool many) {
+// The state of one group of ranks: "is behind at step 41".
+std::string predicate(HangKind kind, const RankStanding& rank, bool is_root_cause, bool many) {
   const auto verb = [&](const char* one, const char* more) { return many ? more : one; };
-  if (rank.ended) return verb("has ended", "have ended");
+  if (rank.ended) return verb("has exited", "have exited");
   if (!rank.started) return verb("is not started yet", "are not started yet");
   if (kind == HangKind::not_ready)
-    return rank.behind ? verb("has not said READY=1", "have not said READY=1")
+    return rank.behind ? verb("has not sent READY=1", "have not sent READY=1")
                        : verb("is ready", "are ready");
   const std::string at = rank.step ? fmt::format(" at step {}", *rank.step) : "";
   if (kind == HangKind::no_heartbeat)
-    return verb(rank.behind ? "sends no WATCHDOG=1" : "lives",
-                rank.behind ? "send no WATCHDOG=1" : "live") +
+    return verb(rank.behind ? "sends no WATCHDOG=1" : "is alive",
+                rank.behind ? "send no WATCHDOG=1" : "are alive") +
            at;
   if (kind == HangKind::silent)
-    return verb(rank.behind ? "is silent" : "writes", rank.behind ? "are silent" : "write") + at;
-  if (!rank.step) return verb("told no step", "told no step");
+    return verb(rank.behind ? "is silent" : "writes output",
+                rank.behind ? "are silent" : "write output") +
+           at;
+  if (!rank.step) return "reported no step";
   if (rank.behind) return verb("is behind", "are behind") + at;
   const bool waits = kind == HangKind::no_progress;
-  // Whoever is to blame does not wait for the others.
-  if (waits && blamed) return fmt::format("got no further than step {}", *rank.step);
-  return verb(waits ? "waits" : "stands", waits ? "wait" : "stand") + at;
+  // The root cause does not wait for the other ranks.
+  if (waits && is_root_cause) return fmt::format("made no progress after step {}", *rank.step);
+  return verb(waits ? "waits" : "is", waits ? "wait" : "are") + at;
 }
 
 }  // namespace
@@ -109,19 +111,19 @@ std::string process_text(const core::ProcessPicture& process) {
     case Activity::stopped:
       return process.state == 't' ? "stopped by a tracer (t)" : "stopped (T)";
     case Activity::ended:
-      return "ended meanwhile";
+      return "exited meanwhile";
   }
   return "";
 }
 
-std::string hang_text(const core::Hang& hang, std::optional<core::LocalRank> blamed,
+std::string hang_text(const core::Hang& hang, std::optional<core::LocalRank> root_cause,
                       int first_rank) {
   std::string text = headline(hang);
   const char* separator = ": ";
-  for (const auto& group : grouped(hang, blamed)) {
+  for (const auto& group : grouped(hang, root_cause)) {
     const bool many = group.ranks.size() > 1;
     text += separator + ranks_text(group.ranks, first_rank) + " " +
-            predicate(hang.kind, group.standing, group.blamed, many);
+            predicate(hang.kind, group.standing, group.is_root_cause, many);
     std::string detail = group.standing.phase.empty() ? "" : "phase " + group.standing.phase;
     if (const auto process = process_text(group.standing.process); !process.empty())
       detail += (detail.empty() ? "" : ", ") + process;
@@ -134,19 +136,18 @@ std::string hang_text(const core::Hang& hang, std::optional<core::LocalRank> bla
 std::string straggler_text(const core::Straggler& straggler, int window, int first_rank) {
   const auto ms = [](core::Nanoseconds time) { return static_cast<double>(time.count()) / 1e6; };
   return fmt::format(
-      "ddp-launch: rank {} is slow: {:.1f} ms a step, the median rank {:.1f} ms ({:.1f} times), "
-      "over "
-      "{} steps, {}\n",
+      "ddp-launch: rank {} is slow: {:.1f} ms per step, median rank {:.1f} ms ({:.1f} times), over "
+      "{} steps, measured by {}\n",
       first_rank + straggler.local_rank, ms(straggler.own), ms(straggler.median), straggler.factor,
-      window, straggler.by_metric ? "by its own busy_seconds" : "by when its steps were told");
+      window, straggler.by_metric ? "busy_seconds" : "step arrival times");
 }
 
 std::string tasks_text(int rank, int pid, const core::ProcessPicture& picture,
                        const core::ProcessSample& before, const core::ProcessSample& after) {
   const auto between = after.at - before.at;
   std::string text = fmt::format(
-      "rank {}, pid {}: {}\n{} threads, {:.2f} cores used, looked at twice within {}\n\n", rank,
-      pid, process_text(picture), picture.threads, picture.cores, duration_text(between));
+      "rank {}, pid {}: {}\n{} threads, {:.2f} cores used, two samples within {}\n\n", rank, pid,
+      process_text(picture), picture.threads, picture.cores, duration_text(between));
   text += fmt::format("{:>8}  {:<5}  {:>5}  {:<16}  {:<28}  {}\n", "tid", "state", "cores", "name",
                       "waits in", "system call");
   for (const auto& thread : after.threads) {

@@ -1,6 +1,7 @@
 #include "launcher/report/junit.hpp"
 
 #include "common/utf8.hpp"
+#include "launcher/base/write_file.hpp"
 
 #include <fmt/core.h>
 
@@ -94,6 +95,11 @@ std::string junit_xml(const std::vector<JUnitSuite>& suites) {
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"ddp-launch\" tests=\"{}\" "
       "failures=\"{}\" errors=\"0\" time=\"{}\">\n{}</testsuites>\n",
       all, all_failed, seconds(all_time), body);
+}
+
+std::string write_junit(const std::string& path, const std::vector<JUnitSuite>& suites) {
+  const std::string failure = write_whole_file(path, junit_xml(suites));
+  return failure.empty() ? "" : "cannot write the JUnit file: " + failure;
 }
 
 }  // namespace ddp

@@ -1,4 +1,4 @@
-// JUnit XML, as CI systems read it to show results.
+// JUnit XML, which CI systems read to show results.
 #pragma once
 
 #include <chrono>
@@ -20,7 +20,10 @@ struct JUnitSuite {
   std::vector<JUnitCase> cases;
 };
 
-// Well-formed whatever the texts hold: what XML 1.0 cannot carry is replaced by U+FFFD.
+// Well-formed for any text: characters that XML 1.0 does not allow become U+FFFD.
 std::string junit_xml(const std::vector<JUnitSuite>& suites);
+
+// Writes `suites` to the file `path`. Returns one line for the user, empty on success.
+std::string write_junit(const std::string& path, const std::vector<JUnitSuite>& suites);
 
 }  // namespace ddp

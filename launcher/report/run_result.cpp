@@ -1,6 +1,5 @@
 #include "launcher/report/run_result.hpp"
 
-#include "launcher/base/write_file.hpp"
 #include "launcher/core/group/exit_code.hpp"
 #include "launcher/report/failure_table.hpp"
 #include "launcher/report/junit.hpp"
@@ -47,9 +46,9 @@ RunResult evaluate(const Options& options, const core::RunRecord& record, EventL
     auto suite = suite_of(options.plan.name.empty() ? options.run_id : options.plan.name, checks);
     suite.duration = duration;
     suite.output = result.text;
-    const std::string failure = write_whole_file(options.junit, junit_xml({suite}));
+    const std::string failure = write_junit(options.junit, {suite});
     if (!failure.empty()) {
-      result.text += "ddp-launch: " + failure + "; the JUnit file is missing\n";
+      result.text += "ddp-launch: " + failure + "\n";
       if (result.exit_code == core::kSuccess) result.exit_code = core::kSystemRefused;
     }
   }

@@ -10,15 +10,15 @@
 namespace ddp {
 namespace {
 
-constexpr std::size_t kMostNamed = 3;  // with one outcome
+constexpr std::size_t kMostNamed = 3;  // per outcome
 
 std::string outcome(const ReportedSegment& reported, core::CleanSharedMemory policy) {
   if (reported.removed) return "removed";
   if (!reported.failure.empty()) return "could not be removed: " + reported.failure;
   if (reported.segment.proof == core::SegmentProof::none)
-    return "kept, because nothing shows whose it is";
+    return "kept, because its owner is unknown";
   if (reported.segment.maybe_used) return "kept, because another user's process may use it";
-  if (policy == core::CleanSharedMemory::none) return "kept, as --clean-shm none says";
+  if (policy == core::CleanSharedMemory::none) return "kept (--clean-shm none)";
   return "kept, because the program chose its name (--clean-shm all removes it)";
 }
 
@@ -40,7 +40,7 @@ std::string memory_size(std::uint64_t bytes) {
   if (bytes < 1024) return fmt::format("{} bytes", bytes);
   double size = static_cast<double>(bytes) / 1024;
   std::size_t unit = 0;
-  // 1023.95 would be shown as 1024.0.
+  // 1023.95 would print as 1024.0.
   for (; size >= 1023.95 && unit + 1 < std::size(kUnits); ++unit) size /= 1024;
   std::string number = fmt::format("{:.1f}", size);
   if (number.ends_with(".0")) number.resize(number.size() - 2);
@@ -49,7 +49,7 @@ std::string memory_size(std::uint64_t bytes) {
 
 std::vector<std::string> shared_memory_lines(const std::vector<ReportedSegment>& segments,
                                              core::CleanSharedMemory policy, int first_rank) {
-  // By outcome, in the order in which these come up; the largest first, as what matters most.
+  // By outcome, in order of appearance; within an outcome the largest segment first.
   std::vector<std::pair<std::string, std::vector<const ReportedSegment*>>> groups;
   for (const ReportedSegment& reported : segments) {
     const std::string end = outcome(reported, policy);
@@ -64,7 +64,7 @@ std::vector<std::string> shared_memory_lines(const std::vector<ReportedSegment>&
                      [](const ReportedSegment* a, const ReportedSegment* b) {
                        return a->segment.bytes > b->segment.bytes;
                      });
-    // "and 1 more" would be no shorter than its name.
+    // "and 1 more" would be no shorter than the name.
     const std::size_t named = members.size() == kMostNamed + 1 ? members.size() : kMostNamed;
     std::uint64_t rest = 0;
     for (std::size_t i = 0; i < members.size(); ++i) {

@@ -1,4 +1,4 @@
-// The lines about shared memory that ranks left behind.
+// The report of shared memory that ranks left behind.
 #pragma once
 
 #include "launcher/core/processes/shared_memory.hpp"
@@ -11,10 +11,10 @@ namespace ddp {
 struct ReportedSegment {
   core::Segment segment;
   bool removed = false;
-  std::string failure;  // why it could not be removed, where that was tried
+  std::string failure;  // why it could not be removed, if that was tried
 };
 
-// Lines without their ends. The first few of each outcome are named, the rest is summed up.
+// Lines without a newline. They name the first few segments of each outcome and sum up the rest.
 // `first_rank` is the global rank of local rank 0.
 std::vector<std::string> shared_memory_lines(const std::vector<ReportedSegment>& segments,
                                              core::CleanSharedMemory policy, int first_rank);

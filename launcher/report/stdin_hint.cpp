@@ -8,7 +8,7 @@
 namespace ddp {
 namespace {
 
-// Without what colours it: newer versions of Python colour a traceback on a terminal (--pty).
+// Without colours: newer versions of Python colour a traceback on a terminal (--pty).
 std::string without_colours(std::string_view line) {
   std::string text;
   for (std::size_t at = 0; at < line.size();) {
@@ -25,7 +25,7 @@ std::string without_colours(std::string_view line) {
 
 bool lacked_input(std::string_view line, std::string_view before) {
   if (line == "bdb.BdbQuit" || line == "EOFError: EOF when reading a line") return true;
-  // A bare EOFError is raised by the reader of a closed connection too.
+  // Reading from a closed connection raises a bare EOFError too.
   return line == "EOFError" && before.find("input(") != std::string_view::npos;
 }
 
@@ -36,7 +36,8 @@ std::string stdin_hint(const std::vector<std::string>& tail, int rank) {
   for (const auto& raw : tail) {
     std::string line = without_colours(raw);
     if (lacked_input(line, before))
-      return fmt::format("rank {0} reads /dev/null: --stdin {0} gives it ddp-launch's input", rank);
+      return fmt::format("rank {0} reads /dev/null; use --stdin {0} to give it ddp-launch's input",
+                         rank);
     before = std::move(line);
   }
   return {};

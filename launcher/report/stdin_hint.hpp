@@ -1,5 +1,5 @@
-// Tells a rank that failed because it has no standard input: every rank but that of --stdin reads
-// /dev/null.
+// Recognises a rank that failed because it has no standard input: every rank but that of --stdin
+// reads /dev/null.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace ddp {
 
-// A sentence for the verdict if `tail`, a failed rank's last lines, ends as a Python program does
-// that asked for input and found none: input(), or a debugger (breakpoint()). Else empty.
+// A line for the failure report if `tail`, the last lines of a failed rank, ends like that of a
+// Python program that read no input: input(), or a debugger (breakpoint()). Otherwise empty.
 std::string stdin_hint(const std::vector<std::string>& tail, int rank);
 
 }  // namespace ddp

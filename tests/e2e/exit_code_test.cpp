@@ -94,5 +94,5 @@ TEST_CASE("a worker that exits 0 early is fine, unless it is said to fail") {
   const auto run = scene.run({"--nproc", "2", "--early-exit", "fail"},
                              helper({"on-rank", "1", "[", "exit", "0", "]", "pause"}));
   CHECK(run.status.code != 0);
-  CHECK(contains(run.err, "rank 1 exited with code 0 while others still ran"));
+  CHECK(contains(run.err, "rank 1 exited with code 0 while other ranks were running"));
 }

@@ -76,11 +76,13 @@ TEST_CASE("a plan whose fault is never triggered, or is refused, is not met") {
   // Without a plan that expects something it is told, no more.
   const auto told = scene.run({"--inject", "exit=3@step=1"}, helper({"steps", "1", "3"}));
   CHECK(told.status == Status{.code = 0});
-  CHECK(told.err == "ddp-launch: exit=3@rank=any,step=1 never struck: it is the worker's to do\n");
+  CHECK(told.err ==
+        "ddp-launch: exit=3@rank=any,step=1 was never triggered: the worker must inject it\n");
   const auto unread = scene.run({"-r", "1", "--log-dir", "logs", "--inject", "kill@line=x"},
                                 helper({"print", "x"}));
   CHECK(unread.status == Status{.code = 0});
-  CHECK(contains(unread.err, "kill@rank=any,line=x never struck: output that --redirects sends"));
+  CHECK(contains(unread.err,
+                 "kill@rank=any,line=x was never triggered: ddp-launch does not read output that"));
   // Of several machines each knows its own ranks alone.
   for (const auto& [rank, met] :
        {std::pair("0", false), std::pair("1", true), std::pair("any", true)}) {
@@ -219,11 +221,11 @@ TEST_CASE("a failure is told with what it cost, with or without a plan") {
   const auto lines = lines_of(run.err);
   std::string row;
   for (const auto& line : lines) {
-    if (contains(line, "real: exit 3")) row = line;
+    if (contains(line, "  exit 3  ")) row = line;
   }
   CAPTURE(run.err);
-  // gen, failure, rank, step … and the two steps that were done again.
-  CHECK(contains(row, "    0  real: exit 3     1     7         - "));
+  // attempt, failure, rank, step … and the two steps that were done again.
+  CHECK(contains(row, "        0  exit 3      1     7         - "));
   CHECK(row.ends_with(" 2"));
   CHECK(scene.run({}, helper({"exit", "0"})).err == "");
 }
@@ -234,6 +236,6 @@ TEST_CASE(
   const auto run =
       scene.run({"--nproc", "1", "--junit", scene.path("run.xml")}, helper({"exit", "70"}));
   CHECK(run.status == Status{.code = 70});
-  CHECK(contains(run.err, "failures, each time counted"));
+  CHECK(contains(run.err, "failures (times since detection)"));
   CHECK(contains(read_file(scene.path("run.xml")), "<system-out>"));
 }

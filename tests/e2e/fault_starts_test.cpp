@@ -28,7 +28,7 @@ TEST_CASE("a worker that the system refuses to start, and starts the next time")
               "on-generation", "0", "[", "pause", "]"}));
   CHECK(run.status == Status{.code = 0});
   CHECK(contains(run.err,
-                 "rank 1 could not be started: no process could be made: Cannot allocate "
+                 "rank 1 could not be started: cannot create a process: Cannot allocate "
                  "memory; injected: spawn-fail=ENOMEM@rank=1,gen=0\n"));
   const std::string journal = read_file(scene.path("journal"));
   CHECK_FALSE(contains(journal, "1 0"));

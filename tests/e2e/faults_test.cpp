@@ -63,7 +63,7 @@ TEST_CASE("kill at a step strikes at that step, and its rank alone is the root c
   CHECK(run.status == Status{.code = 0});
   CHECK(contains(run.err, "rank 1 was killed by SIGKILL (pid "));
   CHECK(contains(run.err, "; injected: kill@rank=1,step=3,gen=0\n"));
-  CHECK_FALSE(contains(run.err, "no out-of-memory kill was seen"));
+  CHECK_FALSE(contains(run.err, "no OOM kill was seen"));
   // Two steps before the kill, and all five in the next generation, where it does not strike again.
   CHECK(lines_of(read_file(scene.path("journal.1"))) == Words{"1", "2", "1", "2", "3", "4", "5"});
   CHECK(injected(scene) == Words{"kill@rank=1,step=3,gen=0"});

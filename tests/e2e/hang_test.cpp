@@ -81,7 +81,7 @@ TEST_CASE("a rank that lives on when all that told steps have ended") {
       helper({"notify", "READY=1", "on-rank", "1", "[", "stop", "]", "steps", "1", "10"}));
   CHECK(run.status == Status{.code = 72});
   CHECK(contains(verdict(run, "no new step for 1 s"),
-                 "rank 1 told no step (stopped (T)); ranks 0, 2 have ended"));
+                 "rank 1 reported no step (stopped (T)); ranks 0, 2 have exited"));
 }
 
 TEST_CASE("a group that never says READY=1") {
@@ -90,7 +90,7 @@ TEST_CASE("a group that never says READY=1") {
                              helper({"on-rank", "0", "[", "notify", "READY=1", "]", "pause"}));
   CHECK(run.status == Status{.code = 72});
   CHECK(contains(verdict(run, "not ready"),
-                 "not ready within 1500 ms: rank 1 has not said READY=1 (asleep"));
+                 "not ready within 1500 ms: rank 1 has not sent READY=1 (asleep"));
 }
 
 TEST_CASE("a rank without a heartbeat, once it has said that it is ready") {
@@ -123,9 +123,10 @@ TEST_CASE("the whole run's time ends it for good, and the odd one out is told") 
                         "spin", "]", "pause"}));
   CHECK(run.status == Status{.code = 72});
   CHECK(contains(verdict(run, "the run took"),
-                 "the run took longer than 2 s: rank 1 told no step (on the CPU); ranks 0, 2 told "
+                 "the run exceeded its time limit of 2 s: rank 1 reported no step (on the CPU); "
+                 "ranks 0, 2 reported "
                  "no step (asleep"));
-  CHECK(contains(run.err, "not restarted: the time of the whole run is over"));
+  CHECK(contains(run.err, "not restarted: the run exceeded its time limit (--timeout)"));
   CHECK(lines_of(read_file(journal)) == Words{"0", "0", "0"});
 }
 
@@ -265,7 +266,7 @@ TEST_CASE("a worker's death and a stop request end the looking at once; it was a
   SUBCASE("stop request") { launch.send_signal(SIGINT); }
   const auto run = finish(scene, launch);
   CHECK(run.status == Status{.code = 72});
-  CHECK(contains(run.err, "the run took longer than 1500 ms"));
+  CHECK(contains(run.err, "the run exceeded its time limit of 1500 ms"));
 }
 
 TEST_CASE("a signal for programs that tell where they are, and the time to do so") {
@@ -284,7 +285,7 @@ TEST_CASE("a signal that the program does not know ends it; the hang stays the c
       scene.run(Words{"--nproc", "2", "--timeout", "1500ms", "--hang-signal", "USR1"} + kShortly,
                 helper({"pause"}));
   CHECK(run.status == Status{.code = 72});
-  CHECK(contains(run.err, "ended while the hang was looked at: rank"));
+  CHECK(contains(run.err, "exited during hang diagnostics: rank"));
   CHECK(count(run.err, "(SIGUSR1)") + count(run.err, "ranks 0, 1 (SIGUSR1)") == 2);
 }
 
@@ -314,7 +315,7 @@ TEST_CASE("without a command of the user's a debugger shows the stacks, where on
       Words{"--nproc", "1", "--timeout", "1500ms", "--evidence-timeout", "60s"} + kShortly,
       helper({"pause"}));
   CHECK(run.status == Status{.code = 72});
-  CHECK(contains(run.err, "where it was found:\n  > "));
+  CHECK(contains(run.err, "stack of the hung rank:\n  > "));
   CHECK(contains(run.err, "pause_for_ever"));
 }
 
@@ -330,8 +331,8 @@ TEST_CASE("a rank that computes longer than the others is named, once") {
                        Words{"]", "]", "barrier", scene.directory.string(), "exit", "0"}));
   CHECK(run.status == Status{.code = 0});
   CHECK(run.err ==
-        "ddp-launch: rank 1 is slow: 31.0 ms a step, the median rank 10.0 ms (3.1 times), over 5 "
-        "steps, by its own busy_seconds\n");
+        "ddp-launch: rank 1 is slow: 31.0 ms per step, median rank 10.0 ms (3.1 times), over 5 "
+        "steps, measured by busy_seconds\n");
   CHECK(contains(read_file(scene.path("logs/r/events.jsonl")), "\"event\":\"straggler\""));
 }
 

@@ -71,7 +71,7 @@ TEST_CASE("the debugger of the rank with standard input is driven through the la
 TEST_CASE("a breakpoint() of a rank without input is told what --stdin does") {
   const Scene scene;
   const std::string hint =
-      "ddp-launch: rank 0 reads /dev/null: --stdin 0 gives it ddp-launch's input\n";
+      "ddp-launch: rank 0 reads /dev/null; use --stdin 0 to give it ddp-launch's input\n";
   const Words flags{"--nproc", "1"};
   CHECK(contains(scene.run(flags, python("breakpoint()\nx = 1\n")).err, hint));
   CHECK(contains(scene.run(flags, python("input('name? ')")).err, hint));

@@ -89,7 +89,7 @@ TEST_CASE("while the grace period runs, a line says who is waited for and what C
   launch.send_signal(SIGINT);
   const std::string line = launch.until_err("waiting up to");
   CHECK(contains(line, "ddp-launch: stopped by SIGINT; waiting up to"));
-  CHECK(contains(line, "for ranks 0, 2 to end, another Ctrl-C kills at once"));
+  CHECK(contains(line, "for ranks 0, 2 to exit; another Ctrl-C kills at once"));
   launch.send_signal(SIGINT);
   CHECK(finish(scene, launch).status == Status{.code = 130});
 }
@@ -130,7 +130,7 @@ TEST_CASE("a stop request while a failed group is torn down is why it is not res
   const auto run = finish(scene, launch);
   CHECK(run.status == Status{.code = 3});
   CHECK(contains(run.err, "ddp-launch: SIGINT: killing rank 1 at once\n"));
-  CHECK(contains(run.err, "ddp-launch: not restarted: a stop was requested\n"));
+  CHECK(contains(run.err, "ddp-launch: not restarted: stop requested\n"));
 }
 
 TEST_CASE("the keeper killed with SIGKILL leaves nothing") {

@@ -30,7 +30,7 @@ TEST_CASE("a dry run shows each rank, what all share, and the command") {
   0     2       0           0          <run directory>/attempt_0/0/error.json  <run directory>/notify.0  2
   1     5       0           1          <run directory>/attempt_0/1/error.json  <run directory>/notify.1  5
 
-every rank also gets
+environment of every rank:
   WORLD_SIZE                       2
   LOCAL_WORLD_SIZE                 2
   GROUP_RANK                       0
@@ -49,7 +49,7 @@ every rank also gets
   DDP_RUN_DIR                      <run directory>
   DDP_RUN_ID                       r1
 
-and runs
+command:
   ./worker 'two words' 'it'\''s' ''
 )");
 }
@@ -82,7 +82,7 @@ TEST_CASE("a dry run tells the faults, and what was drawn for them") {
        "--inject", "exit=3@step=10-90,rank=0-1", "--inject", "port-taken", "--fault-seed", "7"});
   const std::string text = table(options);
   CHECK(has(text,
-            "\nand is struck by, from seed 7\n  kill@rank=2,step=50\n  "
+            "\nplanned faults (seed 7):\n  kill@rank=2,step=50\n  "
             "kill@rank=any,mtbf=20steps,times=3\n    rank "));
   CHECK(has(text, "  port-taken\n"));
   // What is shown is what will strike.

@@ -48,7 +48,7 @@ bool has(const std::string& text, const std::string& part) {
 
 }  // namespace
 
-TEST_CASE("root cause first, its last lines, then those that were stopped") {
+TEST_CASE("the root cause comes first, then its last lines, then the stopped ranks") {
   auto verdict = failed_with(Exited{3});
   verdict.workers[2].last_step = 57;
   verdict.workers[0].status = Exited{0};
@@ -62,7 +62,7 @@ TEST_CASE("root cause first, its last lines, then those that were stopped") {
         "ddp-launch: stopped by ddp-launch: ranks 5, 7 (SIGTERM), rank 4 (exit code 0)\n");
 }
 
-TEST_CASE("ranks that the same strike ended are not said to be stopped by ddp-launch") {
+TEST_CASE("ranks that the same fault ended are not reported as stopped by ddp-launch") {
   auto verdict = failed_with(Signaled{SIGKILL, false});
   verdict.workers[3].status = Signaled{SIGKILL, false};
   auto c = context();
@@ -70,54 +70,56 @@ TEST_CASE("ranks that the same strike ended are not said to be stopped by ddp-la
   c.ended_alike = {3};
   const auto text = verdict_text(verdict, c);
   CHECK(has(text,
-            "injected: kill@rank=6-7\nddp-launch: ended by injected faults too: rank 7 (SIGKILL)\n"
+            "injected: kill@rank=6-7\nddp-launch: also ended by injected faults: rank 7 (SIGKILL)\n"
             "ddp-launch: stopped by ddp-launch: ranks 4, 5 (SIGTERM)\n"));
 }
 
-TEST_CASE("a signal is told by name, with what is known of its origin") {
+TEST_CASE("a signal is reported by name with its known origin") {
   CHECK(has(verdict_text(failed_with(Signaled{SIGSEGV, true}), context()),
             "was killed by SIGSEGV (core dumped)"));
-  CHECK(has(verdict_text(failed_with(Signaled{SIGKILL, false}), context()), "not by ddp-launch"));
+  CHECK(has(verdict_text(failed_with(Signaled{SIGKILL, false}), context()),
+            "not killed by ddp-launch"));
   const auto oom = verdict_text(failed_with(Signaled{SIGKILL, false}, true), context());
-  CHECK(has(oom, "out-of-memory killer struck"));
-  CHECK_FALSE(has(oom, "not by ddp-launch"));
+  CHECK(has(oom, "killed by the kernel's OOM killer: out of memory"));
+  CHECK_FALSE(has(oom, "not killed by ddp-launch"));
 }
 
-TEST_CASE("an injected fault is told instead of a search for who did it") {
+TEST_CASE("an injected fault replaces the guess about the origin of a SIGKILL") {
   auto c = context();
   c.injected = "kill@rank=6,step=50,gen=0";
   const auto text = verdict_text(failed_with(Signaled{SIGKILL}), c);
   CHECK(has(text, "at 12:00:00; injected: kill@rank=6,step=50,gen=0\n"));
-  CHECK_FALSE(has(text, "not by ddp-launch"));
+  CHECK_FALSE(has(text, "not killed by ddp-launch"));
 }
 
-TEST_CASE("what could not be started says what was tried and why") {
+TEST_CASE("a failed start names the program, the step that failed and the reason") {
   Verdict verdict;
   verdict.workers.resize(1);
   verdict.cause = WorkerNotStarted{0, {SpawnStage::exec, ENOENT}};
   CHECK(verdict_text(verdict, context()) ==
         "ddp-launch: rank 4 could not be started: /nowhere/worker: No such file or directory\n");
   verdict.cause = WorkerNotStarted{0, {SpawnStage::fork, EAGAIN}};
-  CHECK(has(verdict_text(verdict, context()), "no process could be made: Resource temporarily"));
+  CHECK(has(verdict_text(verdict, context()), "cannot create a process: Resource temporarily"));
 }
 
-TEST_CASE("while a teardown waits, why it began, for whom, and what Ctrl-C does") {
+TEST_CASE("the waiting line names the cause, the ranks, the time left and Ctrl-C") {
   CHECK(waiting_text(WorkerFailed{2, Exited{4}, false}, {0, 1}, milliseconds(28900), false,
                      context()) ==
-        "ddp-launch: rank 6 exited with code 4; waiting up to 29 s for ranks 4, 5 to end, Ctrl-C "
+        "ddp-launch: rank 6 exited with code 4; waiting up to 29 s for ranks 4, 5 to exit; Ctrl-C "
         "kills at once\n");
-  CHECK(waiting_text(StoppedBySignal{SIGINT}, {0}, seconds(29), true, context()) ==
-        "ddp-launch: stopped by SIGINT; waiting up to 29 s for rank 4 to end, another Ctrl-C kills "
-        "at once\n");
+  CHECK(
+      waiting_text(StoppedBySignal{SIGINT}, {0}, seconds(29), true, context()) ==
+      "ddp-launch: stopped by SIGINT; waiting up to 29 s for rank 4 to exit; another Ctrl-C kills "
+      "at once\n");
 }
 
-TEST_CASE("what is late is waited for no longer, not less than that") {
+TEST_CASE("the time left is never negative") {
   CHECK(has(waiting_text(StoppedBySignal{SIGINT}, {0}, milliseconds(-1400), true, context()),
             "waiting up to 0 s for"));
   CHECK(has(dying_text({}, 0, milliseconds(-300)), "waiting up to 0 s for"));
 }
 
-TEST_CASE("what would not die is named with its state and wait channel") {
+TEST_CASE("a survivor is named with its state and wait channel") {
   Verdict verdict;
   verdict.survivors.push_back({100, 1, 'D', "nfs_wait", "worker"});
   verdict.survivors.push_back({200, -1, 'D', "", "loader"});
@@ -126,24 +128,24 @@ TEST_CASE("what would not die is named with its state and wait channel") {
   CHECK(has(text, "pid 200 (loader) could not be killed: state D\n"));
 }
 
-TEST_CASE("a rank that had exited with 0 before is named as what others may have missed") {
+TEST_CASE("ranks that exited with code 0 before the failure are named") {
   auto verdict = failed_with(Exited{1});
   verdict.failed = kStart + milliseconds(1500);
   verdict.workers[1].status = Exited{0};
   verdict.workers[1].ended = kStart + milliseconds(500);
   verdict.workers[1].stopped_by_launcher = false;
   CHECK(has(verdict_text(verdict, context()),
-            "ddp-launch: rank 5 had exited with code 0, 1.000 s before\n"));
+            "ddp-launch: rank 5 exited with code 0, 1.000 s earlier\n"));
   verdict.workers[3].status = Exited{0};
   verdict.workers[3].ended = kStart + milliseconds(1000);
   CHECK(has(verdict_text(verdict, context()),
-            "ranks 5, 7 had exited with code 0, the last 500 ms before\n"));
+            "ranks 5, 7 exited with code 0, the last 500 ms earlier\n"));
   // Not one that did so because it was asked to.
   verdict.workers[3].ended = kStart + milliseconds(1600);
-  CHECK(has(verdict_text(verdict, context()), "rank 5 had exited"));
+  CHECK(has(verdict_text(verdict, context()), "rank 5 exited with code 0, 1.000 s earlier"));
 }
 
-TEST_CASE("after a stop request each rank's end is told apart") {
+TEST_CASE("after a stop request the exit of each rank is reported") {
   auto verdict = failed_with(Exited{0});
   verdict.cause = StoppedBySignal{SIGTERM, std::nullopt};
   for (auto& worker : verdict.workers) {
@@ -169,7 +171,7 @@ TEST_CASE("after a stop request each rank's end is told apart") {
   CHECK(has(verdict_text(verdict, c), "rank 7 was killed by SIGKILL"));
 }
 
-TEST_CASE("what a shell passes on of a signal is no error of the rank's own") {
+TEST_CASE("exit code 128+n of a shell is not an error of the rank") {
   auto verdict = failed_with(Exited{143});
   verdict.cause = StoppedBySignal{SIGTERM, std::nullopt};
   verdict.workers[2].stopped_by_launcher = true;
@@ -177,20 +179,20 @@ TEST_CASE("what a shell passes on of a signal is no error of the rank's own") {
   CHECK_FALSE(raised_while_stopping(failed_with(Exited{1})));
 }
 
-TEST_CASE("what was left running and killed is named with its rank, where that is known") {
+TEST_CASE("killed leftover processes are named with their rank if it is known") {
   Verdict verdict;
   verdict.killed = {{100, 0, Proof::session, "sleep 1000"}, {101, -1, Proof::none, "daemon"}};
   CHECK(verdict_text(verdict, context()) ==
-        "ddp-launch: killed what was left running: pid 100 (sleep 1000) of rank 4, pid 101 "
+        "ddp-launch: killed leftover processes: pid 100 (sleep 1000) of rank 4, pid 101 "
         "(daemon)\n");
   verdict.killed.assign(20, {7, 1, Proof::session, "x"});
   CHECK(has(verdict_text(verdict, context()), "pid 7 (x) of rank 5 and 12 more\n"));
   CHECK(lingering_text({{100, 0, Proof::session, "sleep 1000"}}, 4, seconds(4)) ==
-        "every rank has exited; waiting up to 4 s for what they left running: pid 100 (sleep 1000) "
+        "all ranks exited; waiting up to 4 s for leftover processes: pid 100 (sleep 1000) "
         "of rank 4");
 }
 
-TEST_CASE("success has nothing to say") { CHECK(verdict_text(Verdict{}, context()).empty()); }
+TEST_CASE("a success reports nothing") { CHECK(verdict_text(Verdict{}, context()).empty()); }
 
 TEST_CASE("ranks are listed as ranges") {
   CHECK(rank_list({0}, 0) == "0");

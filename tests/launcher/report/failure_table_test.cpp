@@ -68,7 +68,7 @@ const Check& named(const std::vector<Check>& checks, const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("what a failure cost is measured") {
+TEST_CASE("the cost of a failure is measured") {
   const RunRecord record = recovered();
   REQUIRE(record.incidents().size() == 1);
   const auto& incident = record.incidents()[0];
@@ -84,7 +84,7 @@ TEST_CASE("what a failure cost is measured") {
   CHECK(cause_name(incident.cause) == "SIGKILL");
 }
 
-TEST_CASE("each expectation is met or not, with what was measured") {
+TEST_CASE("each expectation is met or not met, with the measured value") {
   Expectations expect;
   expect.exit = 0;
   expect.restarts = 1;
@@ -129,7 +129,7 @@ TEST_CASE("each expectation is met or not, with what was measured") {
   CHECK(named(unmet, "checkpoint_digest").measured == "abc");
 }
 
-TEST_CASE("a plan whose fault never struck, or was refused, has tested nothing") {
+TEST_CASE("a plan whose fault was never triggered or was refused is not met") {
   FaultTally kill{{.kind = Kind::kill, .ranks = {}, .step = ddp::fault::Range{50, 50}}};
   FaultTally random{{.kind = Kind::kill, .mtbf = ddp::fault::Interval{std::int64_t{200}}}};
   FaultTally exits{{.kind = Kind::exit}};
@@ -144,9 +144,9 @@ TEST_CASE("a plan whose fault never struck, or was refused, has tested nothing")
   CHECK(named(missed, "all_faults_triggered").measured ==
         "kill@rank=any,step=50 was never triggered");
   CHECK(told ==
-        "ddp-launch: kill@rank=any,step=50 never struck\n"
-        "ddp-launch: kill@rank=any,mtbf=200steps never struck\n"
-        "ddp-launch: exit@rank=any never struck: it is the worker's to do\n");
+        "ddp-launch: kill@rank=any,step=50 was never triggered\n"
+        "ddp-launch: kill@rank=any,mtbf=200steps was never triggered\n"
+        "ddp-launch: exit@rank=any was never triggered: the worker must inject it\n");
   kill.refused = 2;
   const auto [refused, told_before] = judged({kill});
   CHECK(named(refused, "all_faults_triggered").measured == "kill@rank=any,step=50 was refused");
@@ -157,19 +157,20 @@ TEST_CASE("a plan whose fault never struck, or was refused, has tested nothing")
   CHECK(nothing == "ddp-launch: kill@rank=any,mtbf=200steps never struck\n");
   FaultTally line{{.kind = Kind::kill, .line = "x"}};
   line.unread = true;
-  CHECK(judged({line}).second ==
-        "ddp-launch: kill@rank=any,line=x never struck: output that --redirects sends to files "
-        "directly is not read\n");
+  CHECK(
+      judged({line}).second ==
+      "ddp-launch: kill@rank=any,line=x was never triggered: ddp-launch does not read output that "
+      "--redirects sends to files\n");
   // Not asked, or nothing that has to strike.
   CHECK(judged({exits}, {.all_faults_triggered = false}).first.size() == 1);
   CHECK(judged({random}).first.size() == 1);
   CHECK(judged({}).first.size() == 1);
 
   const auto many = judged(std::vector<FaultTally>(30, exits)).second;
-  CHECK(many.find("and 22 more faults never struck\n") != std::string::npos);
+  CHECK(many.find("and 22 more faults were never triggered\n") != std::string::npos);
 }
 
-TEST_CASE("of a record that was lost only the end is known") {
+TEST_CASE("only the exit code of a lost record is known") {
   const FaultTally supervisor{{.kind = Kind::kill_supervisor}};
   const FaultTally kill{{.kind = Kind::kill}};
   Expectations expect;
@@ -196,7 +197,7 @@ TEST_CASE("of a record that was lost only the end is known") {
   CHECK_FALSE(named(checks, "no_process_left").met);
 }
 
-TEST_CASE("without a failure nothing is detected or recovered from") {
+TEST_CASE("without a failure no time is measured") {
   RunRecord record;
   record.began(0);
   Expectations expect;
@@ -211,7 +212,7 @@ TEST_CASE("without a failure nothing is detected or recovered from") {
   CHECK(named(checks, "checkpoint_digest").measured == "no digest reported");
 }
 
-TEST_CASE("a failure that was not injected is real, and has no moment to detect it from") {
+TEST_CASE("a failure that was not injected has no detection time") {
   Expectations expect;
   expect.detected_within = seconds(9);
   CHECK(named(evaluate(expect, recovered({})), "detected_within").measured ==
@@ -222,13 +223,13 @@ TEST_CASE("a failure that was not injected is real, and has no moment to detect 
   CHECK_FALSE(recovered({slow}).incidents()[0].fault);
 }
 
-TEST_CASE("a stop request is no failure") {
+TEST_CASE("a stop request is not a failure") {
   Verdict verdict = rank_2_killed();
   verdict.cause = StoppedBySignal{SIGTERM};
   CHECK(recovered({kill_of_rank_2()}, verdict).incidents().empty());
 }
 
-TEST_CASE("a group that never came back has not recovered") {
+TEST_CASE("a group that did not restart has not recovered") {
   const RunRecord record = failed({kill_of_rank_2()}, rank_2_killed());
   Expectations expect;
   expect.recovered_within = seconds(60);
@@ -239,7 +240,7 @@ TEST_CASE("a group that never came back has not recovered") {
   CHECK(named(checks, "lost_steps_at_most").measured == "no steps to compare");
 }
 
-TEST_CASE("the table says what was injected and what was real") {
+TEST_CASE("the table lists injected faults and other causes") {
   RunRecord record = recovered();
   InjectedFault harmless;
   harmless.injection = {
@@ -251,15 +252,15 @@ TEST_CASE("the table says what was injected and what was real") {
   harmless.refused = "Invalid argument";
   record.injected(harmless);
   CHECK(ddp::failure_table(record) ==
-        "ddp-launch: failures, each time counted from when it was seen\n"
-        "  gen  failure        rank  step  detected     down  next exec  first step  repeated\n"
-        "    0  injected kill     2    50    400 us  4.00 ms    9.60 ms      500 ms        10\n"
-        "ddp-launch: injected slow=0.5 (generation 1, rank 1, step 60); nothing failed by it\n"
-        "ddp-launch: could not inject pin=9 (generation 1, rank 1, step 60): Invalid argument\n");
+        "ddp-launch: failures (times since detection)\n"
+        "  attempt  failure        rank  step  detected     down  next exec  first step  repeated\n"
+        "        0  injected kill     2    50    400 us  4.00 ms    9.60 ms      500 ms        10\n"
+        "ddp-launch: injected slow=0.5 (attempt 1, rank 1, step 60); no failure followed\n"
+        "ddp-launch: could not inject pin=9 (attempt 1, rank 1, step 60): Invalid argument\n");
   CHECK(ddp::failure_table(failed({}, rank_2_killed())) ==
-        "ddp-launch: failures, each time counted from when it was seen\n"
-        "  gen  failure        rank  step  detected     down  next exec  first step  repeated\n"
-        "    0  real: SIGKILL     2    50         -  4.00 ms          -           -         -\n");
+        "ddp-launch: failures (times since detection)\n"
+        "  attempt  failure  rank  step  detected     down  next exec  first step  repeated\n"
+        "        0  SIGKILL     2    50         -  4.00 ms          -           -         -\n");
   CHECK(ddp::failure_table(RunRecord()).empty());
 
   // A peer gave up first: whose failure it was, and whose fault.
@@ -270,7 +271,7 @@ TEST_CASE("the table says what was injected and what was real") {
             .find("    0  injected kill at rank 2     0    49 ") != std::string::npos);
 }
 
-TEST_CASE("what was measured is told to as many digits as set it apart from its limit") {
+TEST_CASE("a measured value has enough digits to differ from its limit") {
   const auto measured = [](Nanoseconds took, Nanoseconds limit) {
     RunRecord record;
     record.began(0);
@@ -289,7 +290,7 @@ TEST_CASE("what was measured is told to as many digits as set it apart from its 
   CHECK(measured(Nanoseconds(2'000'000'001), seconds(2)) == "2.000000001 s");
 }
 
-TEST_CASE("a million strikes take no memory, and the one behind the failure is kept") {
+TEST_CASE("a million injections take constant memory; the cause of the failure is kept") {
   RunRecord record;
   record.began(0);
   InjectedFault limit;  // early, and to blame in the end
@@ -315,11 +316,11 @@ TEST_CASE("a million strikes take no memory, and the one behind the failure is k
   REQUIRE(record.incidents().size() == 1);
   REQUIRE(record.incidents()[0].fault);
   CHECK(record.incidents()[0].fault->injection.kind == Kind::open_files);
-  CHECK(ddp::failure_table(record).find("more strikes by which nothing failed") !=
+  CHECK(ddp::failure_table(record).find("more injected faults; no failure followed") !=
         std::string::npos);
 }
 
-TEST_CASE("a program that never ran makes no table") {
+TEST_CASE("a program that never ran prints no table") {
   RunRecord record;
   record.began(0);
   Verdict verdict;
@@ -330,10 +331,10 @@ TEST_CASE("a program that never ran makes no table") {
   record.ended(verdict);
   CHECK(ddp::failure_table(record).empty());
   record.started(at(milliseconds(1)));  // another rank was
-  CHECK(ddp::failure_table(record).find("real: not started") != std::string::npos);
+  CHECK(ddp::failure_table(record).find("not started") != std::string::npos);
 }
 
-TEST_CASE("a fault to several ranks is one failure, and none of them is said to be unharmed") {
+TEST_CASE("a fault to several ranks is one failure and none of them is harmless") {
   RunRecord record;
   record.began(0);
   record.started(at(milliseconds(1)));
@@ -364,10 +365,9 @@ TEST_CASE("a fault to several ranks is one failure, and none of them is said to 
   REQUIRE(record.incidents()[0].fault);
   CHECK(record.incidents()[0].fault->injection.local_rank == 1);
   const auto table = ddp::failure_table(record);
-  CHECK(table.find("injected kill (generation 0, rank 0)") == std::string::npos);
-  CHECK(table.find("injected kill (generation 0, rank 2); nothing failed by it") !=
-        std::string::npos);
-  CHECK(table.find("injected slow=0.5 (generation 0, rank 3); nothing failed by it") !=
+  CHECK(table.find("injected kill (attempt 0, rank 0)") == std::string::npos);
+  CHECK(table.find("injected kill (attempt 0, rank 2); no failure followed") != std::string::npos);
+  CHECK(table.find("injected slow=0.5 (attempt 0, rank 3); no failure followed") !=
         std::string::npos);
 
   record.began(1);
@@ -375,7 +375,7 @@ TEST_CASE("a fault to several ranks is one failure, and none of them is said to 
   CHECK(record.ended_alike().empty());
 }
 
-TEST_CASE("a rank that is made late is behind a hang that no rank or another is blamed for") {
+TEST_CASE("a delayed rank explains a hang whose root cause is another rank or none") {
   for (const Kind kind : {Kind::spawn_delay, Kind::slow, Kind::delay, Kind::pin}) {
     CAPTURE(static_cast<int>(kind));
     InjectedFault late;
@@ -390,7 +390,7 @@ TEST_CASE("a rank that is made late is behind a hang that no rank or another is 
   }
 }
 
-TEST_CASE("a million failures take the memory of a few hundred, and the worst of all is measured") {
+TEST_CASE("a million failures take constant memory; the worst one is measured") {
   RunRecord record;
   Verdict verdict = rank_2_killed();
   constexpr int kFailures = 3000;

@@ -29,7 +29,7 @@ Segment unproven(const std::string& name, std::uint64_t bytes = 64 * kMiB) {
 
 }  // namespace
 
-TEST_CASE("the names that libraries generate, to the letter") {
+TEST_CASE("names that libraries generate are recognised exactly") {
   for (const char* name :
        {"psm_1a2b3c4d", "sem.mp-k3_x9z01", "pym-4711-k3_x9z01", "torch_4711_3894721_0",
         "torch_4711_3894721", "nccl-aB3dE9", "cuda.shm.0.1a2b.1"}) {
@@ -69,7 +69,7 @@ TEST_CASE("the names that libraries generate, to the letter") {
   }
 }
 
-TEST_CASE("the pid in a name") {
+TEST_CASE("the pid in a name is found") {
   CHECK(core::pid_in_name("torch_4711_3894721_0") == 4711);
   CHECK(core::pid_in_name("pym-12-k3_x9z01") == 12);
   CHECK_FALSE(core::pid_in_name("torch_99999999999_1_0"));
@@ -79,7 +79,7 @@ TEST_CASE("the pid in a name") {
   CHECK_FALSE(core::pid_in_name("nccl-123456"));
 }
 
-TEST_CASE("only what is proven is removed, and a name of the program's choice only if asked for") {
+TEST_CASE("only proven segments are removed, program-chosen names only on request") {
   const std::pair<Segment, std::vector<bool>> cases[] = {
       {proven("psm_1a2b3c4d"), {false, true, true}},
       {proven("checkpoint"), {false, false, true}},
@@ -97,7 +97,7 @@ TEST_CASE("only what is proven is removed, and a name of the program's choice on
   CHECK_FALSE(core::is_to_be_removed(broken, CleanSharedMemory::all));
 }
 
-TEST_CASE("what the user is told") {
+TEST_CASE("the report names owner, size, path and outcome of each segment") {
   CHECK(shared_memory_lines({}, CleanSharedMemory::generated, 0).empty());
   CHECK(
       shared_memory_lines({{.segment = proven("psm_1a2b3c4d"), .removed = true},
@@ -109,17 +109,17 @@ TEST_CASE("what the user is told") {
             "rank 4 left 4 KiB of shared memory in /dev/shm/checkpoint; kept, because the program "
             "chose its name (--clean-shm all removes it)",
             "0 bytes of shared memory in /dev/shm/x appeared during this attempt and no process "
-            "uses it; kept, because nothing shows whose it is",
+            "uses it; kept, because its owner is unknown",
             "rank 5 left 64 MiB of shared memory in /dev/shm/nccl-aB3dE9; could not be removed: "
             "Permission denied"});
   CHECK(shared_memory_lines({{.segment = proven("psm_1a2b3c4d")}}, CleanSharedMemory::none, 0) ==
-        Lines{"rank 1 left 64 MiB of shared memory in /dev/shm/psm_1a2b3c4d; kept, as --clean-shm "
-              "none says"});
+        Lines{"rank 1 left 64 MiB of shared memory in /dev/shm/psm_1a2b3c4d; kept "
+              "(--clean-shm none)"});
   CHECK(shared_memory_lines({{.segment = unproven("a\nb")}}, CleanSharedMemory::none, 0)[0].find(
             '\n') == std::string::npos);
 }
 
-TEST_CASE("of many the largest are named and the rest is summed up, each outcome for itself") {
+TEST_CASE("per outcome the largest segments are named and the rest is summed up") {
   std::vector<ReportedSegment> many;
   for (std::uint64_t i = 1; i <= 15; ++i)
     many.push_back(
@@ -139,7 +139,7 @@ TEST_CASE("of many the largest are named and the rest is summed up, each outcome
         "and 2 more, 3 MiB; removed");
 }
 
-TEST_CASE("sizes of memory") {
+TEST_CASE("memory sizes have a unit and at most one decimal") {
   CHECK(memory_size(0) == "0 bytes");
   CHECK(memory_size(1023) == "1023 bytes");
   CHECK(memory_size(1024) == "1 KiB");

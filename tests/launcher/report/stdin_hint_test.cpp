@@ -7,8 +7,8 @@
 using namespace ddp;
 using Lines = std::vector<std::string>;
 
-TEST_CASE("a rank that asked for input and found none is told of --stdin") {
-  const std::string hint = "rank 3 reads /dev/null: --stdin 3 gives it ddp-launch's input";
+TEST_CASE("a rank that read no input gets the advice to use --stdin") {
+  const std::string hint = "rank 3 reads /dev/null; use --stdin 3 to give it ddp-launch's input";
   CHECK(stdin_hint({"Traceback (most recent call last):", "bdb.BdbQuit"}, 3) == hint);
   CHECK(stdin_hint({"    n = input('n? ')", "EOFError: EOF when reading a line"}, 3) == hint);
   CHECK(stdin_hint({"    n = input('n? ')", "EOFError"}, 3) == hint);
@@ -16,7 +16,7 @@ TEST_CASE("a rank that asked for input and found none is told of --stdin") {
                    3) == hint);
 }
 
-TEST_CASE("other failures are not taken for it") {
+TEST_CASE("other failures get no advice about --stdin") {
   CHECK(stdin_hint({}, 0).empty());
   CHECK(stdin_hint({"ValueError: bdb.BdbQuit"}, 0).empty());
   CHECK(stdin_hint({"    raise EOFError", "EOFError"}, 0).empty());  // of a closed connection
@@ -24,7 +24,7 @@ TEST_CASE("other failures are not taken for it") {
   CHECK(stdin_hint({"\x1b[", "EOFError: EOF when reading a line!"}, 0).empty());
 }
 
-TEST_CASE("the verdict tells it behind the rank's last lines") {
+TEST_CASE("the advice follows the rank's last lines") {
   core::Verdict verdict;
   core::WorkerOutcome worker;
   worker.pid = 7;
