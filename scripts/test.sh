@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Sets up, builds and tests: all tests in the release build, then units, system and end-to-end tests again under
-# AddressSanitizer and UndefinedBehaviorSanitizer, then ten seconds of fuzzing for each parser. What fails: a test, a
-# sanitizer report, a format difference and, where CI is set in the environment, a compiler warning.
+# Sets up, builds and tests: all tests in the release build, then unit, system and end-to-end tests again under
+# AddressSanitizer and UndefinedBehaviorSanitizer, then ten seconds of fuzzing for each parser. It fails on a failed
+# test, a sanitizer report, a format difference and, if CI is set in the environment, a compiler warning.
 usage='usage: scripts/test.sh [--quick] [--loop N] [--filter REGEX] [--no-setup]
   --quick         the release build only, without sanitizers and fuzzing
   --loop N        each test N times, or until it fails
@@ -11,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 quick=no
-later=error  # where no test of the builds behind the release is selected
+later=error  # what to do if --filter selects no test of the later builds
 setup=yes
 select=()
 while [[ $# -gt 0 ]]; do
@@ -27,38 +27,38 @@ while [[ $# -gt 0 ]]; do
 done
 [[ $setup == no ]] || scripts/setup.sh
 
-# What a user's shell does not have, and what hides lines that a rank loses in its buffer.
+# A user's shell does not have it, and it hides lines that a rank loses in its buffer.
 unset PYTHONUNBUFFERED
 
 configure=()
 [[ -z ${CI:-} ]] || configure+=(-DCMAKE_COMPILE_WARNING_AS_ERROR=ON)
 jobs=$(nproc)
 
-# build_and_test PRESET WHAT_IF_NO_TEST [CTEST ARGUMENT…]
+# build_and_test PRESET TEST_PRESET WHAT_IF_NO_TEST [CTEST ARGUMENT…]
 build_and_test() {
-    local preset=$1 if_none=$2
-    shift 2
+    local preset=$1 tests=$2 if_none=$3
+    shift 3
     cmake --preset "$preset" "${configure[@]}"
     cmake --build --preset "$preset" --parallel "$jobs"
-    ctest --preset "$preset" --parallel "$jobs" --no-tests="$if_none" "${select[@]}" "$@" </dev/null
+    ctest --preset "$tests" --parallel "$jobs" --no-tests="$if_none" "${select[@]}" "$@" </dev/null
 }
 
-build_and_test release error
+build_and_test release release-all error
 [[ $quick == no ]] || exit 0
 
-# Reports go to files, so that one is seen whichever process of a test made it and whatever became of its exit code.
+# Reports go to files, so that none is missed, whichever process of a test makes it and whatever its exit code is.
 reports=$PWD/build/asan/reports
 rm -rf "$reports"
 mkdir -p "$reports"
 export ASAN_OPTIONS="log_path=$reports/asan:detect_stack_use_after_return=1:strict_string_checks=1"
 export UBSAN_OPTIONS="log_path=$reports/ubsan:print_stacktrace=1"
 status=0
-build_and_test asan "$later" --label-regex '^(unit|os|e2e)$' || status=$?
+build_and_test asan asan "$later" --label-regex '^(unit|os|e2e)$' || status=$?
 if compgen -G "$reports/*" >/dev/null; then
     cat "$reports"/* >&2
     echo "test: the sanitizers reported the above" >&2
     status=1
 fi
 unset ASAN_OPTIONS UBSAN_OPTIONS
-build_and_test fuzz "$later" || status=$?
+build_and_test fuzz fuzz "$later" || status=$?
 exit "$status"
