@@ -1,6 +1,7 @@
 // Whatever becomes of its output, the launcher sees its workers: a death is seen at once, the group
 // is torn down, and the loss is told once by name.
 #include "tests/e2e/launch.hpp"
+#include "tests/support/json_lines.hpp"
 
 #include <sched.h>
 #include <signal.h>
@@ -37,12 +38,10 @@ double bound_ms() {
 
 std::int64_t now_ns() { return Clock::now().time_since_epoch().count(); }
 
-// When the launcher saw the end of a rank, by its own record.
+// When the launcher recorded the exit of a rank.
 std::int64_t seen_ns(const Scene& scene, int rank) {
-  const std::string wanted = "\"rank\":" + std::to_string(rank) + ",";
-  for (const auto& line : lines_of(read_file(scene.path("logs/x/events.jsonl")))) {
-    if (!contains(line, "\"worker_exited\"") || !contains(line, wanted)) continue;
-    return std::stoll(line.substr(line.find("\"t_ns\":") + 7));
+  for (const auto& exited : events_named(scene.path("logs/x/events.jsonl"), "worker_exited")) {
+    if (field(exited, "rank") == std::to_string(rank)) return std::stoll(field(exited, "t_ns"));
   }
   return 0;
 }

@@ -1,6 +1,7 @@
 // A rank is more than its first process: however a group ends, what belongs to it has the time to
 // save its work, and is named if it has to be killed.
 #include "tests/e2e/launch.hpp"
+#include "tests/support/json_lines.hpp"
 
 #include <signal.h>
 
@@ -401,17 +402,20 @@ TEST_CASE("who had to be killed is named with its rank, on success and on failur
           helper(daemon + Words{"exit", code}));
       CHECK(run.status == Status{.code = std::stoi(code)});
       CHECK(contains(run.err, "ddp-launch: killed leftover processes: pid "));
-      const auto events =
-          read_file(scene.path("logs/r" + code + std::to_string(nproc) + "/events.jsonl"));
-      CHECK(contains(events, R"("event":"leftover_killed")"));
+      std::map<std::string, JsonLine> killed;  // by pid
+      for (const auto& one :
+           events_named(scene.path("logs/r" + code + std::to_string(nproc) + "/events.jsonl"),
+                        "leftover_killed"))
+        killed[field(one, "pid")] = one;
+      CHECK_FALSE(killed.empty());
       for (const auto& entry : std::filesystem::directory_iterator(scene.directory)) {
         const auto name = entry.path().filename().string();
         if (!name.starts_with("daemon-")) continue;
         const auto rank = name.substr(7, name.find('-', 7) - 7);
         const auto pid = name.substr(name.find('-', 7) + 1);
         CHECK(contains(run.err, "pid " + pid + " ("));
-        CHECK(contains(events, "\"rank\":" + rank + ",\"pid\":" + pid + ","));
-        CHECK(contains(events, R"("proof":"environment")"));
+        CHECK(field(killed[pid], "rank") == rank);
+        CHECK(field(killed[pid], "proof") == "environment");
         std::filesystem::remove(entry.path());
       }
     }

@@ -43,8 +43,16 @@ Words worker(const Scene& scene, int steps, const char* checkpoints) {
 }
 
 std::string digest(const std::string& output) {
-  const auto at = output.find("\"digest\":");
-  return at == std::string::npos ? "" : field(output.substr(at), "digest");
+  std::string digest;
+  for (const auto& [rank, lines] : by_rank(output)) {
+    for (const auto& line : lines) {
+      if (!line.ends_with("}")) continue;  // a killed rank's last line may be cut
+      for (const auto& event : json_lines(line + "\n")) {
+        if (const auto found = field(event, "digest"); !found.empty()) digest = found;
+      }
+    }
+  }
+  return digest;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // The files of two runs of one name: each in a directory of its own.
 #include "tests/e2e/launch.hpp"
+#include "tests/support/json_lines.hpp"
 
 #include <signal.h>
 
@@ -16,12 +17,6 @@ std::map<std::string, std::string> contents(const std::string& directory) {
     if (entry.is_regular_file()) files[entry.path().string()] = read_file(entry.path());
   }
   return files;
-}
-
-int count(const std::string& text, const std::string& part) {
-  int found = 0;
-  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
-  return found;
 }
 
 }  // namespace
@@ -46,9 +41,9 @@ TEST_CASE(
   CHECK(contents(scene.path("logs/run1")) == before);
   CHECK(read_file(scene.path("logs/run1.2/attempt_0/0/stdout.log")) ==
         "second\nlogs/run1.2 run1\n");
-  const std::string events = read_file(scene.path("logs/run1.2/events.jsonl"));
-  CHECK(count(events, "\"run_started\"") == 1);
-  CHECK(contains(events, "\"run_id\":\"run1\""));
+  const auto started = events_named(scene.path("logs/run1.2/events.jsonl"), "run_started");
+  REQUIRE(started.size() == 1);
+  CHECK(field(started[0], "run_id") == "run1");
 
   CHECK(contains(scene.run(kFlags, steps("third")).err, "are in logs/run1.3\n"));
 }
@@ -69,7 +64,7 @@ TEST_CASE("two at once share nothing") {
   CHECK((one_first ? two : one).err() ==
         "ddp-launch: logs/run1 exists: this run's files are in logs/run1.2\n");
   const auto kept = [&](const std::string& name) {
-    CHECK(count(read_file(scene.path("logs/" + name + "/events.jsonl")), "\"run_started\"") == 1);
+    CHECK(events_named(scene.path("logs/" + name + "/events.jsonl"), "run_started").size() == 1);
     return read_file(scene.path("logs/" + name + "/attempt_0/0/stdout.log"));
   };
   CHECK(kept("run1") == std::string(one_first ? "one" : "two") + "\nafter\n");
@@ -86,5 +81,5 @@ TEST_CASE("the judgement of a run whose supervisor was killed is in the run's ow
   kill(supervisor_pid(launch), SIGKILL);
   CHECK(finish(scene, launch).status.code == 73);
   CHECK(contents(scene.path("logs/run1")).empty());
-  CHECK(contains(read_file(scene.path("logs/run1.2/events.jsonl")), "\"expectation\""));
+  CHECK(events_named(scene.path("logs/run1.2/events.jsonl"), "expectation").size() == 2);
 }
