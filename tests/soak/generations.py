@@ -1,5 +1,5 @@
 """Thousands of generations in one launch, each ended by killing a random rank at a random moment. The launcher must
-blame that rank for that signal in every one, and neither its memory nor its descriptors may grow."""
+name that rank and that signal as the cause in every one, and neither its memory nor its descriptors may grow."""
 
 import json
 import os
@@ -31,7 +31,7 @@ class Lines:
                 raise Violation(f"hang: nothing new from the workers within {seconds:.0f} s")
             block = os.read(self.fd, 1 << 16)
             if not block:
-                raise Violation("the launcher closed its output before it was told to end")
+                raise Violation("the launcher closed its output before it was stopped")
             self.pending += block
         line, self.pending = self.pending.split(b"\n", 1)
         return line
@@ -69,15 +69,15 @@ def one_generation(random, launch, lines, generation, n, when_all_are_up):
     wanted = n if random.random() < 0.5 else random.randint(1, n)
     up = {}
     while len(up) < wanted:
-        told = read_up(lines.next(GENERATION_SECONDS))
-        if told and told[0] == generation:
-            up[told[1]] = told[2]
+        started = read_up(lines.next(GENERATION_SECONDS))
+        if started and started[0] == generation:
+            up[started[1]] = started[2]
     if wanted == n and generation % 10 == 0:
         when_all_are_up()
     victim = random.choice(sorted(up))
     number = random.choice(SIGNALS)
     time.sleep(random.choice((0, 0, random.random() * 0.003)))
-    launch.strike(up[victim], number)
+    launch.send_to(up[victim], number)
     return victim, number
 
 
@@ -94,23 +94,23 @@ def drain_and_wait(launch, fd):
 
 
 def check_verdicts(path, injected):
-    told = {}
+    recorded = {}
     with open(path, encoding="utf-8") as file:
         for line in file:
             event = json.loads(line)
             if event["event"] == "generation_ended":
-                told[event["gen"]] = (event["rank"], event["exit_code"])
+                recorded[event["gen"]] = (event["rank"], event["exit_code"])
     for generation, (rank, number) in enumerate(injected):
-        if told.get(generation) != (rank, 128 + number):
+        if recorded.get(generation) != (rank, 128 + number):
             raise Violation(f"generation {generation}: rank {rank} was killed by signal {int(number)}, the verdict is "
-                            f"{told.get(generation)}")
+                            f"{recorded.get(generation)}")
 
 
 def check_growth(samples):
     """After the warm-up: as many descriptors at the end as at the beginning, and no more memory."""
     samples = [processes for generation, processes in samples if generation >= WARM_UP]
     if len(samples) < 8:
-        print("soak: too few generations to tell growth from settling: not checked", flush=True)
+        print("soak: too few attempts to separate growth from settling: not checked", flush=True)
         return
     quarter = len(samples) // 4
     for index, name in enumerate(("keeper", "supervisor")):

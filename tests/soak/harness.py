@@ -1,4 +1,4 @@
-"""What each part of the soak shares: a launch of its own, and everything that must hold after any launch."""
+"""What each part of the soak shares: a launch, and everything that must hold after any launch."""
 
 import contextlib
 import glob
@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from processes import Hung, Running, clean_up, command_of, descendants  # noqa: E402  (found through the line above)
 
 MARK = "DDP_SOAK_MARK"
-# The keeper gives what does not die 5 s, and a pipe that nobody reads 5 s more.
+# The keeper waits 5 s for a process that does not die, and 5 s more for a pipe that is not read.
 DEADLINE = 30.0
 
 
@@ -37,7 +37,7 @@ class Soak:
 
 
 class Launch:
-    """One ddp-launch in a TMPDIR of its own, whose processes carry a mark. Leaving it checks that nothing is left."""
+    """One ddp-launch in its own TMPDIR, whose processes carry a mark. Leaving it checks that nothing is left."""
 
     def __init__(self, soak, options, worker, stdout):
         self.folder = tempfile.mkdtemp(dir=soak.folder)
@@ -59,7 +59,7 @@ class Launch:
             if kind is None:
                 self.check_nothing_left()
             else:
-                # Its beginning and its end: a launch of thousands of generations has much to say.
+                # The first and the last lines: a launch of thousands of attempts prints many.
                 text = self.errors()
                 text = text if len(text) < 4000 else f"{text[:2000]}\n  …\n{text[-2000:]}"
                 print(f"command: {' '.join(self.argv)}\nstderr:\n{text}", file=sys.stderr)
@@ -86,7 +86,7 @@ class Launch:
                     return pid
         return None
 
-    def strike(self, pid, number):
+    def send_to(self, pid, number):
         """Sends a signal to a process of this launch, and to no other: a pid of 0 or 1, or one that has become somebody
         else's, is never signalled."""
         if pid <= 1:

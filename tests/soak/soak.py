@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Launches, generations and random signals for as long as is asked; afterwards nothing may be left of any of them.
+"""Launches, attempts and random signals for a given time; afterwards no process and no file may be left of any of them.
 
     soak.py --ddp-launch build/release/bin/ddp-launch --worker build/release/soak/soak_worker --seconds 600 [--seed N]
 
-Leaves with 1 at the first launch after which something does not hold; the seed that is printed gives the same
-sequence of launches again (the moments within them are the machine's).
+Exits 1 at the first launch after which a check fails. The printed seed repeats the sequence of launches, not the
+moments within them.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import time
 
 import generations
 import launches
-import strikes
+import random_signals
 from harness import Soak, Violation
 from processes import become_subreaper, clean_up
 
@@ -56,7 +56,7 @@ def main():
         soak = [Soak(options.ddp_launch, options.worker, f"{seed}/{name}", folder) for name in ("a", "b", "c")]
         began = time.monotonic()
         print(f"soak: {repeat(launches.one, soak[0], part)} launches, every verdict as injected", flush=True)
-        print(f"soak: {repeat(strikes.one, soak[1], part)} launches struck at random, nothing left", flush=True)
+        print(f"soak: {repeat(random_signals.one, soak[1], part)} launches hit by random signals, nothing left", flush=True)
         left = max(part / 2, options.seconds - (time.monotonic() - began))
         count = generations.run(soak[2], time.monotonic() + left)
         print(f"soak: {count} generations in one launch, every verdict as injected, no growth", flush=True)

@@ -1,4 +1,4 @@
-// The soak's worker: ends as it is told, or stays with data-loader children until it is killed.
+// The soak's worker: exits as requested, or stays with data-loader children until it is killed.
 // Linked statically, so that thousands of launches fit into a minute.
 //
 //   soak_worker end SPEC…     rank r ends as SPEC number r (of as many as there are, then from the
@@ -28,7 +28,7 @@ int number(const char* variable) {
   return std::atoi(value);
 }
 
-[[noreturn]] void stay_for_ever() {
+[[noreturn]] void stay_indefinitely() {
   while (true) ::pause();
 }
 
@@ -53,7 +53,7 @@ int make_child() {
     ::close(ends[0]);
     ::setsid();
     ::close(ends[1]);
-    stay_for_ever();
+    stay_indefinitely();
   }
   ::close(ends[1]);
   char byte = 0;
@@ -69,7 +69,7 @@ int stay(int children) {
   line += '\n';
   if (::write(STDOUT_FILENO, line.data(), line.size()) != static_cast<ssize_t>(line.size()))
     return 99;
-  stay_for_ever();
+  stay_indefinitely();
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-"""Random signals to random processes of the tree at random moments: whatever is hit, all of it ends in time and the exit
+"""Random signals to random processes of the tree at random moments: the whole tree ends in time and the exit
 code is the documented one."""
 
 import os
@@ -24,7 +24,7 @@ def one(soak):
                          stdout=write_end) as launch:
             os.close(write_end)
             write_end = None
-            expected, what = STRIKES[target](random, launch, read_end)
+            expected, what = HITS[target](random, launch, read_end)
             code = launch.wait()
             if code not in expected:
                 raise Violation(f"{what}: exit code {code}, expected one of {sorted(expected)}; N={n}")
@@ -35,8 +35,8 @@ def one(soak):
 
 
 def first_worker(read_end):
-    """[pid, child pid…] of the first worker that says it is up. From then on both of the launcher's processes are
-    there."""
+    """[pid, child pid…] of the first worker that reports "up". From then on both processes of the launcher
+    exist."""
     text = b""
     while b"\n" not in text:
         if not select.select([read_end], [], [], 20)[0]:
@@ -56,14 +56,14 @@ def stopped_by(number):
     return {128 + number}
 
 
-def strike_keeper(random, launch, read_end):
+def hit_keeper(random, launch, read_end):
     number = random.choice((*STOPS, *STOPS, signal.SIGKILL, signal.SIGSTOP))
-    # A keeper killed before it has a supervisor leaves nobody to tidy up; whatever else may come at any time.
+    # A keeper killed before it has a supervisor leaves no process that cleans up; any other signal may come at any time.
     if number == signal.SIGKILL or random.random() < 0.5:
         first_worker(read_end)
     time.sleep(random.random() * 0.02)
     launch.running.send(number)
-    if number == signal.SIGSTOP:  # heard once it goes on
+    if number == signal.SIGSTOP:  # received after SIGCONT
         launch.running.send(signal.SIGTERM)
         time.sleep(random.random() * 0.01)
         launch.running.send(signal.SIGCONT)
@@ -74,14 +74,14 @@ def strike_keeper(random, launch, read_end):
     return stopped_by(number), f"keeper hit by {number}"
 
 
-def strike_supervisor(random, launch, read_end):
+def hit_supervisor(random, launch, read_end):
     number = random.choice((*STOPS, *FATAL, *FATAL, signal.SIGSTOP))
     first_worker(read_end)
     pid = launch.supervisor()
     if pid is None:
         raise Violation("no supervisor, though a worker is up")
     time.sleep(random.random() * 0.01)
-    launch.strike(pid, number)
+    launch.send_to(pid, number)
     if number == signal.SIGSTOP:  # the keeper wakes it to pass a signal on
         time.sleep(random.random() * 0.01)
         launch.running.send(signal.SIGTERM)
@@ -91,21 +91,21 @@ def strike_supervisor(random, launch, read_end):
     return stopped_by(number), f"supervisor hit by {number}"
 
 
-def strike_worker(random, launch, read_end):
+def hit_worker(random, launch, read_end):
     number = random.choice((*STOPS, *FATAL, signal.SIGUSR1, signal.SIGPIPE, signal.SIGSTOP))
     pid = first_worker(read_end)[0]
     time.sleep(random.random() * 0.01)
-    launch.strike(pid, number)
+    launch.send_to(pid, number)
     if number == signal.SIGSTOP:  # a teardown wakes it
         launch.running.send(signal.SIGTERM)
         number = signal.SIGTERM
     return stopped_by(number), f"worker hit by {number}"
 
 
-def strike_child(random, launch, read_end):
+def hit_child(random, launch, read_end):
     """What happens to a worker's child is the worker's affair; the launch goes on until it is stopped."""
     child = first_worker(read_end)[-1]
-    launch.strike(child, random.choice((*FATAL, signal.SIGSTOP)))
+    launch.send_to(child, random.choice((*FATAL, signal.SIGSTOP)))
     time.sleep(random.random() * 0.01)
     if launch.supervisor() is None:
         raise Violation("a child's death ended the launch")
@@ -113,4 +113,4 @@ def strike_child(random, launch, read_end):
     return stopped_by(signal.SIGTERM), "child hit, then SIGTERM"
 
 
-STRIKES = {"keeper": strike_keeper, "supervisor": strike_supervisor, "worker": strike_worker, "child": strike_child}
+HITS = {"keeper": hit_keeper, "supervisor": hit_supervisor, "worker": hit_worker, "child": hit_child}
