@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs ddp-launch and every peer that is installed side by side and tells the figures.
+"""Runs ddp-launch and every peer that is installed side by side and prints the figures.
 
     bench.py --programs build/release/bench --ddp-launch build/release/bin/ddp-launch [--write docs/benchmarks.md]
     bench.py … --quick     one minute at most, ddp-launch and the bare loop only, and leaves with 1 when the harness or

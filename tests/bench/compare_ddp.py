@@ -1,4 +1,4 @@
-"""The worker beside PyTorch's DDP on the CPU over Gloo: same model, sizes, samples and thread
+"""The worker next to PyTorch's DDP on the CPU over Gloo: same model, sizes, samples and thread
 counts, in turn on the same machine. usage: compare_ddp.py WORKER [--rounds N] [--steps N]
 
 Prints the median step of each, the median over the rounds, and how many times as fast the worker

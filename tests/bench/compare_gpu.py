@@ -1,4 +1,4 @@
-"""The worker on one GPU beside PyTorch on the same: hidden 4096, 8 layers, in bf16 and fp32, in turn.
+"""The worker on one GPU next to PyTorch on the same: hidden 4096, 8 layers, in bf16 and fp32, in turn.
 usage: compare_gpu.py WORKER GPU_PEAK [--rounds N] [--steps N]
 
 Prints the median step of each and the share of the matrix peak that it achieves, the peak as
@@ -44,8 +44,8 @@ def main():
         data.write(b"".join(p.read_bytes() for p in sorted(PARITY.glob("*.py"))) * 4)
         data.flush()
         flags = ["--data", data.name, "--steps", str(o.steps), *SIZES]
-        beside = torch_has_cuda()
-        if not beside:
+        with_torch = torch_has_cuda()
+        if not with_torch:
             print("no PyTorch with CUDA here: the worker alone")
         print(f"{'type':5} {'program':8} {'ms/step':>9} {'TFLOP/s':>8} {'peak':>8} {'share':>6}")
         for kind in ("bf16", "fp32"):
@@ -56,7 +56,7 @@ def main():
                 times["worker"].append(ranks.median_ms(ranks.run(1, [
                     o.worker, *flags, "--backend", "nccl", "--dtype", kind, "--json", "--log-every",
                     "1"])))
-                if beside:
+                if with_torch:
                     times["PyTorch"].append(ranks.run(1, [
                         sys.executable, str(PARITY / "torch_worker.py"), *flags, "--device", "cuda",
                         "--dtype", kind])[-1]["median_ms"])

@@ -43,11 +43,11 @@ def measure(bench, n, rounds, how):
                 ends[peer.name].codes.add(code)
             ends[peer.name].left_behind = max(ends[peer.name].left_behind, len(left))
     for name, figures in table.items():
-        bench.say(f"death ({how}) of one of {n}, {name}: " + told(figures))
+        bench.say(f"death ({how}) of one of {n}, {name}: " + listed(figures))
     return table, ends
 
 
-def told(figures):
+def listed(figures):
     return ", ".join(f"{metric} {f.median:.2f} ms" if f.values else f"{metric} never" for metric, f in figures.items())
 
 
@@ -103,7 +103,7 @@ def measure_restart(bench, n, rounds):
             for metric in RESTART_METRICS:
                 table[peer.name][metric].add(None if times is None else times[metric])
     for name, figures in table.items():
-        bench.say(f"restart after the death of one of {n}, {name}: " + told(figures))
+        bench.say(f"restart after the death of one of {n}, {name}: " + listed(figures))
     return table
 
 

@@ -20,7 +20,7 @@ COLUMNS = ("detected", "down", "next exec", "first step")
 NPROC = 4
 UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "min": 60e3}
 
-# A generation that is struck waits for its end; the next one takes a step and is done.
+# The attempt with the fault waits until it is stopped; the next one does a step and exits.
 WAIT = ["on-generation", "0", "[", "pause", "]"]
 STEPS = ["steps", "1", "3", *WAIT]
 
@@ -75,9 +75,9 @@ def table(options, cases):
 
 def measured(options, folder):
     lines = [BEGIN, "", "### Faults", "",
-             f"ms, median / worst of {options.rounds} runs with {NPROC} ranks, as ddp-launch's own table of failures tells "
-             "them: detected counts from the fault, the others from when the failure was seen. A limit strikes when the "
-             "worker next runs into it; a stopped rank is detected by --progress-timeout 300ms.", "", "Ranks that only take steps (ddp-test-helper):", ""]
+             f"ms, median / worst of {options.rounds} runs with {NPROC} ranks, from ddp-launch's table of failures: "
+             "detected counts from the fault, the others from the detection. A limit takes effect when the "
+             "worker next exceeds it; a stopped rank is detected by --progress-timeout 300ms.", "", "Ranks that only take steps (ddp-test-helper):", ""]
     lines += table(options, [(fault, flags, [options.helper, *steps]) for fault, flags, steps in helper_cases(folder)])
     if options.worker:
         text = os.path.join(folder, "text")

@@ -1,6 +1,6 @@
 // The floor: the least a program can do to start N processes and see them end. fork, exec, a pidfd
 // each, one poll loop, SIGTERM to the others on the first failure; no environment, no output, no
-// containment, no restart. What a launcher costs is told as a ratio to this. Usage: floor N program
+// containment, no restart. A launcher's cost is a ratio to this. Usage: floor N program
 // [argument…]
 
 #include <poll.h>

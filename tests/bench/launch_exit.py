@@ -1,4 +1,4 @@
-"""Launch and exit: from before the launcher's own start to after its end, with workers that do nothing."""
+"""Launch and exit: from before the launcher's start to after its exit, with workers that do nothing."""
 
 from collections import defaultdict
 

@@ -1,5 +1,5 @@
 // The lines the output measurement sends through a launcher: every byte of line i of rank r is
-// known, so that whatever comes out can be told whole or torn.
+// known, so that a line that comes out is known to be whole or torn.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-"""What every measurement shares: one run of one peer in a folder of its own, and figures of many runs."""
+"""What every measurement shares: one run of one peer in its own folder, and figures of many runs."""
 
 import os
 import shutil
@@ -54,7 +54,7 @@ class Bench:
         return result, left
 
     def end(self, running):
-        """Ends a launch that would go on: asked first, so that a peer whose workers are another daemon's can tell it."""
+        """Ends a launch that would go on: asked first, so that a peer whose workers belong to another daemon can stop them."""
         running.send(signal.SIGTERM)
         try:
             running.wait(3)

@@ -1,11 +1,11 @@
-"""The launchers that are compared: where they are, what they are called, and how each is told the same thing."""
+"""The launchers that are compared: where they are, what they are called, and the flags by which each does the same."""
 
 import os
 import shutil
 import socket
 import subprocess
 
-# What a launcher must not inherit: variables by which another one told a rank, and what changes a peer's way.
+# What a launcher must not inherit: variables by which another launcher set a rank, and what changes a peer's way.
 HIDDEN = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "PMI_RANK", "OMPI_COMM_WORLD_RANK",
           "SLURM_PROCID", "PARALLEL_SEQ", "TORCHELASTIC_RESTART_COUNT", "NOTIFY_SOCKET")
 
@@ -151,7 +151,7 @@ class Srun(Peer):
     tag = "%d: "
     rounds = 7
     workers_below = False  # but slurmd's
-    note = "on a controller and node of its own on this machine; slurmctld and slurmd are not counted as launcher"
+    note = "on a separate controller and node on this machine; slurmctld and slurmd are not counted as launcher"
 
     def __init__(self, program, configuration):
         super().__init__(program)

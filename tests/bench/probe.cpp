@@ -1,7 +1,7 @@
 // The benchmark's worker: a small static program that notes when it was started, when it died and
-// when it was first told to end. Its rank is what the launcher under test calls it.
+// when it first got a stop signal. Its rank is what the launcher under test calls it.
 //
-//   probe group BOARD WORLD VICTIM HOW   waits to be told to end. Rank VICTIM (-1: none) instead
+//   probe group BOARD WORLD VICTIM HOW   waits for a stop signal. Rank VICTIM (-1: none) instead
 //   reads one byte from
 //                                        BOARD.go and then dies: HOW is exit=<n> or kill. In a
 //                                        later generation every rank leaves with 0 at once.
@@ -45,7 +45,7 @@ int rank() {
     if (const char* value = std::getenv(name)) return std::atoi(value);
   }
   if (const char* value = std::getenv("PARALLEL_SEQ")) return std::atoi(value) - 1;
-  std::fprintf(stderr, "probe: no variable tells the rank\n");
+  std::fprintf(stderr, "probe: no variable gives the rank\n");
   std::exit(99);
 }
 
@@ -133,7 +133,7 @@ int lines(long count, bool each) {
 int main(int argc, char** argv) {
   const std::int64_t started = now();
   const std::string mode = argc > 1 ? argv[1] : "";
-  // A launcher may append arguments of its own (GNU parallel does).
+  // A launcher may append arguments (GNU parallel does).
   if (mode == "group" && argc >= 6) return group(started, argv + 2);
   if (mode == "lines" && argc >= 4)
     return lines(std::atol(argv[2]), std::strcmp(argv[3], "each") == 0);

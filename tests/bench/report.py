@@ -55,7 +55,7 @@ def launch_exit(results, peers):
             cells = [peer.name]
             for n in sizes:
                 figures = results[worker, n][peer.name]
-                cell = "never came to its end"
+                cell = "never ended"
                 if figures.values:
                     cell = f"{number(figures.median)} / {number(figures.worst)} ({figures.median / floor[n]:.2f}x)"
                     if figures.failed:
@@ -93,7 +93,7 @@ def tagged(results):
             rows.append([name, f"{output.rate.median:.2f} / {output.rate.best:.2f}",
                          *(f"{output.worst[fault]:,}" for fault in FAULTS)])
         else:
-            rows.append([name, "never came to its end", *("–" for _ in FAULTS)])
+            rows.append([name, "never ended", *("–" for _ in FAULTS)])
     return table(["", "M lines/s, median / worst", *FAULTS], rows)
 
 

@@ -1,6 +1,6 @@
 """A Slurm of one node for the duration of the benchmark: controller and node daemon as the current user, on loopback
-ports of their own, without authentication. Both run below a helper that is a subreaper, so that all of Slurm's
-processes can be told from what a launcher left behind, and end with it.
+their own ports, without authentication. Both run below a helper that is a subreaper, so that all of Slurm's
+processes can be distinguished from what a launcher left behind, and end with it.
 """
 
 import os
