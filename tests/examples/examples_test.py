@@ -49,8 +49,8 @@ def cpp(build):
                                text=True, timeout=LIMIT)
         same((alone.returncode, "WORLD_SIZE" in alone.stderr), (2, True))
         for plan, code in (("exit=7@rank=0,step=5,seed=1", 7), ("exit=7@rank=1,step=5,seed=1", 0)):
-            struck, lines = play(plan, f"{tree}/worker", DDP_RUN_DIR=f"{temporary}/{code}")
-            same((struck, "X_DDP_STEP=20" in lines), (code, code == 0))
+            exit_code, lines = play(plan, f"{tree}/worker", DDP_RUN_DIR=f"{temporary}/{code}")
+            same((exit_code, "X_DDP_STEP=20" in lines), (code, code == 0))
 
 
 def play(plan, *command, **environment):
@@ -104,7 +104,7 @@ for step in range(1, 9):
 
 
 def faults(build):
-    """examples/ddp_faults.py: when it strikes, and what each strike is seen as from outside."""
+    """examples/ddp_faults.py: when a fault is triggered, and what each fault looks like from outside."""
     sys.path.insert(0, str(ROOT / "examples"))
     import ddp_faults
     for line in (ROOT / "tests/support/fault_schedule.txt").read_text().splitlines():
@@ -120,21 +120,21 @@ def faults(build):
     at = "@rank=0,step=5,seed=1"
     for fault, code in (("exit=7", 7), ("throw", 1), ("segfault", -signal.SIGSEGV),
                         ("abort", -signal.SIGABRT), ("die-in-allreduce", -signal.SIGKILL)):
-        struck, lines = play(fault + at, sys.executable, "-c", LOOP, str(ROOT / "examples"))
-        told = "X_DDP_STEP=4" if "die" in fault else "X_DDP_STEP=5"
-        same(("X_DDP_FAULT=3.0@5" in lines, struck, lines[-1], [x for x in lines if "STEP" in x][-1]),
-             (True, code, "BARRIER=1", told))
+        exit_code, lines = play(fault + at, sys.executable, "-c", LOOP, str(ROOT / "examples"))
+        last_step = "X_DDP_STEP=4" if "die" in fault else "X_DDP_STEP=5"
+        same(("X_DDP_FAULT=3.0@5" in lines, exit_code, lines[-1], [x for x in lines if "STEP" in x][-1]),
+             (True, code, "BARRIER=1", last_step))
     for fault, gradient in (("nan", "nan"), ("bitflip=31", "-1.0"), ("delay=1ms", None)):
         choice = ",choice=11" if gradient else ""
-        struck, lines = play(fault + at + choice, sys.executable, "-c", LOOP, str(ROOT / "examples"))
+        exit_code, lines = play(fault + at + choice, sys.executable, "-c", LOOP, str(ROOT / "examples"))
         digests = [x for x in lines if "DIGEST" in x]
         expected = "X_DDP_DIGEST=1.0,1.0,1.0," + f"{gradient},1.0,1.0,1.0,1.0"
-        same((struck, digests, "X_DDP_STEP=8" in lines, "X_DDP_FAULT=3.0@5" in lines),
+        same((exit_code, digests, "X_DDP_STEP=8" in lines, "X_DDP_FAULT=3.0@5" in lines),
              (0, [expected] if gradient else [], True, True))
     # Not this rank's.
-    struck, lines = play("exit=7@rank=1,step=5,seed=1", sys.executable, "-c", LOOP,
-                         str(ROOT / "examples"))
-    same((struck, [x for x in lines if "FAULT" in x]), (0, []))
+    exit_code, lines = play("exit=7@rank=1,step=5,seed=1", sys.executable, "-c", LOOP,
+                            str(ROOT / "examples"))
+    same((exit_code, [x for x in lines if "FAULT" in x]), (0, []))
 
 
 def torch(build):
@@ -149,11 +149,11 @@ def torch(build):
     if not all(float(end[2]) < 1 for end in ends):
         sys.exit(f"not trained: {lines}")
     # One that dies inside DDP's all-reduce takes the group with it.
-    struck = subprocess.run(
+    failed = subprocess.run(
         [f"{build}/bin/ddp-launch", "--nproc", "2", "--inject", "die-in-allreduce@step=5,rank=1",
          "--", sys.executable, str(ROOT / "examples/torch_worker.py")],
         capture_output=True, text=True, timeout=LIMIT)
-    same((struck.returncode, "weights" in struck.stdout), (128 + signal.SIGKILL, False))
+    same((failed.returncode, "weights" in failed.stdout), (128 + signal.SIGKILL, False))
 
 
 def shell(build):

@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     return 0;
   }
   require(!devices->empty(), "a device list names a device");
-  // A UUID can be known to be visible only where the visible ones are UUIDs as well.
+  // A UUID is known to be visible only if the visible ones are UUIDs as well.
   const bool by_index = setting.text.find_first_not_of("0123456789,-") == std::string::npos;
   for (const auto& device : *devices) {
     require(!device.empty() && device.find(',') == std::string::npos, "a device is one word");

@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
       if (!entry.is_regular_file()) continue;
       std::ifstream file(entry.path(), std::ios::binary);
       const std::string text((std::istreambuf_iterator<char>(file)), {});
-      // Told before, so that a crash names its input.
+      // Printed before, so that a crash names its input.
       std::printf("%s\n", entry.path().c_str());
       std::fflush(stdout);
       try {

@@ -119,7 +119,7 @@ const std::map<std::string_view, Step>& steps() {
       {"abort", [](Words&, auto) { abort(); }},
       {"segv", [](Words&, auto) { *static_cast<volatile int*>(nullptr) = 1; }},
       // Waits
-      {"pause", [](Words&, auto) { pause_for_ever(); }},
+      {"pause", [](Words&, auto) { pause_indefinitely(); }},
       {"spin", [](Words&, auto) { spin(); }},
       {"wait-file", [](Words& w, auto s) { wait_for_files({expand(w.next(s))}); }},
       {"wait-stdin-eof", [](Words&, auto) { copy_stdin(false); }},

@@ -15,13 +15,13 @@
 //             controlling one) | env NAME | env-all | fds | signals | cwd | stdin (copied to
 //             stdout)
 // Ends:       exit N | signal SIG (at itself, default action) | abort | segv
-// Waits:      pause (for ever; runs on-signal lists) | spin (for ever, burning a core) |
+// Waits:      pause (indefinitely; runs on-signal lists) | spin (indefinitely, on the CPU) |
 //             wait-file PATH | wait-stdin-eof | wait-children | barrier DIRECTORY (all ranks of the
 //             generation)
 // Signals:    ignore SIG | block SIG | on-signal SIG [ STEPS ] | stop (SIGSTOP at itself) |
 //             kill PID SIG (PID > 1)
 // Processes:  fork [ STEPS ] (the parent goes on once the child is ready: at `ready`, a step that
-//             waits, or its end) | ready | setsid | setpgid | exec PROGRAM [ ARGUMENTS ]
+//             waits, or exits) | ready | setsid | setpgid | exec PROGRAM [ ARGUMENTS ]
 // Files:      touch PATH | remove PATH | append PATH TEXT (a line) | close FD
 // System:     notify TEXT (a datagram to NOTIFY_SOCKET; \n understood) | sync (BARRIER=1: waits
 // until
@@ -32,8 +32,8 @@
 //             set-ids N (user and group, real, effective and saved)
 // Hostile:    flood | eflood (lines, as fast as they are taken) | flood-notify N (datagrams of
 // every
-//             kind to NOTIFY_SOCKET, and a line after each N) | flee (fork and leave, for ever) |
-//             notify-as N TEXT (becomes user N once it is connected, then as notify)
+//             kind to NOTIFY_SOCKET, and a line after each N) | flee (fork and exit, indefinitely)
+//             | notify-as N TEXT (becomes user N once it is connected, then as notify)
 // Choices:    on-rank R,R… [ STEPS ] | on-generation G,G… [ STEPS ] | repeat N [ STEPS ]
 // Time:       tick N MS [ STEPS ] (N times: the steps, where {TICK} counts them and {NOW} is when
 //             each began, in ms of the monotonic clock; then MS ms)
@@ -94,6 +94,6 @@ void copy_stdin(bool show);
 void fork_child(const std::vector<std::string>& steps);
 void ready();  // also said by whatever waits
 void on_signal(int signal, std::vector<std::string> steps);
-[[noreturn]] void pause_for_ever();
+[[noreturn]] void pause_indefinitely();
 
 }  // namespace ddp::helper

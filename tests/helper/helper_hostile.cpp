@@ -1,4 +1,4 @@
-// What ddp-test-helper does that no worker should: as fast as it can, for ever.
+// What ddp-test-helper does and no worker should: as fast as it can, indefinitely.
 #include "tests/helper/helper.hpp"
 
 #include <fcntl.h>
@@ -110,7 +110,7 @@ void flood_notifications(long round) {
 
 void flee() {
   ready();
-  // Nobody can wait for one that is gone: the child goes on, the parent ends.
+  // No process can wait for one that is gone: the child goes on, the parent exits.
   while (true) {
     const int pid = fork();
     if (pid > 0) _exit(0);

@@ -190,14 +190,14 @@ void ready() {
 
 void on_signal(int signal, std::vector<std::string> steps) {
   lists()[signal] = std::move(steps);
-  // Blocked from here on and taken in pause_for_ever: the steps run in no handler.
+  // Blocked from here on and taken in pause_indefinitely: the steps run in no handler.
   sigset_t mask;
   sigemptyset(&mask);
   sigaddset(&mask, signal);
   if (sigprocmask(SIG_BLOCK, &mask, nullptr) != 0) die_errno("sigprocmask");
 }
 
-void pause_for_ever() {
+void pause_indefinitely() {
   ready();
   sigset_t mask;
   sigemptyset(&mask);

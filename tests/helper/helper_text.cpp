@@ -21,7 +21,7 @@ void write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     const auto written = write(fd, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) _exit(98);  // its reader is gone: nobody to tell
+    if (written < 0) _exit(98);  // its reader is gone
     text.remove_prefix(static_cast<std::size_t>(written));
   }
 }

@@ -12,7 +12,7 @@ namespace ddp::test {
 
 class FakeLauncher {
  public:
-  // Called with each line before the barrier behind it is answered; on a thread of its own.
+  // Called with each line before the barrier after it is answered; on another thread.
   using Handler = std::function<void(const std::string& line)>;
   explicit FakeLauncher(Handler handler = {});
   ~FakeLauncher();

@@ -28,7 +28,7 @@ int count_lines(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("output, exit codes and signals are told apart") {
+TEST_CASE("output, exit codes and signals are kept apart") {
   Process process(helper({"print", "to out", "eprint", "to err", "exit", "7"}));
   CHECK(process.wait() == Status{.code = 7});
   CHECK(process.out() == "to out\n");
@@ -39,7 +39,7 @@ TEST_CASE("output, exit codes and signals are told apart") {
   CHECK(killed.wait() == Status{.signal = SIGSEGV});
 }
 
-TEST_CASE("a program starts with the signals and descriptors asked for, and no others") {
+TEST_CASE("a program starts with the requested signals and descriptors only") {
   auto start = helper({"signals", "fds"});
   start.ignored = {SIGPIPE};
   start.blocked = {SIGUSR1};
@@ -52,7 +52,7 @@ TEST_CASE("a program starts with the signals and descriptors asked for, and no o
   CHECK(count_lines(process.out()) == 3 + 4);
 }
 
-TEST_CASE("a line is awaited, and what never comes is a timeout that shows the output") {
+TEST_CASE("a line that never comes is a timeout that shows the output") {
   Process process(helper({"print", "one", "print", "two", "pause"}));
   CHECK(process.until("two") == "two");
   CHECK_THROWS_WITH_AS(process.until("one", Deadline(std::chrono::milliseconds(10))),
@@ -72,7 +72,7 @@ TEST_CASE("stdin is passed on and ended") {
   CHECK(process.wait() == Status{.code = 0});
 }
 
-TEST_CASE("what escapes by setsid and double fork is found, and its held pipe is told") {
+TEST_CASE("a process that escapes by setsid and double fork is found") {
   Process process(helper({"fork", "[", "setsid", "fork", "[", "setsid", "print", "free {PID}",
                           "pause", "]", "exit", "0", "]", "wait-children", "exit", "0"}));
   const std::string free = process.until("free ").substr(5);
@@ -101,7 +101,7 @@ TEST_CASE("a program left running is killed with all its descendants") {
   CHECK(descendants(getpid()).empty());
 }
 
-TEST_CASE("two programs at once are not taken for each other's leftovers") {
+TEST_CASE("two programs at once are not mistaken for leftovers of each other") {
   Process first(helper({"print", "up", "pause"}));
   Process second(helper({"exit", "3"}));
   first.until("up");
@@ -111,7 +111,7 @@ TEST_CASE("two programs at once are not taken for each other's leftovers") {
   CHECK(first.wait() == Status{.signal = SIGKILL});
 }
 
-TEST_CASE("a terminal is a terminal: Ctrl-C reaches its foreground, and hanging up its session") {
+TEST_CASE("Ctrl-C reaches a terminal's foreground and a hang-up its session") {
   auto start = helper({"print", "up", "pause"});
   start.stdio = Stdio::terminal;
   Process interrupted(start);
@@ -130,7 +130,7 @@ TEST_CASE("a program that cannot be started is an error that names it") {
                        std::system_error);
 }
 
-TEST_CASE("steps of the helper that other tests lean on") {
+TEST_CASE("helper steps that other tests rely on work") {
   const auto directory = make_temp_dir();
   Process waits(helper({"print", "up", "wait-file", directory.string() + "/go", "exit", "4"}));
   waits.until("up");
@@ -139,7 +139,7 @@ TEST_CASE("steps of the helper that other tests lean on") {
   CHECK(waits.wait() == Status{.code = 4});
 
   Process traps(helper(
-      {"on-signal", "TERM", "[", "print", "told", "exit", "5", "]", "print", "up", "pause"}));
+      {"on-signal", "TERM", "[", "print", "signalled", "exit", "5", "]", "print", "up", "pause"}));
   traps.until("up");
   traps.send_signal(SIGTERM);
   CHECK(traps.wait() == Status{.code = 5});

@@ -157,7 +157,7 @@ bool Process::read_some(Source& source) {
     return true;
   }
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return true;
-  close_fd(source.fd);  // its end; a terminal whose last holder is gone says EIO
+  close_fd(source.fd);  // end of file; a terminal whose last holder is gone returns EIO
   return false;
 }
 
@@ -229,7 +229,7 @@ void Process::until_shown(std::string_view text, const Deadline& deadline) {
 
 Status Process::wait_exit(const Deadline& deadline) {
   while (!status_) {
-    if (!turn(deadline, true)) timed_out("its end");
+    if (!turn(deadline, true)) timed_out("its exit");
   }
   return *status_;
 }
@@ -253,7 +253,7 @@ std::vector<ProcessInfo> Process::below() const {
 
 void Process::wait_stopped(const Deadline& deadline) {
   siginfo_t info{};
-  // No descriptor tells of a stop: ask again and again, giving way to others meanwhile.
+  // No descriptor reports a stop: poll, and yield in between.
   while (info.si_pid == 0) {
     if (waitid(P_PIDFD, static_cast<id_t>(pidfd_), &info, WSTOPPED | WNOHANG) != 0) {
       throw std::system_error(errno, std::generic_category(), "waitid");
@@ -279,7 +279,7 @@ void Process::wait_nothing_left(const Deadline& deadline) {
 }
 
 void Process::timed_out(const std::string& awaited) const {
-  throw Timeout(name_ + ": waited in vain for " + awaited + "; stdout:\n" + ending(out_) +
+  throw Timeout(name_ + ": timed out waiting for " + awaited + "; stdout:\n" + ending(out_) +
                 "\nstderr:\n" + ending(err_) +
                 "\nbelow the test:" + describe(descendants(getpid())));
 }

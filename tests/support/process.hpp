@@ -1,5 +1,5 @@
 // A program under test: started with the environment, descriptors, signals and terminal a test
-// wants, its output collected, its end awaited on a pidfd. Every wait has a deadline; one that
+// wants, its output collected, its exit awaited on a pidfd. Every wait has a deadline; one that
 // passes throws Timeout, whose text shows what was awaited, the output so far and the processes
 // below the test.
 #pragma once
@@ -41,7 +41,7 @@ struct Start {
   std::vector<int> blocked;     // signals it starts with blocked; no other is
   std::vector<int> extra_fds;   // numbers it starts with open on /dev/null
   std::vector<int> closed_fds;  // numbers of 0-2 it starts with closed
-  bool new_group = false;       // a process group of its own, as a shell makes for a job
+  bool new_group = false;       // its own process group, as a shell makes for a job
 };
 
 // PATH, HOME, the sanitizers' options, and TMPDIR and XDG_RUNTIME_DIR as empty directories below
@@ -89,10 +89,10 @@ class Process {
   // Reads until stdout holds `text` behind what was matched so far, in the midst of a line too.
   void until_shown(std::string_view text, const Deadline& deadline = Deadline());
 
-  // Waits for its end and reaps it; reads its output meanwhile, and afterwards until the pipes' end
-  // (so a process left behind that holds one is a Timeout). May be called again.
+  // Waits for its exit and reaps it; reads its output meanwhile, and afterwards until the pipes'
+  // end (so a process left behind that holds one is a Timeout). May be called again.
   Status wait(const Deadline& deadline = Deadline());
-  // Its end alone, whoever holds the pipes.
+  // Waits for the exit alone, whoever holds the pipes.
   Status wait_exit(const Deadline& deadline = Deadline());
   // Waits until it has been stopped by a signal.
   void wait_stopped(const Deadline& deadline = Deadline());

@@ -21,7 +21,7 @@
 namespace ddp::test {
 namespace {
 
-// A process may end at any moment between two looks at it: what is gone reads as empty.
+// A process may exit between two reads of it: a missing file reads as empty.
 std::string slurp(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return "";

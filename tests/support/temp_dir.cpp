@@ -20,7 +20,7 @@ std::vector<std::filesystem::path>& directories_of_case() {
   return directories;
 }
 
-// doctest tells a listener how a test case ended; a destructor inside the case cannot know.
+// doctest reports to a listener how a test case ended; a destructor inside the case cannot know.
 struct RemoveAfterSuccess : doctest::IReporter {
   explicit RemoveAfterSuccess(const doctest::ContextOptions&) {}
 
@@ -30,7 +30,7 @@ struct RemoveAfterSuccess : doctest::IReporter {
       if (stats.failure_flags == doctest::TestCaseFailureReason::None) {
         std::filesystem::remove_all(directory, ignored);
       } else {
-        std::fprintf(stderr, "kept for a look: %s\n", directory.c_str());
+        std::fprintf(stderr, "kept for inspection: %s\n", directory.c_str());
       }
     }
     directories_of_case().clear();
