@@ -3,7 +3,7 @@
 #pragma once
 
 #include "launcher/cli/options.hpp"
-#include "launcher/core/faults/event.hpp"
+#include "launcher/core/faults/action.hpp"
 #include "launcher/os/fault_effects.hpp"
 
 #include <sys/types.h>

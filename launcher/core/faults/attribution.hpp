@@ -3,7 +3,7 @@
 // that sends it; where the rank exited by itself, whatever may have led it or its peers to do so.
 #pragma once
 
-#include "launcher/core/faults/event.hpp"
+#include "launcher/core/faults/action.hpp"
 #include "launcher/core/group/verdict.hpp"
 
 #include <cstddef>

@@ -11,7 +11,7 @@
 
 #include "common/faults/line_pattern.hpp"
 #include "common/faults/schedule.hpp"
-#include "launcher/core/faults/event.hpp"
+#include "launcher/core/faults/action.hpp"
 #include "launcher/core/faults/lasting_faults.hpp"
 
 #include <optional>

@@ -2,7 +2,7 @@
 // Also keeps the duty cycle of `slow`.
 #pragma once
 
-#include "launcher/core/faults/event.hpp"
+#include "launcher/core/faults/action.hpp"
 
 #include <optional>
 #include <vector>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "launcher/core/faults/attribution.hpp"
-#include "launcher/core/faults/event.hpp"
+#include "launcher/core/faults/action.hpp"
 #include "launcher/core/group/verdict.hpp"
 
 #include <algorithm>
