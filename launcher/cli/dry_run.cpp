@@ -50,7 +50,7 @@ Variables variables_of(const Options& options, int local_rank, const char* const
   if (!options.plan.faults.empty()) {
     core::FaultEngine engine(options.plan.faults, options.plan.seed,
                              {options.world_size(), options.first_rank(), options.nproc});
-    engine.step(core::heard::GenerationBegan{0}, {});
+    engine.step(core::GenerationBegan{}, {});
     slot.faults = engine.worker_faults(local_rank);
   }
   Variables variables = launcher_variables(options, slot, parent);

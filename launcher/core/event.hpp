@@ -1,18 +1,38 @@
-// What can happen to a group. The supervisor translates the system's news into these, one at a
-// time, in the order the kernel reported them.
+// Everything that happens in a launch, as values: one stream, in the order in which the kernel
+// reported it. The supervisor publishes each event once, to observers in a fixed order
+// (launcher/supervisor/supervisor.hpp says which and why).
 #pragma once
 
+#include "common/faults/worker_faults.hpp"
+#include "launcher/core/faults/action.hpp"
 #include "launcher/core/hangs/hang.hpp"
+#include "launcher/core/hangs/straggler.hpp"
+#include "launcher/core/processes/shared_memory.hpp"
 #include "launcher/core/types.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 namespace ddp::core {
 
+// --- the start of a launch, of an attempt, of a worker
+
 struct StartRequested {};
+
+// The attempt has its port; none of its workers is started.
+struct GenerationBegan {
+  Generation generation = 0;
+  std::uint16_t master_port = 0;  // 0: there is none
+};
+
+// About to be started.
+struct WorkerDue {
+  LocalRank local_rank = 0;
+};
 
 struct WorkerStarted {
   LocalRank local_rank = 0;
@@ -24,22 +44,57 @@ struct SpawnFailed {
   SpawnError error;
 };
 
-// READY=1: the worker says that it is initialised.
+// --- what a worker reports
+
+// READY=1: it is initialised.
 struct WorkerReady {
   LocalRank local_rank = 0;
 };
 
-// X_DDP_STEP: the worker finished this step.
+// WATCHDOG=1.
+struct WorkerHeartbeat {
+  LocalRank local_rank = 0;
+};
+
+// X_DDP_STEP: it finished this step.
 struct WorkerStep {
   LocalRank local_rank = 0;
   std::int64_t step = 0;
+  std::optional<double> busy_seconds =
+      std::nullopt;  // the metric of this name, if reported with it
+};
+
+// X_DDP_PHASE.
+struct WorkerPhase {
+  LocalRank local_rank = 0;
+  std::string phase;
+};
+
+// X_DDP_DIGEST.
+struct WorkerDigest {
+  LocalRank local_rank = 0;
+  std::string digest;
+};
+
+// X_DDP_FAULT: it is about to inject a fault into itself.
+struct WorkerInjects {
+  LocalRank local_rank = 0;
+  fault::InjectionId id;
+};
+
+// A line of output; published only while an observer wants lines, valid only during the call.
+struct WorkerLine {
+  LocalRank local_rank = 0;
+  std::string_view line;
 };
 
 struct WorkerExited {
   LocalRank local_rank = 0;
   ExitStatus status;
-  bool oom_killed = false;  // the kernel's out-of-memory killer took it, as far as the system shows
+  bool oom_killed = false;  // by the kernel's OOM killer, as far as the system shows
 };
+
+// --- hangs
 
 // A limit of HangWatch is exceeded.
 struct HangDetected {
@@ -52,37 +107,97 @@ struct ProcessesSeen {
   std::vector<ProcessPicture> processes;  // by local rank
 };
 
+// Something was done to examine a rank (proc, signal, flight_recorder, on_hang).
+struct DiagnosticsKept {
+  LocalRank local_rank = 0;
+  std::string what;
+  std::string file;  // empty: none
+  std::string outcome;
+};
+
 // The answer to TakeEvidence: as much as could be found out in time.
 struct EvidenceTaken {
   Generation generation = 0;
 };
 
-// The answer to AwaitDescendants: what the ranks had left running has ended by itself.
-struct DescendantsGone {
-  Generation generation = 0;
+// For the failure report of a hang.
+struct HangExplained {
+  std::vector<std::string> stack;  // of the root cause
+  std::string where;               // a sentence on where the rest is; empty: nothing was kept
 };
+
+struct StragglerFound {
+  Straggler straggler;
+};
+
+// --- faults
+
+// A fault is triggered; what it does follows.
+struct FaultTriggered {
+  Injection injection;
+};
+
+// It is carried out, or the system refused it.
+struct FaultInjected {
+  Injection injection;
+  TimePoint at;         // when it was triggered
+  std::string refused;  // why; empty: it is carried out
+};
+
+// A lasting fault is over.
+struct FaultUndone {
+  int fault = 0;  // place in the plan
+  fault::Kind kind = fault::Kind::stop;
+  std::optional<LocalRank> local_rank;
+  std::string_view by;  // time, teardown, exit or another
+};
+
+// --- requests, and the end
 
 // SIGINT, SIGTERM, SIGHUP or SIGQUIT to the launcher, or its parent's death.
 struct StopRequested {
   int signal = 0;
 };
 
+// The keeper was killed; a stop request follows.
+struct KeeperGone {};
+
 // The launcher and the workers were stopped for this long (Ctrl-Z … fg): no deadline ran meanwhile.
 struct Suspended {
   Nanoseconds duration{};
 };
 
-// The answer to EndGeneration: nothing of the generation is left but `survivors`.
-struct GenerationEnded {
+// The answer to AwaitDescendants: what the ranks had left running has exited by itself.
+struct DescendantsGone {
+  Generation generation = 0;
+};
+
+// No process of the attempt is left but `survivors`. Their output is not drained yet.
+struct ProcessesGone {
   std::vector<Survivor> survivors;
   std::vector<Leftover> killed;  // what the ranks had left running
 };
 
-// The deadline of Group::next_deadline() has come (or may have: an early tick does nothing).
+// What the ranks left in /dev/shm, and what became of it.
+struct SharedMemoryLeft {
+  std::vector<ReportedSegment> segments;
+};
+
+// The answer to EndGeneration: nothing of the attempt is left but `survivors`.
+struct GenerationEnded {
+  std::vector<Survivor> survivors;
+  std::vector<Leftover> killed;
+};
+
+// A deadline has come (or may have: an early tick does nothing).
 struct Tick {};
 
-using Event = std::variant<StartRequested, WorkerStarted, SpawnFailed, WorkerReady, WorkerStep,
-                           WorkerExited, HangDetected, ProcessesSeen, EvidenceTaken,
-                           DescendantsGone, StopRequested, Suspended, GenerationEnded, Tick>;
+using Event =
+    std::variant<StartRequested, GenerationBegan, WorkerDue, WorkerStarted, SpawnFailed,
+                 WorkerReady, WorkerHeartbeat, WorkerStep, WorkerPhase, WorkerDigest, WorkerInjects,
+                 WorkerLine, WorkerExited, HangDetected, ProcessesSeen, DiagnosticsKept,
+                 EvidenceTaken, HangExplained, StragglerFound, FaultTriggered, FaultInjected,
+                 FaultUndone, StopRequested, KeeperGone, Suspended, DescendantsGone, ProcessesGone,
+                 SharedMemoryLeft, GenerationEnded, Tick>;
 
 }  // namespace ddp::core

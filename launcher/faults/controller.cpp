@@ -45,7 +45,7 @@ class FaultController::Impl {
                     core::FaultScope{options.world_size(), options.first_rank(), options.nproc});
     if (!engine_->wants_lines()) return;
     router_.on_line([this](int local_rank, out::Stream, std::string_view line) {
-      hear(core::heard::Said{local_rank, line});
+      hear(core::WorkerLine{local_rank, line});
     });
   }
 
@@ -54,12 +54,12 @@ class FaultController::Impl {
   void generation_began(core::Generation generation, std::uint16_t port) {
     record_.began(generation);
     injector_.generation_began(port);
-    hear(core::heard::GenerationBegan{generation});
+    hear(core::GenerationBegan{generation});
   }
 
   SpawnChange spawn_due(core::LocalRank local_rank) {
     if (!engine_) return {};
-    hear(core::heard::SpawnDue{local_rank});
+    hear(core::WorkerDue{local_rank});
     change_.worker_faults = engine_->worker_faults(local_rank);
     return std::exchange(change_, {});
   }
@@ -67,31 +67,31 @@ class FaultController::Impl {
   void started(core::LocalRank local_rank, int pid) {
     injector_.started(local_rank, pid);
     record_.started(Clock::now());
-    hear(core::heard::Started{local_rank});
+    hear(core::WorkerStarted{local_rank, pid});
   }
 
   void notified(core::LocalRank rank, const NotifyMessage& message) {
     if (message.digest) record_.reported_digest(*message.digest);
     if (message.step) record_.stepped(*message.step, Clock::now());
     if (!engine_) return;
-    if (message.ready) hear(core::heard::Ready{rank});
+    if (message.ready) hear(core::WorkerReady{rank});
     // The step first: a phase is entered within it.
-    if (message.step) hear(core::heard::Stepped{rank, *message.step});
-    if (message.phase) hear(core::heard::PhaseEntered{rank, *message.phase});
+    if (message.step) hear(core::WorkerStep{rank, *message.step});
+    if (message.phase) hear(core::WorkerPhase{rank, *message.phase});
     const auto injected = message.fault ? fault::parse_injection_id(*message.fault) : std::nullopt;
-    if (injected) hear(core::heard::Injected{rank, *injected});
+    if (injected) hear(core::WorkerInjects{rank, *injected});
   }
 
   void exited(core::LocalRank rank) {
     if (!engine_) return;
     injector_.exited(rank);
     close_lasting("exit", [rank](const Lasting& one) { return one.local_rank == rank; });
-    hear(core::heard::Exited{rank});
+    hear(core::WorkerExited{rank, core::Exited{0}});
   }
 
   void teardown_began() {
     undone_by_ = "teardown";
-    hear(core::heard::TeardownBegan{});
+    if (engine_) carry_out(engine_->step(core::TeardownBegan{}, Clock::now()));
     undone_by_ = "time";
     // The teardown itself continued them.
     close_lasting("teardown", [](const Lasting& one) {
@@ -172,9 +172,12 @@ class FaultController::Impl {
     if (std::exchange(untold_failure_, false)) write_failure(events_, record_.incidents().back());
   }
 
-  void hear(const core::FaultEvent& event) {
-    if (!engine_) return;
-    for (const auto& action : engine_->step(event, Clock::now()))
+  void hear(const core::Event& event) {
+    if (engine_) carry_out(engine_->step(event, Clock::now()));
+  }
+
+  void carry_out(const core::FaultActions& actions) {
+    for (const auto& action : actions)
       std::visit([this](const auto& one) { carry_out(one); }, action);
     arm();
   }
@@ -189,7 +192,7 @@ class FaultController::Impl {
     timer_.async_wait([this](boost::system::error_code ec) {
       if (ec) return;
       armed_.reset();
-      hear(core::heard::Tick{});
+      hear(core::Tick{});
     });
   }
 

@@ -42,24 +42,24 @@ class HangMonitor::Impl {
   core::HangWatch& watch() { return watch_; }
 
   void worker_exited(core::LocalRank rank) {
-    watch_.exited(rank, Clock::now());
-    stragglers_.exited(rank);
+    watch_.apply(core::WorkerExited{rank, {}}, Clock::now());
+    stragglers_.apply(core::WorkerExited{rank, {}});
     arm();
   }
 
   void generation_began(core::Generation generation) {
     generation_ = generation;
-    watch_.generation_began(Clock::now());
-    stragglers_.generation_began();
+    watch_.apply(core::GenerationBegan{}, Clock::now());
+    stragglers_.apply(core::GenerationBegan{});
     arm();
   }
 
   void notified(core::LocalRank rank, const NotifyMessage& message) {
     const auto now = Clock::now();
-    if (message.phase) watch_.phase(rank, *message.phase);
-    if (message.ready) watch_.ready(rank, now);
-    if (message.watchdog) watch_.heartbeat(rank, now);
-    if (message.step) watch_.step(rank, *message.step, now);
+    if (message.phase) watch_.apply(core::WorkerPhase{rank, *message.phase}, now);
+    if (message.ready) watch_.apply(core::WorkerReady{rank}, now);
+    if (message.watchdog) watch_.apply(core::WorkerHeartbeat{rank}, now);
+    if (message.step) watch_.apply(core::WorkerStep{rank, *message.step}, now);
     if (message.step && around_.options.straggler.factor > 0) compare(rank, message, now);
     // What this adds is due later than what the timer waits for: no look at every rank for it.
     if (around_.options.hang.any() && (!armed_ || *armed_ > now + watch_.shortest())) arm();
@@ -111,7 +111,7 @@ class HangMonitor::Impl {
   void teardown_began(const core::TeardownBegan& teardown) {
     if (evidence_) tell_evidence(core::root_cause_rank(teardown.cause));
     evidence_.reset();
-    watch_.generation_over();
+    watch_.apply(teardown, Clock::now());
     arm();
   }
 
@@ -121,7 +121,8 @@ class HangMonitor::Impl {
     for (const auto& [name, value] : message.metrics) {
       if (name == kBusySeconds) busy = value;
     }
-    for (const auto& straggler : stragglers_.stepped(rank, *message.step, busy, now))
+    for (const auto& straggler :
+         stragglers_.apply(core::WorkerStep{rank, *message.step, busy}, now))
       around_.reporter.straggler(generation_, straggler);
   }
 
@@ -181,7 +182,7 @@ HangMonitor::~HangMonitor() = default;
 
 void HangMonitor::run_began() {
   if (!impl_) return;
-  impl_->watch().run_began(Clock::now());
+  impl_->watch().apply(core::StartRequested{}, Clock::now());
   impl_->arm();
 }
 void HangMonitor::generation_began(core::Generation generation) {
@@ -189,7 +190,7 @@ void HangMonitor::generation_began(core::Generation generation) {
 }
 void HangMonitor::worker_started(core::LocalRank rank) {
   if (!impl_) return;
-  impl_->watch().started(rank, Clock::now());
+  impl_->watch().apply(core::WorkerStarted{rank, 0}, Clock::now());
   impl_->arm();
 }
 void HangMonitor::notified(core::LocalRank rank, const NotifyMessage& message) {
@@ -200,7 +201,7 @@ void HangMonitor::worker_exited(core::LocalRank rank) {
 }
 void HangMonitor::suspended(core::Nanoseconds duration) {
   if (!impl_) return;
-  impl_->watch().suspended(duration);
+  impl_->watch().apply(core::Suspended{duration}, Clock::now());
   impl_->arm();
 }
 void HangMonitor::take_evidence(const core::TakeEvidence& take) {

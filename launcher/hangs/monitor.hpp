@@ -5,8 +5,8 @@
 
 #include "common/notify_message.hpp"
 #include "launcher/cli/options.hpp"
-#include "launcher/core/group/action.hpp"
 #include "launcher/core/event.hpp"
+#include "launcher/core/group/action.hpp"
 #include "launcher/output/router.hpp"
 #include "launcher/report/reporter.hpp"
 #include "launcher/workers/worker_set.hpp"

@@ -207,7 +207,7 @@ void Reporter::keeper_gone() {
 }
 
 void Reporter::shared_memory_left(core::Generation generation,
-                                  const std::vector<ReportedSegment>& segments) {
+                                  const std::vector<core::ReportedSegment>& segments) {
   for (const auto& one : segments) {
     events_.write(Clock::now(), "shared_memory_left",
                   {{"gen", std::int64_t{generation}},
@@ -221,7 +221,7 @@ void Reporter::shared_memory_left(core::Generation generation,
 
 void Reporter::generation_over(const core::GenerationOver& over, const std::string& injected,
                                const std::vector<core::LocalRank>& ended_alike,
-                               const std::vector<ReportedSegment>& segments) {
+                               const std::vector<core::ReportedSegment>& segments) {
   shared_memory_left(over.verdict.generation, segments);
   const auto rank = over.verdict.cause ? core::root_cause_rank(*over.verdict.cause) : std::nullopt;
   events_.write(Clock::now(), "generation_ended",

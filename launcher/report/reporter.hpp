@@ -64,12 +64,12 @@ class Reporter {
   // `segments`: what the ranks left in /dev/shm, and what became of it.
   void generation_over(const core::GenerationOver& over, const std::string& injected,
                        const std::vector<core::LocalRank>& ended_alike,
-                       const std::vector<ReportedSegment>& segments);
+                       const std::vector<core::ReportedSegment>& segments);
   void run_finished(int exit_code);
 
  private:
   void shared_memory_left(core::Generation generation,
-                          const std::vector<ReportedSegment>& segments);
+                          const std::vector<core::ReportedSegment>& segments);
   std::int64_t global(core::LocalRank rank) const { return options_.first_rank() + rank; }
   VerdictContext context() const;
   std::int64_t rank_field(std::optional<core::LocalRank> rank) const;

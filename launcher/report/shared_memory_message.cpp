@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kMostNamed = 3;  // per outcome
 
-std::string outcome(const ReportedSegment& reported, core::CleanSharedMemory policy) {
+std::string outcome(const core::ReportedSegment& reported, core::CleanSharedMemory policy) {
   if (reported.removed) return "removed";
   if (!reported.failure.empty()) return "could not be removed: " + reported.failure;
   if (reported.segment.proof == core::SegmentProof::none)
@@ -22,7 +22,7 @@ std::string outcome(const ReportedSegment& reported, core::CleanSharedMemory pol
   return "kept, because the program chose its name (--clean-shm all removes it)";
 }
 
-std::string line(const ReportedSegment& reported, const std::string& end, int first_rank) {
+std::string line(const core::ReportedSegment& reported, const std::string& end, int first_rank) {
   const core::Segment& left = reported.segment;
   const std::string path = without_controls(left.path);
   if (left.proof == core::SegmentProof::none || !left.rank)
@@ -47,11 +47,11 @@ std::string memory_size(std::uint64_t bytes) {
   return number + " " + kUnits[unit];
 }
 
-std::vector<std::string> shared_memory_lines(const std::vector<ReportedSegment>& segments,
+std::vector<std::string> shared_memory_lines(const std::vector<core::ReportedSegment>& segments,
                                              core::CleanSharedMemory policy, int first_rank) {
   // By outcome, in order of appearance; within an outcome the largest segment first.
-  std::vector<std::pair<std::string, std::vector<const ReportedSegment*>>> groups;
-  for (const ReportedSegment& reported : segments) {
+  std::vector<std::pair<std::string, std::vector<const core::ReportedSegment*>>> groups;
+  for (const core::ReportedSegment& reported : segments) {
     const std::string end = outcome(reported, policy);
     auto group = std::find_if(groups.begin(), groups.end(),
                               [&](const auto& one) { return one.first == end; });
@@ -61,7 +61,7 @@ std::vector<std::string> shared_memory_lines(const std::vector<ReportedSegment>&
   std::vector<std::string> lines;
   for (auto& [end, members] : groups) {
     std::stable_sort(members.begin(), members.end(),
-                     [](const ReportedSegment* a, const ReportedSegment* b) {
+                     [](const core::ReportedSegment* a, const core::ReportedSegment* b) {
                        return a->segment.bytes > b->segment.bytes;
                      });
     // "and 1 more" would be no shorter than the name.

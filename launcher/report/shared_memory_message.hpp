@@ -8,15 +8,9 @@
 
 namespace ddp {
 
-struct ReportedSegment {
-  core::Segment segment;
-  bool removed = false;
-  std::string failure;  // why it could not be removed, if that was tried
-};
-
 // Lines without a newline. They name the first few segments of each outcome and sum up the rest.
 // `first_rank` is the global rank of local rank 0.
-std::vector<std::string> shared_memory_lines(const std::vector<ReportedSegment>& segments,
+std::vector<std::string> shared_memory_lines(const std::vector<core::ReportedSegment>& segments,
                                              core::CleanSharedMemory policy, int first_rank);
 
 // "64 MiB", "1.5 GiB", "512 bytes".

@@ -377,7 +377,7 @@ class Supervisor {
   out::Router router_;
   Reporter reporter_;
   SharedMemoryTracker memory_;
-  std::vector<ReportedSegment> shared_memory_;  // of the generation that has just ended
+  std::vector<core::ReportedSegment> shared_memory_;  // of the generation that has just ended
   WorkerSet workers_;
   FaultController faults_;
   HangMonitor hangs_;

@@ -30,8 +30,8 @@ void SharedMemoryTracker::look(const core::ProcessTable& processes) {
   }
 }
 
-std::vector<ReportedSegment> SharedMemoryTracker::generation_ended(const core::Verdict& verdict,
-                                                                   bool killed_any) {
+std::vector<core::ReportedSegment> SharedMemoryTracker::generation_ended(
+    const core::Verdict& verdict, bool killed_any) {
   const auto was_killed = [](const core::WorkerOutcome& worker) {
     return worker.status && std::holds_alternative<core::Signaled>(*worker.status);
   };
@@ -43,9 +43,9 @@ std::vector<ReportedSegment> SharedMemoryTracker::generation_ended(const core::V
   for (const auto& worker : verdict.workers) {
     if (worker.pid > 0) workers.push_back({worker.local_rank, worker.pid});
   }
-  std::vector<ReportedSegment> reported;
+  std::vector<core::ReportedSegment> reported;
   for (auto& segment : watch_.left(workers)) {
-    ReportedSegment one{std::move(segment)};
+    core::ReportedSegment one{std::move(segment)};
     if (core::is_to_be_removed(one.segment, options_.clean_shm)) {
       one.failure = os::remove_shared_memory(one.segment);
       one.removed = one.failure.empty();

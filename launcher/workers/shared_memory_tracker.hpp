@@ -8,9 +8,9 @@
 
 #include "launcher/cli/options.hpp"
 #include "launcher/core/group/verdict.hpp"
+#include "launcher/core/processes/shared_memory.hpp"
 #include "launcher/core/processes/stop_scope.hpp"
 #include "launcher/os/shared_memory.hpp"
-#include "launcher/report/shared_memory_message.hpp"
 
 #include <vector>
 
@@ -29,7 +29,8 @@ class SharedMemoryTracker {
   void look(const core::ProcessTable& processes);
   // Nothing of the generation is left. Removes what --clean-shm says, if the ranks failed or were
   // killed; a run that succeeded may have meant to leave it.
-  std::vector<ReportedSegment> generation_ended(const core::Verdict& verdict, bool killed_any);
+  std::vector<core::ReportedSegment> generation_ended(const core::Verdict& verdict,
+                                                      bool killed_any);
 
  private:
   const Options& options_;

@@ -46,55 +46,44 @@ std::optional<LocalRank> FaultEngine::local(int rank) const {
   return local_rank >= 0 && local_rank < scope_.nproc ? std::optional(local_rank) : std::nullopt;
 }
 
-FaultActions FaultEngine::step(const FaultEvent& event, TimePoint now) {
-  FaultActions actions;
-  const auto at = [&](LocalRank local_rank) -> Worker& {
-    assert(local_rank >= 0 && local_rank < scope_.nproc);
-    return workers_[static_cast<std::size_t>(local_rank)];
-  };
-  // Before what is due: nothing is due for a worker that has gone.
-  if (const auto* exited = std::get_if<heard::Exited>(&event)) {
-    at(exited->local_rank).alive = false;
-    at(exited->local_rank).gone = true;
-    lasting_.worker_exited(exited->local_rank);
-  }
-  lasting_.tick(now, actions);
+FaultEngine::Worker& FaultEngine::worker(LocalRank local_rank) {
+  assert(local_rank >= 0 && local_rank < scope_.nproc);
+  return workers_[static_cast<std::size_t>(local_rank)];
+}
 
-  if (const auto* began = std::get_if<heard::GenerationBegan>(&event)) {
-    begin(began->generation, actions);
-  } else if (const auto* due = std::get_if<heard::SpawnDue>(&event)) {
-    consider_spawn(due->local_rank, actions);
-  } else if (const auto* started = std::get_if<heard::Started>(&event)) {
-    at(started->local_rank) = Worker{.alive = true, .started = now};
-    if (!up_since_) up_since_ = now;
-    consider_running({.local_rank = started->local_rank}, now, actions);
-  } else if (const auto* ready = std::get_if<heard::Ready>(&event)) {
-    auto& worker = at(ready->local_rank);
-    if (!worker.ready) worker.ready = now;
-    consider_running({.local_rank = ready->local_rank}, now, actions);
-  } else if (const auto* stepped = std::get_if<heard::Stepped>(&event)) {
-    at(stepped->local_rank).step = stepped->step;
-    consider_running({.local_rank = stepped->local_rank, .stepped = true}, now, actions);
-  } else if (const auto* phase = std::get_if<heard::PhaseEntered>(&event)) {
-    at(phase->local_rank).phase = phase->phase;
-    consider_running({.local_rank = phase->local_rank, .phase = true}, now, actions);
-  } else if (const auto* said = std::get_if<heard::Said>(&event)) {
-    consider_running({.local_rank = said->local_rank, .line = said->line}, now, actions);
-  } else if (const auto* self = std::get_if<heard::Injected>(&event)) {
-    injected(*self, now, actions);
-  } else if (std::holds_alternative<heard::TeardownBegan>(event)) {
-    tearing_down_ = true;
-    uptime_before_ = uptime(now);
-    up_since_.reset();
-    lasting_.teardown_began(actions);
-  } else {
-    consider_running({}, now, actions);
-  }
+bool FaultEngine::concerns(const Event& event) {
+  return std::visit(
+      [](const auto& one) {
+        return requires(FaultEngine engine, TimePoint now, FaultActions actions) {
+          engine.apply(one, now, actions);
+        };
+      },
+      event);
+}
+
+FaultActions FaultEngine::step(const Event& event, TimePoint now) {
+  FaultActions actions;
+  std::visit(
+      [&](const auto& one) {
+        if constexpr (requires { apply(one, now, actions); }) apply(one, now, actions);
+      },
+      event);
   return actions;
 }
 
-void FaultEngine::begin(Generation generation, FaultActions& actions) {
-  generation_ = generation;
+FaultActions FaultEngine::step(const TeardownBegan& teardown, TimePoint now) {
+  FaultActions actions;
+  lasting_.tick(now, actions);
+  tearing_down_ = true;
+  uptime_before_ = uptime(now);
+  up_since_.reset();
+  lasting_.apply(teardown, actions);
+  return actions;
+}
+
+void FaultEngine::apply(const GenerationBegan& began, TimePoint now, FaultActions& actions) {
+  lasting_.tick(now, actions);
+  generation_ = began.generation;
   tearing_down_ = false;
   std::fill(workers_.begin(), workers_.end(), Worker{});
   for (auto& slot : slots_) slot.injected_this_generation = false;
@@ -103,6 +92,54 @@ void FaultEngine::begin(Generation generation, FaultActions& actions) {
     slot.injected_this_generation = true;
     inject(slot, slot.progress.next, std::nullopt, {}, actions);
   }
+}
+
+void FaultEngine::apply(const WorkerDue& due, TimePoint now, FaultActions& actions) {
+  lasting_.tick(now, actions);
+  for (auto& slot : slots_) {
+    if (fault::info(spec(slot).kind).side != Side::at_spawn || !armed(slot) ||
+        !may_inject(slot, due.local_rank))
+      continue;
+    slot.injected_this_generation = true;
+    inject(slot, slot.progress.next, due.local_rank, {}, actions);
+  }
+}
+
+void FaultEngine::apply(const WorkerStarted& started, TimePoint now, FaultActions& actions) {
+  worker(started.local_rank) = Worker{.alive = true, .started = now};
+  if (!up_since_) up_since_ = now;
+  consider_running({.local_rank = started.local_rank}, now, actions);
+}
+
+void FaultEngine::apply(const WorkerReady& ready, TimePoint now, FaultActions& actions) {
+  if (auto& one = worker(ready.local_rank); !one.ready) one.ready = now;
+  consider_running({.local_rank = ready.local_rank}, now, actions);
+}
+
+void FaultEngine::apply(const WorkerStep& stepped, TimePoint now, FaultActions& actions) {
+  worker(stepped.local_rank).step = stepped.step;
+  consider_running({.local_rank = stepped.local_rank, .stepped = true}, now, actions);
+}
+
+void FaultEngine::apply(const WorkerPhase& entered, TimePoint now, FaultActions& actions) {
+  worker(entered.local_rank).phase = entered.phase;
+  consider_running({.local_rank = entered.local_rank, .phase = true}, now, actions);
+}
+
+void FaultEngine::apply(const WorkerLine& line, TimePoint now, FaultActions& actions) {
+  consider_running({.local_rank = line.local_rank, .line = line.line}, now, actions);
+}
+
+void FaultEngine::apply(const WorkerExited& exited, TimePoint now, FaultActions& actions) {
+  // Before what is due: nothing is due for a worker that has exited.
+  worker(exited.local_rank).alive = false;
+  worker(exited.local_rank).gone = true;
+  lasting_.apply(exited);
+  consider_running({}, now, actions);
+}
+
+void FaultEngine::apply(const Tick&, TimePoint now, FaultActions& actions) {
+  consider_running({}, now, actions);
 }
 
 // Whether the slot has an occurrence left that may come in this generation.
@@ -117,17 +154,8 @@ bool FaultEngine::may_inject(const Slot& slot, LocalRank local_rank) const {
          slot.schedule.rank(slot.progress.next) == scope_.first_rank + local_rank;
 }
 
-void FaultEngine::consider_spawn(LocalRank local_rank, FaultActions& actions) {
-  for (auto& slot : slots_) {
-    if (fault::info(spec(slot).kind).side != Side::at_spawn || !armed(slot) ||
-        !may_inject(slot, local_rank))
-      continue;
-    slot.injected_this_generation = true;
-    inject(slot, slot.progress.next, local_rank, {}, actions);
-  }
-}
-
 void FaultEngine::consider_running(const News& news, TimePoint now, FaultActions& actions) {
+  lasting_.tick(now, actions);
   for (auto& slot : slots_) {
     const Spec& what = spec(slot);
     const Side side = fault::info(what.kind).side;
@@ -179,7 +207,7 @@ void FaultEngine::consider_uptime(Slot& slot, TimePoint now, FaultActions& actio
     const auto occurrence = slot.progress.next;
     const auto local_rank = local(slot.schedule.rank(occurrence));
     const Worker* worker = local_rank ? &workers_[static_cast<std::size_t>(*local_rank)] : nullptr;
-    // Still being started: it is struck as soon as it is there.
+    // Still being started: the fault is injected as soon as it is there.
     if (worker != nullptr && !worker->alive && !worker->gone) return;
     if (worker != nullptr && worker->alive && !injected_now) {
       injected_now = true;
@@ -218,7 +246,7 @@ std::optional<TimePoint> FaultEngine::next_deadline() const {
       const auto& interval = what.every ? *what.every : *what.mtbf;
       if (!std::holds_alternative<Nanoseconds>(interval) || !up_since_) continue;
       const auto local_rank = local(slot.schedule.rank(slot.progress.next));
-      // One that is still being started is struck at its start, without a deadline.
+      // One that is still being started gets its fault at its start, without a deadline.
       const bool waits = local_rank && !workers_[static_cast<std::size_t>(*local_rank)].alive &&
                          !workers_[static_cast<std::size_t>(*local_rank)].gone;
       if (!waits) wanted(*up_since_ + (slot.schedule.uptime(slot.progress.next) - uptime_before_));

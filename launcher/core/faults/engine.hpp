@@ -1,16 +1,18 @@
-// Decides which fault strikes whom and when: step(event, now) -> actions, and nothing else.
+// Decides which fault is injected into which worker and when: step(event, now) -> actions, and
+// nothing else.
 //
 // The same plan and seed give the same faults at the same steps whatever the machine does
-// meanwhile: all that is drawn comes from common/faults/schedule.hpp. An occurrence strikes once in
-// a run, not once a generation. A fault whose moment is a state that lasts (a step reached, a time
-// passed) strikes at most once a generation; one that waits for a line or a phase, each time it
-// comes; one with every or mtbf, at its own steps or after so much time of the group being up.
+// meanwhile: all that is drawn comes from common/faults/schedule.hpp. An occurrence is injected
+// once in a run, not once an attempt. A fault whose moment is a state that lasts (a step reached, a
+// time passed) is injected at most once an attempt; one that waits for a line or a phase, each time
+// it comes; one with every or mtbf, at its own steps or after so much time of the group being up.
 //
-// Nothing strikes a worker of a group that is being torn down.
+// Nothing is injected into a worker of a group that is being torn down.
 #pragma once
 
 #include "common/faults/line_pattern.hpp"
 #include "common/faults/schedule.hpp"
+#include "launcher/core/event.hpp"
 #include "launcher/core/faults/action.hpp"
 #include "launcher/core/faults/lasting_faults.hpp"
 
@@ -31,13 +33,16 @@ class FaultEngine {
   // Specs must have been parsed against scope.world_size.
   FaultEngine(std::vector<fault::Spec> faults, std::uint64_t seed, FaultScope scope);
 
-  FaultActions step(const FaultEvent& event, TimePoint now);
+  FaultActions step(const Event& event, TimePoint now);
+  FaultActions step(const TeardownBegan& teardown, TimePoint now);
+  // Whether the event is one that may trigger a fault, or that has to be known.
+  static bool concerns(const Event& event);
   // When Tick is wanted.
   std::optional<TimePoint> next_deadline() const;
 
   // DDP_FAULTS of a worker about to be started.
   std::string worker_faults(LocalRank local_rank) const;
-  // Whether anybody waits for a line of output.
+  // Whether a fault waits for a line of output.
   bool wants_lines() const { return !patterns_.empty(); }
 
  private:
@@ -50,7 +55,7 @@ class FaultEngine {
   };
   struct Worker {
     bool alive = false;
-    bool gone = false;  // ended in this generation
+    bool gone = false;  // exited in this generation
     TimePoint started;
     std::optional<TimePoint> ready;
     std::optional<std::int64_t> step;
@@ -64,14 +69,23 @@ class FaultEngine {
     std::optional<std::string_view> line;
   };
 
+  void apply(const GenerationBegan& began, TimePoint now, FaultActions& actions);
+  void apply(const WorkerDue& due, TimePoint now, FaultActions& actions);
+  void apply(const WorkerStarted& started, TimePoint now, FaultActions& actions);
+  void apply(const WorkerReady& ready, TimePoint now, FaultActions& actions);
+  void apply(const WorkerStep& stepped, TimePoint now, FaultActions& actions);
+  void apply(const WorkerPhase& entered, TimePoint now, FaultActions& actions);
+  void apply(const WorkerLine& line, TimePoint now, FaultActions& actions);
+  void apply(const WorkerInjects& injects, TimePoint now, FaultActions& actions);
+  void apply(const WorkerExited& exited, TimePoint now, FaultActions& actions);
+  void apply(const Tick& tick, TimePoint now, FaultActions& actions);
+
   const fault::Spec& spec(const Slot& slot) const;
-  void begin(Generation generation, FaultActions& actions);
-  void consider_spawn(LocalRank local_rank, FaultActions& actions);
+  Worker& worker(LocalRank local_rank);
   void consider_running(const News& news, TimePoint now, FaultActions& actions);
   void consider_moment(Slot& slot, LocalRank local_rank, const News& news, TimePoint now,
                        FaultActions& actions);
   void consider_uptime(Slot& slot, TimePoint now, FaultActions& actions);
-  void injected(const heard::Injected& event, TimePoint now, FaultActions& actions);
   void inject(Slot& slot, std::int64_t occurrence, std::optional<LocalRank> local_rank,
               TimePoint now, FaultActions& actions);
   // The moment at which the time conditions of the spec hold; none: a READY=1 is missing.

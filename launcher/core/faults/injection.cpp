@@ -1,4 +1,4 @@
-// The moment a fault strikes: what is told of it, and what would strike the same again.
+// The moment a fault is triggered: what is reported of it, and what would inject the same again.
 #include "launcher/core/faults/engine.hpp"
 
 #include <utility>
@@ -8,10 +8,11 @@ namespace ddp::core {
 using fault::Side;
 using fault::Spec;
 
-void FaultEngine::injected(const heard::Injected& event, TimePoint now, FaultActions& actions) {
+void FaultEngine::apply(const WorkerInjects& event, TimePoint now, FaultActions& actions) {
+  lasting_.tick(now, actions);
   const int rank = scope_.first_rank + event.local_rank;
   for (auto& slot : slots_) {
-    // What a worker says is checked: only what it was handed, and each occurrence once.
+    // What a worker reports is checked: only what it was handed, and each occurrence once.
     if (slot.fault != event.id.fault || fault::info(spec(slot).kind).side != Side::worker ||
         event.id.occurrence >= slot.schedule.times() ||
         slot.progress.is_done(event.id.occurrence) ||

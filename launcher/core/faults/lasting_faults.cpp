@@ -50,11 +50,12 @@ bool LastingFaults::stopped(LocalRank local_rank) const {
   });
 }
 
-void LastingFaults::worker_exited(LocalRank local_rank) {
-  std::erase_if(effects_, [&](const Effect& effect) { return effect.local_rank == local_rank; });
+void LastingFaults::apply(const WorkerExited& exited) {
+  std::erase_if(effects_,
+                [&](const Effect& effect) { return effect.local_rank == exited.local_rank; });
 }
 
-void LastingFaults::teardown_began(FaultActions& actions) {
+void LastingFaults::apply(const TeardownBegan&, FaultActions& actions) {
   for (const auto& effect : effects_) {
     if (traits(effect.kind).undone_at_teardown)
       actions.push_back(UndoFault{effect.fault, effect.kind, effect.local_rank});

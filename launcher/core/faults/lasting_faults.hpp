@@ -2,7 +2,9 @@
 // Also keeps the duty cycle of `slow`.
 #pragma once
 
+#include "launcher/core/event.hpp"
 #include "launcher/core/faults/action.hpp"
+#include "launcher/core/group/action.hpp"
 
 #include <optional>
 #include <vector>
@@ -21,10 +23,10 @@ class LastingFaults {
            FaultActions& actions);
   // Whether an injection takes the place of an earlier one at the same rank.
   static bool replaces(const Injection& later, int fault, fault::Kind kind);
-  void worker_exited(LocalRank local_rank);
+  void apply(const WorkerExited& exited);
   // Output must flow again so that the pipes can be drained; the rest ends with its worker. No
   // worker is stopped or slowed any more, or it could not act on its stop signal.
-  void teardown_began(FaultActions& actions);
+  void apply(const TeardownBegan& teardown, FaultActions& actions);
   void tick(TimePoint now, FaultActions& actions);
   std::optional<TimePoint> next_deadline() const;
 

@@ -12,8 +12,8 @@
 // Finish once, last.
 #pragma once
 
-#include "launcher/core/group/action.hpp"
 #include "launcher/core/event.hpp"
+#include "launcher/core/group/action.hpp"
 #include "launcher/core/group/restart_policy.hpp"
 #include "launcher/core/group/transitions.hpp"
 #include "launcher/core/group/verdict.hpp"

@@ -25,43 +25,49 @@ HangWatch::HangWatch(HangLimits limits, int nproc, LastOutput last_output)
   }
 }
 
-void HangWatch::run_began(TimePoint now) { run_began_ = now; }
+void HangWatch::apply(const StartRequested&, TimePoint now) { run_began_ = now; }
 
-void HangWatch::generation_began(TimePoint now) {
+void HangWatch::apply(const GenerationBegan&, TimePoint now) {
   std::fill(ranks_.begin(), ranks_.end(), Rank{});
   generation_began_ = now;
   watching_ = true;
 }
 
-void HangWatch::started(LocalRank local_rank, TimePoint now) {
-  rank(local_rank).started = now;
-  rank(local_rank).output = now;
+void HangWatch::apply(const WorkerStarted& started, TimePoint now) {
+  auto& one = rank(started.local_rank);
+  one.started = now;
+  one.output = now;
 }
 
-void HangWatch::ready(LocalRank local_rank, TimePoint now) {
-  auto& one = rank(local_rank);
+void HangWatch::apply(const WorkerReady& ready, TimePoint now) {
+  auto& one = rank(ready.local_rank);
   if (!one.ready) one.ready = now;
   if (!one.heartbeat) one.heartbeat = now;
 }
 
-void HangWatch::heartbeat(LocalRank local_rank, TimePoint now) { rank(local_rank).heartbeat = now; }
+void HangWatch::apply(const WorkerHeartbeat& heartbeat, TimePoint now) {
+  rank(heartbeat.local_rank).heartbeat = now;
+}
 
-void HangWatch::step(LocalRank local_rank, std::int64_t step, TimePoint now) {
-  auto& one = rank(local_rank);
-  if (one.step == step) return;
-  one.step = step;
+void HangWatch::apply(const WorkerStep& event, TimePoint now) {
+  auto& one = rank(event.local_rank);
+  if (one.step == event.step) return;
+  one.step = event.step;
   one.progressed = now;
 }
 
-void HangWatch::phase(LocalRank local_rank, std::string_view name) {
-  rank(local_rank).phase = name;
+void HangWatch::apply(const WorkerPhase& event, TimePoint) {
+  rank(event.local_rank).phase = event.phase;
 }
 
-void HangWatch::exited(LocalRank local_rank, TimePoint now) { rank(local_rank).ended = now; }
+void HangWatch::apply(const WorkerExited& exited, TimePoint now) {
+  rank(exited.local_rank).ended = now;
+}
 
-void HangWatch::generation_over() { watching_ = false; }
+void HangWatch::apply(const TeardownBegan&, TimePoint) { watching_ = false; }
 
-void HangWatch::suspended(Nanoseconds duration) {
+void HangWatch::apply(const Suspended& suspended, TimePoint) {
+  const auto duration = suspended.duration;
   // First, what was written before: afterwards it cannot be told from what came since.
   look_at_output();
   if (run_began_) *run_began_ += duration;

@@ -15,6 +15,8 @@
 // does not count.
 #pragma once
 
+#include "launcher/core/event.hpp"
+#include "launcher/core/group/action.hpp"
 #include "launcher/core/hangs/hang.hpp"
 #include "launcher/core/types.hpp"
 
@@ -22,7 +24,6 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace ddp::core {
@@ -42,17 +43,16 @@ class HangWatch {
   using LastOutput = std::function<std::optional<TimePoint>(LocalRank)>;
   HangWatch(HangLimits limits, int nproc, LastOutput last_output);
 
-  void run_began(TimePoint now);
-  void generation_began(TimePoint now);
-  void started(LocalRank rank, TimePoint now);
-  void ready(LocalRank rank, TimePoint now);
-  void heartbeat(LocalRank rank, TimePoint now);
-  void step(LocalRank rank, std::int64_t step, TimePoint now);
-  void phase(LocalRank rank, std::string_view name);
-  void exited(LocalRank rank, TimePoint now);
-  // The group has to go, or has gone.
-  void generation_over();
-  void suspended(Nanoseconds duration);
+  void apply(const StartRequested& start, TimePoint now);
+  void apply(const GenerationBegan& began, TimePoint now);
+  void apply(const WorkerStarted& started, TimePoint now);
+  void apply(const WorkerReady& ready, TimePoint now);
+  void apply(const WorkerHeartbeat& heartbeat, TimePoint now);
+  void apply(const WorkerStep& event, TimePoint now);
+  void apply(const WorkerPhase& event, TimePoint now);
+  void apply(const WorkerExited& exited, TimePoint now);
+  void apply(const TeardownBegan& teardown, TimePoint now);
+  void apply(const Suspended& suspended, TimePoint now);
 
   // When check() is wanted. A rank's events only postpone it, so that a timer may be left as it is:
   // a limit that an event at `now` starts is never due before now + shortest().

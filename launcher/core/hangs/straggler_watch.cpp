@@ -36,14 +36,14 @@ Nanoseconds trimmed_mean(std::vector<Nanoseconds> values) {
 StragglerWatch::StragglerWatch(StragglerConfig config, int nproc)
     : config_(config), ranks_(static_cast<std::size_t>(nproc)) {}
 
-void StragglerWatch::generation_began() {
+void StragglerWatch::apply(const GenerationBegan&) {
   std::fill(ranks_.begin(), ranks_.end(), Rank{});
   steps_.clear();
   since_ = 0;
 }
 
-std::vector<Straggler> StragglerWatch::stepped(LocalRank local_rank, std::int64_t step,
-                                               std::optional<double> busy_seconds, TimePoint now) {
+std::vector<Straggler> StragglerWatch::apply(const WorkerStep& event, TimePoint now) {
+  const auto& [local_rank, step, busy_seconds] = event;
   auto& rank = ranks_.at(static_cast<std::size_t>(local_rank));
   if (rank.step && step <= *rank.step) {  // reported twice, or counted anew: nothing to measure
     if (step < *rank.step) steps_.clear();
@@ -78,8 +78,8 @@ std::vector<Straggler> StragglerWatch::stepped(LocalRank local_rank, std::int64_
   return evaluate(now);
 }
 
-void StragglerWatch::exited(LocalRank local_rank) {
-  ranks_.at(static_cast<std::size_t>(local_rank)).ended = true;
+void StragglerWatch::apply(const WorkerExited& exited) {
+  ranks_.at(static_cast<std::size_t>(exited.local_rank)).ended = true;
 }
 
 int StragglerWatch::reporting() const {

@@ -16,6 +16,8 @@
 // a row, over a second. Each rank is reported once per attempt.
 #pragma once
 
+#include "launcher/core/event.hpp"
+#include "launcher/core/hangs/straggler.hpp"
 #include "launcher/core/types.hpp"
 
 #include <cstdint>
@@ -31,23 +33,14 @@ struct StragglerConfig {
   int window = 20;    // steps
 };
 
-struct Straggler {
-  LocalRank local_rank = 0;
-  Nanoseconds own{};     // a step
-  Nanoseconds median{};  // of the median rank
-  double factor = 0;     // own / median
-  bool by_metric = false;
-};
-
 class StragglerWatch {
  public:
   StragglerWatch(StragglerConfig config, int nproc);
 
-  void generation_began();
-  // `busy_seconds` as told with this step. Those that are found to be slow, once each.
-  std::vector<Straggler> stepped(LocalRank rank, std::int64_t step,
-                                 std::optional<double> busy_seconds, TimePoint now);
-  void exited(LocalRank rank);
+  void apply(const GenerationBegan& began);
+  // Those that are found to be slow, once each in an attempt.
+  std::vector<Straggler> apply(const WorkerStep& event, TimePoint now);
+  void apply(const WorkerExited& exited);
 
  private:
   struct Rank {

@@ -39,6 +39,13 @@ struct Segment {
   std::uint64_t inode = 0;
 };
 
+// What became of a segment.
+struct ReportedSegment {
+  Segment segment;
+  bool removed = false;
+  std::string failure;  // why it could not be removed, where that was tried
+};
+
 // Whether a file's name is one that a library has made up at random, so that only processes that
 // were handed it can use it:
 //   psm_<8 hex digits>                  Python, multiprocessing.shared_memory

@@ -1,8 +1,8 @@
 // The failures and faults of a run, and what is measured from them.
 #pragma once
 
-#include "launcher/core/faults/attribution.hpp"
 #include "launcher/core/faults/action.hpp"
+#include "launcher/core/faults/attribution.hpp"
 #include "launcher/core/group/verdict.hpp"
 
 #include <algorithm>

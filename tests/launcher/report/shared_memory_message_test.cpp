@@ -120,7 +120,7 @@ TEST_CASE("the report names owner, size, path and outcome of each segment") {
 }
 
 TEST_CASE("per outcome the largest segments are named and the rest is summed up") {
-  std::vector<ReportedSegment> many;
+  std::vector<core::ReportedSegment> many;
   for (std::uint64_t i = 1; i <= 15; ++i)
     many.push_back(
         {.segment = proven("psm_0000000" + std::to_string(i % 10), i * kMiB), .removed = true});

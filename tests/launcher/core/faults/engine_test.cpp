@@ -41,10 +41,10 @@ std::vector<T> of(const FaultActions& actions) {
 }
 
 void start(FaultEngine& engine, Generation generation, int nproc, TimePoint now) {
-  engine.step(heard::GenerationBegan{generation}, now);
+  engine.step(GenerationBegan{generation}, now);
   for (int rank = 0; rank < nproc; ++rank) {
-    engine.step(heard::SpawnDue{rank}, now);
-    engine.step(heard::Started{rank}, now);
+    engine.step(WorkerDue{rank}, now);
+    engine.step(WorkerStarted{rank}, now);
   }
 }
 
@@ -65,30 +65,30 @@ using Told = std::vector<std::string>;
 TEST_CASE("a fault at a step is injected into its rank at that step, once") {
   FaultEngine e = engine({"kill@step=50,rank=2"});
   start(e, 0, 4, at(seconds(1)));
-  CHECK(told(e.step(heard::Stepped{2, 49}, at(seconds(2)))).empty());
-  CHECK(told(e.step(heard::Stepped{1, 50}, at(seconds(2)))).empty());
-  CHECK(told(e.step(heard::Stepped{2, 50}, at(seconds(2)))) == Told{"kill 2@50"});
-  CHECK(told(e.step(heard::Stepped{2, 51}, at(seconds(2)))).empty());
-  e.step(heard::TeardownBegan{}, at(seconds(2)));
+  CHECK(told(e.step(WorkerStep{2, 49}, at(seconds(2)))).empty());
+  CHECK(told(e.step(WorkerStep{1, 50}, at(seconds(2)))).empty());
+  CHECK(told(e.step(WorkerStep{2, 50}, at(seconds(2)))) == Told{"kill 2@50"});
+  CHECK(told(e.step(WorkerStep{2, 51}, at(seconds(2)))).empty());
+  e.step(TeardownBegan{}, at(seconds(2)));
   start(e, 1, 4, at(seconds(3)));
-  CHECK(told(e.step(heard::Stepped{2, 50}, at(seconds(4)))).empty());
+  CHECK(told(e.step(WorkerStep{2, 50}, at(seconds(4)))).empty());
 }
 
 TEST_CASE("a step that is never reported is reached by the next one that is") {
   FaultEngine e = engine({"kill@step=50,rank=0"});
   start(e, 0, 4, at(seconds(1)));
-  CHECK(told(e.step(heard::Stepped{0, 45}, at(seconds(2)))).empty());
-  CHECK(told(e.step(heard::Stepped{0, 60}, at(seconds(2)))) == Told{"kill 0@60"});
+  CHECK(told(e.step(WorkerStep{0, 45}, at(seconds(2)))).empty());
+  CHECK(told(e.step(WorkerStep{0, 60}, at(seconds(2)))) == Told{"kill 0@60"});
 }
 
 TEST_CASE("twice is once in each of two attempts") {
   FaultEngine e = engine({"kill@step=5,rank=1,times=2"});
   for (int generation = 0; generation < 4; ++generation) {
     start(e, generation, 4, at(seconds(generation)));
-    CHECK(told(e.step(heard::Stepped{1, 5}, at(seconds(generation)))).size() ==
+    CHECK(told(e.step(WorkerStep{1, 5}, at(seconds(generation)))).size() ==
           (generation < 2 ? 1u : 0u));
-    CHECK(told(e.step(heard::Stepped{1, 6}, at(seconds(generation)))).empty());
-    e.step(heard::TeardownBegan{}, at(seconds(generation)));
+    CHECK(told(e.step(WorkerStep{1, 6}, at(seconds(generation)))).empty());
+    e.step(TeardownBegan{}, at(seconds(generation)));
   }
 }
 
@@ -97,8 +97,7 @@ TEST_CASE("ranks: several, all, and one drawn by the seed") {
   start(several, 0, 4, at(seconds(0)));
   Told all;
   for (int rank = 0; rank < 4; ++rank) {
-    for (auto& one : told(several.step(heard::Stepped{rank, 1}, at(seconds(1)))))
-      all.push_back(one);
+    for (auto& one : told(several.step(WorkerStep{rank, 1}, at(seconds(1))))) all.push_back(one);
   }
   CHECK(all == Told{"kill 0@1", "kill 2@1", "kill 3@1"});
 
@@ -108,8 +107,7 @@ TEST_CASE("ranks: several, all, and one drawn by the seed") {
     start(any, 0, 4, at(seconds(0)));
     Told injected;
     for (int rank = 0; rank < 4; ++rank) {
-      for (auto& one : told(any.step(heard::Stepped{rank, 1}, at(seconds(1)))))
-        injected.push_back(one);
+      for (auto& one : told(any.step(WorkerStep{rank, 1}, at(seconds(1))))) injected.push_back(one);
     }
     REQUIRE(injected.size() == 1);
     drawn.insert(injected[0]);
@@ -120,8 +118,8 @@ TEST_CASE("ranks: several, all, and one drawn by the seed") {
 TEST_CASE("ranks are global where a machine has only some of them") {
   FaultEngine e(specs({"kill@step=1,rank=3", "kill@step=1,rank=0"}), 0, {4, 2, 2});
   start(e, 0, 2, at(seconds(0)));
-  CHECK(told(e.step(heard::Stepped{0, 1}, at(seconds(1)))).empty());
-  const auto actions = e.step(heard::Stepped{1, 1}, at(seconds(1)));
+  CHECK(told(e.step(WorkerStep{0, 1}, at(seconds(1)))).empty());
+  const auto actions = e.step(WorkerStep{1, 1}, at(seconds(1)));
   CHECK(told(actions) == Told{"kill 1@1"});
   CHECK(ddp::fault::format(of<Injection>(actions)[0].replay) == "kill@rank=3,step=1,gen=0");
 }
@@ -130,11 +128,11 @@ TEST_CASE("time since start and since ready, with a deadline to be woken at") {
   FaultEngine e = engine({"kill@after=5s,rank=0", "stop@ready=2s,rank=1"});
   start(e, 0, 4, at(seconds(10)));
   CHECK(e.next_deadline() == at(seconds(15)));
-  CHECK(told(e.step(heard::Ready{1}, at(seconds(11)))).empty());
+  CHECK(told(e.step(WorkerReady{1}, at(seconds(11)))).empty());
   CHECK(e.next_deadline() == at(seconds(13)));
-  CHECK(told(e.step(heard::Tick{}, at(seconds(13)))) == Told{"stop 1"});
-  CHECK(told(e.step(heard::Tick{}, at(milliseconds(14999)))).empty());
-  const auto actions = e.step(heard::Tick{}, at(seconds(15)));
+  CHECK(told(e.step(Tick{}, at(seconds(13)))) == Told{"stop 1"});
+  CHECK(told(e.step(Tick{}, at(milliseconds(14999)))).empty());
+  const auto actions = e.step(Tick{}, at(seconds(15)));
   CHECK(told(actions) == Told{"kill 0"});
   CHECK(of<Injection>(actions)[0].since_start == seconds(5));
   CHECK_FALSE(e.next_deadline());
@@ -144,16 +142,16 @@ TEST_CASE("conditions hold together") {
   FaultEngine e = engine({"kill@step=5,after=10s,rank=0"});
   start(e, 0, 4, at(seconds(0)));
   CHECK_FALSE(e.next_deadline());  // no need to wake before the step is reached
-  CHECK(told(e.step(heard::Stepped{0, 7}, at(seconds(3)))).empty());
+  CHECK(told(e.step(WorkerStep{0, 7}, at(seconds(3)))).empty());
   CHECK(e.next_deadline() == at(seconds(10)));
-  CHECK(told(e.step(heard::Tick{}, at(seconds(10)))) == Told{"kill 0@7"});
+  CHECK(told(e.step(Tick{}, at(seconds(10)))) == Told{"kill 0@7"});
 }
 
 TEST_CASE("without a moment it is injected at the start") {
   FaultEngine e = engine({"memory=1G@rank=all"});
-  e.step(heard::GenerationBegan{0}, at(seconds(0)));
-  CHECK(told(e.step(heard::Started{1}, at(seconds(0)))) == Told{"memory 1"});
-  CHECK(told(e.step(heard::Started{0}, at(seconds(0)))) == Told{"memory 0"});
+  e.step(GenerationBegan{0}, at(seconds(0)));
+  CHECK(told(e.step(WorkerStarted{1}, at(seconds(0)))) == Told{"memory 1"});
+  CHECK(told(e.step(WorkerStarted{0}, at(seconds(0)))) == Told{"memory 0"});
 }
 
 TEST_CASE("a line that matches, and a phase, trigger the fault each time they come") {
@@ -161,17 +159,16 @@ TEST_CASE("a line that matches, and a phase, trigger the fault each time they co
       {"signal=USR1@line='loss (nan|inf)',rank=1,times=2", "kill@phase=allreduce,step=3,rank=0"});
   CHECK(e.wants_lines());
   start(e, 0, 4, at(seconds(0)));
-  CHECK(told(e.step(heard::Said{1, "loss 2.5"}, at(seconds(1)))).empty());
-  CHECK(told(e.step(heard::Said{0, "loss nan"}, at(seconds(1)))).empty());
-  CHECK(told(e.step(heard::Said{1, "step 4: loss nan"}, at(seconds(1)))) == Told{"signal 1"});
-  CHECK(told(e.step(heard::Said{1, "loss inf"}, at(seconds(1)))) == Told{"signal 1"});
-  CHECK(told(e.step(heard::Said{1, "loss inf"}, at(seconds(1)))).empty());
+  CHECK(told(e.step(WorkerLine{1, "loss 2.5"}, at(seconds(1)))).empty());
+  CHECK(told(e.step(WorkerLine{0, "loss nan"}, at(seconds(1)))).empty());
+  CHECK(told(e.step(WorkerLine{1, "step 4: loss nan"}, at(seconds(1)))) == Told{"signal 1"});
+  CHECK(told(e.step(WorkerLine{1, "loss inf"}, at(seconds(1)))) == Told{"signal 1"});
+  CHECK(told(e.step(WorkerLine{1, "loss inf"}, at(seconds(1)))).empty());
 
-  CHECK(told(e.step(heard::PhaseEntered{0, "allreduce"}, at(seconds(1)))).empty());
-  CHECK(
-      told(e.step(heard::Stepped{0, 3}, at(seconds(1)))).empty());  // the phase is news, not state
-  CHECK(told(e.step(heard::PhaseEntered{0, "forward"}, at(seconds(1)))).empty());
-  CHECK(told(e.step(heard::PhaseEntered{0, "allreduce"}, at(seconds(1)))) == Told{"kill 0@3"});
+  CHECK(told(e.step(WorkerPhase{0, "allreduce"}, at(seconds(1)))).empty());
+  CHECK(told(e.step(WorkerStep{0, 3}, at(seconds(1)))).empty());  // the phase is news, not state
+  CHECK(told(e.step(WorkerPhase{0, "forward"}, at(seconds(1)))).empty());
+  CHECK(told(e.step(WorkerPhase{0, "allreduce"}, at(seconds(1)))) == Told{"kill 0@3"});
   CHECK_FALSE(engine({"kill@step=1"}).wants_lines());
 }
 
@@ -179,9 +176,9 @@ TEST_CASE("gen= limits a fault to that attempt") {
   FaultEngine e = engine({"kill@step=1,rank=0,gen=1,times=9"});
   for (int generation = 0; generation < 3; ++generation) {
     start(e, generation, 4, at(seconds(generation)));
-    CHECK(told(e.step(heard::Stepped{0, 1}, at(seconds(generation)))).size() ==
+    CHECK(told(e.step(WorkerStep{0, 1}, at(seconds(generation)))).size() ==
           (generation == 1 ? 1u : 0u));
-    e.step(heard::TeardownBegan{}, at(seconds(generation)));
+    e.step(TeardownBegan{}, at(seconds(generation)));
   }
 }
 
@@ -189,14 +186,14 @@ TEST_CASE("an interval counts the time the group is up, over all attempts") {
   FaultEngine e = engine({"signal=USR1@every=10s,rank=0"});
   start(e, 0, 4, at(seconds(0)));
   CHECK(e.next_deadline() == at(seconds(10)));
-  CHECK(told(e.step(heard::Tick{}, at(seconds(10)))) == Told{"signal 0"});
-  e.step(heard::TeardownBegan{}, at(seconds(14)));
+  CHECK(told(e.step(Tick{}, at(seconds(10)))) == Told{"signal 0"});
+  e.step(TeardownBegan{}, at(seconds(14)));
   CHECK_FALSE(e.next_deadline());
   start(e, 1, 4, at(seconds(100)));
   CHECK(e.next_deadline() == at(seconds(106)));  // 14 s are up already
-  CHECK(told(e.step(heard::Tick{}, at(seconds(106)))) == Told{"signal 0"});
+  CHECK(told(e.step(Tick{}, at(seconds(106)))) == Told{"signal 0"});
   // Three were missed while the launcher slept: one strike makes up for them.
-  CHECK(told(e.step(heard::Tick{}, at(seconds(140)))) == Told{"signal 0"});
+  CHECK(told(e.step(Tick{}, at(seconds(140)))) == Told{"signal 0"});
   CHECK(e.next_deadline() == at(seconds(146)));
 }
 
@@ -204,11 +201,11 @@ TEST_CASE("starting: failures, delays, hidden devices and taken ports") {
   FaultEngine e = engine({"spawn-fail=ENOMEM@rank=2", "spawn-delay=1s@rank=1,gen=1",
                           "hide-device@rank=all,gen=0", "port-taken@times=2"});
   for (int generation = 0; generation < 3; ++generation) {
-    CHECK(told(e.step(heard::GenerationBegan{generation}, at(seconds(0)))) ==
+    CHECK(told(e.step(GenerationBegan{generation}, at(seconds(0)))) ==
           (generation < 2 ? Told{"port-taken -"} : Told{}));
     Told all;
     for (int rank = 0; rank < 4; ++rank) {
-      for (auto& one : told(e.step(heard::SpawnDue{rank}, at(seconds(0))))) all.push_back(one);
+      for (auto& one : told(e.step(WorkerDue{rank}, at(seconds(0))))) all.push_back(one);
     }
     const Told hidden{"hide-device 0", "hide-device 1", "spawn-fail 2", "hide-device 2",
                       "hide-device 3"};
@@ -219,27 +216,27 @@ TEST_CASE("starting: failures, delays, hidden devices and taken ports") {
 TEST_CASE("a fault of the launcher is triggered when any worker reaches the moment") {
   FaultEngine e = engine({"kill-supervisor@step=3"});
   start(e, 0, 4, at(seconds(0)));
-  CHECK(told(e.step(heard::Stepped{2, 3}, at(seconds(1)))).size() == 1);
-  CHECK(told(e.step(heard::Stepped{1, 3}, at(seconds(1)))).empty());
+  CHECK(told(e.step(WorkerStep{2, 3}, at(seconds(1)))).size() == 1);
+  CHECK(told(e.step(WorkerStep{1, 3}, at(seconds(1)))).empty());
 }
 
 TEST_CASE("no fault is injected into an exited worker or a group that is being torn down") {
   FaultEngine e = engine({"kill@step=1,rank=0", "kill@step=1,rank=1"});
   start(e, 0, 4, at(seconds(0)));
-  e.step(heard::Exited{0}, at(seconds(1)));
-  CHECK(told(e.step(heard::Stepped{0, 1}, at(seconds(1)))).empty());
-  e.step(heard::TeardownBegan{}, at(seconds(1)));
-  CHECK(told(e.step(heard::Stepped{1, 1}, at(seconds(1)))).empty());
+  e.step(WorkerExited{0}, at(seconds(1)));
+  CHECK(told(e.step(WorkerStep{0, 1}, at(seconds(1)))).empty());
+  e.step(TeardownBegan{}, at(seconds(1)));
+  CHECK(told(e.step(WorkerStep{1, 1}, at(seconds(1)))).empty());
 }
 
 TEST_CASE("a stop for a time is undone when it is over") {
   FaultEngine e = engine({"stop@step=1,rank=1,for=5s", "stop@step=1,rank=2"});
   start(e, 0, 4, at(seconds(0)));
-  e.step(heard::Stepped{1, 1}, at(seconds(1)));
-  e.step(heard::Stepped{2, 1}, at(seconds(1)));
+  e.step(WorkerStep{1, 1}, at(seconds(1)));
+  e.step(WorkerStep{2, 1}, at(seconds(1)));
   CHECK(e.next_deadline() == at(seconds(6)));
-  CHECK(e.step(heard::Tick{}, at(milliseconds(5999))).empty());
-  const auto undo_at = of<UndoFault>(e.step(heard::Tick{}, at(seconds(6))));
+  CHECK(e.step(Tick{}, at(milliseconds(5999))).empty());
+  const auto undo_at = of<UndoFault>(e.step(Tick{}, at(seconds(6))));
   REQUIRE(undo_at.size() == 1);
   CHECK(undo_at[0].kind == Kind::stop);
   CHECK(undo_at[0].local_rank == 1);
@@ -249,20 +246,20 @@ TEST_CASE("a stop for a time is undone when it is over") {
 TEST_CASE("two stops add up: the rank is held until both are over") {
   FaultEngine e = engine({"stop@step=1,rank=1,for=5s", "stop@step=1,rank=1,for=2s"});
   start(e, 0, 4, at(seconds(0)));
-  e.step(heard::Stepped{1, 1}, at(seconds(1)));
-  auto undo_at = of<UndoFault>(e.step(heard::Tick{}, at(seconds(3))));
+  e.step(WorkerStep{1, 1}, at(seconds(1)));
+  auto undo_at = of<UndoFault>(e.step(Tick{}, at(seconds(3))));
   REQUIRE(undo_at.size() == 1);
   CHECK(undo_at[0].fault == 1);
   CHECK(undo_at[0].still_held);
-  undo_at = of<UndoFault>(e.step(heard::Tick{}, at(seconds(6))));
+  undo_at = of<UndoFault>(e.step(Tick{}, at(seconds(6))));
   REQUIRE(undo_at.size() == 1);
   CHECK(undo_at[0].fault == 0);
   CHECK_FALSE(undo_at[0].still_held);
 
   FaultEngine for_ever = engine({"stop@step=1,rank=1", "stop@step=1,rank=1,for=2s"});
   start(for_ever, 0, 4, at(seconds(0)));
-  for_ever.step(heard::Stepped{1, 1}, at(seconds(1)));
-  undo_at = of<UndoFault>(for_ever.step(heard::Tick{}, at(seconds(3))));
+  for_ever.step(WorkerStep{1, 1}, at(seconds(1)));
+  undo_at = of<UndoFault>(for_ever.step(Tick{}, at(seconds(3))));
   REQUIRE(undo_at.size() == 1);
   CHECK(undo_at[0].still_held);
 }
@@ -271,23 +268,23 @@ TEST_CASE("of two limits of one kind the later takes the place of the earlier") 
   FaultEngine e = engine({"open-files=9@step=1,rank=1,for=5s", "open-files=8@step=2,rank=1,for=9s",
                           "stop@every=1steps,rank=2,for=5s"});
   start(e, 0, 4, at(seconds(0)));
-  e.step(heard::Stepped{1, 1}, at(seconds(1)));
-  e.step(heard::Stepped{1, 2}, at(seconds(2)));
+  e.step(WorkerStep{1, 1}, at(seconds(1)));
+  e.step(WorkerStep{1, 2}, at(seconds(2)));
   CHECK(e.next_deadline() == at(seconds(11)));
   // As does a stop that comes again.
-  for (int step = 1; step < 9; ++step) e.step(heard::Stepped{2, step}, at(seconds(2)));
-  CHECK(of<UndoFault>(e.step(heard::Tick{}, at(seconds(7)))).size() == 1);
+  for (int step = 1; step < 9; ++step) e.step(WorkerStep{2, step}, at(seconds(2)));
+  CHECK(of<UndoFault>(e.step(Tick{}, at(seconds(7)))).size() == 1);
 }
 
 TEST_CASE("slow stops and continues in proportion") {
   FaultEngine e = engine({"slow=0.2@rank=0,for=10s"});
-  e.step(heard::GenerationBegan{0}, at(seconds(0)));
+  e.step(GenerationBegan{0}, at(seconds(0)));
   TimePoint now = at(seconds(0));
   TimePoint since = now;
   bool running = true;
   Nanoseconds ran{}, stood{};
   bool undone = false;
-  auto actions = e.step(heard::Started{0}, now);
+  auto actions = e.step(WorkerStarted{0}, now);
   while (true) {
     for (const auto& tick : of<ThrottleTick>(actions)) {
       CHECK(tick.run != running);
@@ -298,7 +295,7 @@ TEST_CASE("slow stops and continues in proportion") {
     undone |= !of<UndoFault>(actions).empty();
     if (!e.next_deadline()) break;
     now = *e.next_deadline();
-    actions = e.step(heard::Tick{}, now);
+    actions = e.step(Tick{}, now);
   }
   CHECK(undone);
   CHECK(running);
@@ -312,11 +309,11 @@ TEST_CASE("slow stops and continues in proportion") {
 TEST_CASE("teardown lets output flow and stops slowing") {
   FaultEngine e = engine({"slow=0.5@rank=0", "block-output@rank=1"});
   start(e, 0, 4, at(seconds(0)));
-  const auto actions = e.step(heard::TeardownBegan{}, at(seconds(1)));
+  const auto actions = e.step(TeardownBegan{}, at(seconds(1)));
   REQUIRE(of<UndoFault>(actions).size() == 1);
   CHECK(of<UndoFault>(actions)[0].kind == Kind::block_output);
   CHECK_FALSE(e.next_deadline());
-  CHECK(e.step(heard::Tick{}, at(seconds(2))).empty());
+  CHECK(e.step(Tick{}, at(seconds(2))).empty());
 }
 
 TEST_CASE("workers get the faults that need their help, and report what they did") {
@@ -326,14 +323,14 @@ TEST_CASE("workers get the faults that need their help, and report what they did
   CHECK(e.worker_faults(0) == "2/0:nan@rank=any,every=5steps,seed=42");
   CHECK(e.worker_faults(1) ==
         "1/0:exit=3@rank=1,step=7,seed=42;2/0:nan@rank=any,every=5steps,seed=42");
-  CHECK(told(e.step(heard::Injected{0, {1, 0, 7}}, at(seconds(1)))).empty());  // not rank 0's
-  CHECK(told(e.step(heard::Injected{1, {0, 0, 7}}, at(seconds(1)))).empty());  // not a worker's
-  CHECK(told(e.step(heard::Injected{1, {9, 0, 7}}, at(seconds(1)))).empty());
-  const auto actions = e.step(heard::Injected{1, {1, 0, 7}}, at(seconds(1)));
+  CHECK(told(e.step(WorkerInjects{0, {1, 0, 7}}, at(seconds(1)))).empty());  // not rank 0's
+  CHECK(told(e.step(WorkerInjects{1, {0, 0, 7}}, at(seconds(1)))).empty());  // not a worker's
+  CHECK(told(e.step(WorkerInjects{1, {9, 0, 7}}, at(seconds(1)))).empty());
+  const auto actions = e.step(WorkerInjects{1, {1, 0, 7}}, at(seconds(1)));
   CHECK(told(actions) == Told{"exit 1@7"});
-  CHECK(told(e.step(heard::Injected{1, {1, 0, 7}}, at(seconds(1)))).empty());
+  CHECK(told(e.step(WorkerInjects{1, {1, 0, 7}}, at(seconds(1)))).empty());
   CHECK(ddp::fault::format(of<Injection>(actions)[0].replay) == "exit=3@rank=1,step=7,gen=0");
-  e.step(heard::TeardownBegan{}, at(seconds(1)));
+  e.step(TeardownBegan{}, at(seconds(1)));
   start(e, 1, 4, at(seconds(2)));
   CHECK(e.worker_faults(1) == "2/0:nan@rank=any,every=5steps,seed=42");
 }
@@ -366,7 +363,7 @@ Simulation simulate(const std::vector<Spec>& faults, std::uint64_t seed, std::ui
     for (std::int64_t step = checkpoint + 1; step <= steps && !dead; ++step) {
       std::shuffle(order.begin(), order.end(), random);
       for (const int rank : order) {
-        for (const auto& injection : of<Injection>(e.step(heard::Stepped{rank, step}, later()))) {
+        for (const auto& injection : of<Injection>(e.step(WorkerStep{rank, step}, later()))) {
           result.injections.push_back(std::to_string(generation) + ": " +
                                       told({FaultAction(injection)})[0]);
           result.replay.push_back(injection.replay);
@@ -376,7 +373,7 @@ Simulation simulate(const std::vector<Spec>& faults, std::uint64_t seed, std::ui
       }
       if (!dead && step % checkpoint_every == 0) checkpoint = step;
     }
-    e.step(heard::TeardownBegan{}, later());
+    e.step(TeardownBegan{}, later());
     if (!dead) break;
   }
   return result;
@@ -469,45 +466,45 @@ TEST_CASE(
       if (generation < 0 || (down && dice(3) == 0)) {
         down = false;
         std::fill(alive.begin(), alive.end(), false);
-        check(e.step(heard::GenerationBegan{++generation}, now));
+        check(e.step(GenerationBegan{++generation}, now));
         for (int one = 0; one < nproc; ++one) {
-          check(e.step(heard::SpawnDue{one}, now));
+          check(e.step(WorkerDue{one}, now));
           alive[static_cast<std::size_t>(one)] = true;
-          check(e.step(heard::Started{one}, now));
+          check(e.step(WorkerStarted{one}, now));
         }
         continue;
       }
       switch (dice(8)) {
         case 0:
-          check(e.step(heard::Ready{rank}, now));
+          check(e.step(WorkerReady{rank}, now));
           break;
         case 1:
         case 2:
-          check(e.step(heard::Stepped{rank, step += dice(2)}, now));
+          check(e.step(WorkerStep{rank, step += dice(2)}, now));
           break;
         case 3:
-          check(e.step(heard::PhaseEntered{rank, dice(2) == 0 ? "p" : "q"}, now));
+          check(e.step(WorkerPhase{rank, dice(2) == 0 ? "p" : "q"}, now));
           break;
         case 4:
-          check(e.step(heard::Said{rank, dice(2) == 0 ? "axb" : "b"}, now));
+          check(e.step(WorkerLine{rank, dice(2) == 0 ? "axb" : "b"}, now));
           break;
         case 5:
           if (dice(4) == 0 && alive[index]) {
             alive[index] = false;
-            check(e.step(heard::Exited{rank}, now));
+            check(e.step(WorkerExited{rank}, now));
           }
           break;
         case 6:
           if (dice(4) == 0 && !down) {
             // Output is let flow while the workers still are there.
-            const auto actions = e.step(heard::TeardownBegan{}, now);
+            const auto actions = e.step(TeardownBegan{}, now);
             check(actions);
             down = true;
           }
           break;
         default:
           if (const auto next = e.next_deadline()) now = std::max(now, *next);
-          check(e.step(heard::Tick{}, now));
+          check(e.step(Tick{}, now));
           // A deadline that has been served is not asked for again.
           if (e.next_deadline()) REQUIRE(*e.next_deadline() > now);
       }

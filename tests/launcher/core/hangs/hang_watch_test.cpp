@@ -28,9 +28,9 @@ struct Outputs {
 // A generation of `nproc` ranks, begun at 0 and all started at 1 s.
 HangWatch watch(HangLimits limits, Outputs& outputs, int nproc = 2) {
   HangWatch watch(limits, nproc, outputs.look());
-  watch.run_began(at(0));
-  watch.generation_began(at(0));
-  for (int rank = 0; rank < nproc; ++rank) watch.started(rank, at(1));
+  watch.apply(StartRequested{}, at(0));
+  watch.apply(GenerationBegan{}, at(0));
+  for (int rank = 0; rank < nproc; ++rank) watch.apply(WorkerStarted{rank, 1}, at(1));
   return watch;
 }
 
@@ -48,8 +48,8 @@ TEST_CASE("with every limit off nothing is ever due") {
   Outputs outputs;
   auto hangs = watch({}, outputs);
   CHECK_FALSE(HangLimits{}.any());
-  hangs.ready(0, at(2));
-  hangs.step(0, 1, at(3));
+  hangs.apply(WorkerReady{0}, at(2));
+  hangs.apply(WorkerStep{0, 1}, at(3));
   CHECK_FALSE(hangs.next_deadline());
   CHECK_FALSE(hangs.check(at(1e6)));
 }
@@ -57,7 +57,7 @@ TEST_CASE("with every limit off nothing is ever due") {
 TEST_CASE("ready: every rank must be, in time from the start of the attempt") {
   Outputs outputs;
   auto hangs = watch({.ready = seconds(30)}, outputs);
-  hangs.ready(0, at(5));
+  hangs.apply(WorkerReady{0}, at(5));
   CHECK(hangs.next_deadline() == at(30));
   CHECK_FALSE(hangs.check(at(29.9)));
   const auto hang = hangs.check(at(30));
@@ -68,7 +68,7 @@ TEST_CASE("ready: every rank must be, in time from the start of the attempt") {
   CHECK(hang->ranks[0].ready);
   SUBCASE("once per attempt") {
     CHECK_FALSE(hangs.next_deadline());
-    hangs.generation_began(at(40));
+    hangs.apply(GenerationBegan{}, at(40));
     CHECK(hangs.next_deadline() == at(70));
   }
 }
@@ -76,9 +76,9 @@ TEST_CASE("ready: every rank must be, in time from the start of the attempt") {
 TEST_CASE("a rank that is not started yet is reported as such") {
   Outputs outputs;
   HangWatch hangs({.run = seconds(10)}, 2, outputs.look());
-  hangs.run_began(at(0));
-  hangs.generation_began(at(0));
-  hangs.started(1, at(1));
+  hangs.apply(StartRequested{}, at(0));
+  hangs.apply(GenerationBegan{}, at(0));
+  hangs.apply(WorkerStarted{1, 1}, at(1));
   const auto hang = hangs.check(at(10));
   REQUIRE(hang);
   CHECK_FALSE(hang->ranks[0].started);
@@ -88,9 +88,9 @@ TEST_CASE("a rank that is not started yet is reported as such") {
 TEST_CASE("ready: no hang once all are, and an ended rank is not waited for") {
   Outputs outputs;
   auto hangs = watch({.ready = seconds(30)}, outputs);
-  hangs.ready(0, at(5));
-  SUBCASE("ready") { hangs.ready(1, at(29)); }
-  SUBCASE("ended") { hangs.exited(1, at(6)); }
+  hangs.apply(WorkerReady{0}, at(5));
+  SUBCASE("ready") { hangs.apply(WorkerReady{1}, at(29)); }
+  SUBCASE("ended") { hangs.apply(WorkerExited{1, Exited{0}}, at(6)); }
   CHECK_FALSE(hangs.next_deadline());
   CHECK_FALSE(hangs.check(at(100)));
 }
@@ -99,11 +99,11 @@ TEST_CASE("heartbeat: from READY=1 or the first WATCHDOG=1 on") {
   Outputs outputs;
   auto hangs = watch({.heartbeat = seconds(5)}, outputs, 3);
   CHECK_FALSE(hangs.next_deadline());  // nobody has promised one yet
-  hangs.ready(0, at(10));
-  hangs.heartbeat(1, at(12));
-  hangs.heartbeat(0, at(14));
+  hangs.apply(WorkerReady{0}, at(10));
+  hangs.apply(WorkerHeartbeat{1}, at(12));
+  hangs.apply(WorkerHeartbeat{0}, at(14));
   CHECK(hangs.next_deadline() == at(17));
-  hangs.heartbeat(1, at(16));
+  hangs.apply(WorkerHeartbeat{1}, at(16));
   CHECK_FALSE(hangs.check(at(17)));
   const auto hang = hangs.check(at(19));
   REQUIRE(hang);
@@ -115,13 +115,14 @@ TEST_CASE("progress: the slowest of the ranks that report steps counts") {
   Outputs outputs;
   auto hangs = watch({.progress = seconds(10)}, outputs, 4);
   CHECK(hangs.next_deadline() == at(11));  // none is ready: from the last start
-  hangs.ready(2, at(3));
+  hangs.apply(WorkerReady{2}, at(3));
   CHECK(hangs.next_deadline() == at(13));
-  for (int rank = 0; rank < 3; ++rank) hangs.step(rank, 41, at(12 + rank));  // rank 3 tells none
-  hangs.phase(1, "train");
-  hangs.step(0, 42, at(20));
-  hangs.step(2, 42, at(21));
-  hangs.step(1, 41, at(22));  // the same again is no progress
+  for (int rank = 0; rank < 3; ++rank)
+    hangs.apply(WorkerStep{rank, 41}, at(12 + rank));  // rank 3 tells none
+  hangs.apply(WorkerPhase{1, "train"}, at(19));
+  hangs.apply(WorkerStep{0, 42}, at(20));
+  hangs.apply(WorkerStep{2, 42}, at(21));
+  hangs.apply(WorkerStep{1, 41}, at(22));  // the same again is no progress
   CHECK_FALSE(hangs.check(at(22.5)));
   const auto hang = hangs.check(at(23));
   REQUIRE(hang);
@@ -136,8 +137,8 @@ TEST_CASE("progress: none is behind where all are at one step, or reported none"
   Outputs outputs;
   auto hangs = watch({.progress = seconds(10)}, outputs);
   SUBCASE("one step") {
-    hangs.step(0, 7, at(2));
-    hangs.step(1, 7, at(2));
+    hangs.apply(WorkerStep{0, 7}, at(2));
+    hangs.apply(WorkerStep{1, 7}, at(2));
   }
   SUBCASE("no step") {}
   const auto hang = hangs.check(at(12));
@@ -149,12 +150,12 @@ TEST_CASE(
     "progress: when all that told steps have ended, one that lives on is waited for no more") {
   Outputs outputs;
   auto hangs = watch({.progress = seconds(10)}, outputs, 3);
-  hangs.ready(1, at(3));
-  hangs.step(0, 100, at(5));
-  hangs.step(2, 100, at(6));
-  hangs.exited(0, at(7));
+  hangs.apply(WorkerReady{1}, at(3));
+  hangs.apply(WorkerStep{0, 100}, at(5));
+  hangs.apply(WorkerStep{2, 100}, at(6));
+  hangs.apply(WorkerExited{0, Exited{0}}, at(7));
   CHECK(hangs.next_deadline() == at(16));  // rank 2 still tells them
-  hangs.exited(2, at(8));
+  hangs.apply(WorkerExited{2, Exited{0}}, at(8));
   CHECK(hangs.next_deadline() == at(18));  // from the last one's end
   SUBCASE("a hang") {
     const auto hang = hangs.check(at(18));
@@ -163,11 +164,11 @@ TEST_CASE(
     CHECK(root_cause_rank(*hang) == 1);
   }
   SUBCASE("it tells steps after all") {
-    hangs.step(1, 1, at(17));
+    hangs.apply(WorkerStep{1, 1}, at(17));
     CHECK(hangs.next_deadline() == at(27));
   }
   SUBCASE("all have ended") {
-    hangs.exited(1, at(9));
+    hangs.apply(WorkerExited{1, Exited{0}}, at(9));
     CHECK_FALSE(hangs.next_deadline());
   }
 }
@@ -175,8 +176,8 @@ TEST_CASE(
 TEST_CASE("progress: counting anew, as a new epoch does, is progress") {
   Outputs outputs;
   auto hangs = watch({.progress = seconds(10)}, outputs, 1);
-  hangs.step(0, 100, at(5));
-  hangs.step(0, 1, at(14));
+  hangs.apply(WorkerStep{0, 100}, at(5));
+  hangs.apply(WorkerStep{0, 1}, at(14));
   CHECK(hangs.next_deadline() == at(24));
 }
 
@@ -199,16 +200,16 @@ TEST_CASE("output: looked up when it may be missing, not reported with each line
 TEST_CASE("the whole run: over attempts, reported once, and also between them") {
   Outputs outputs;
   auto hangs = watch({.run = seconds(60)}, outputs);
-  hangs.step(0, 3, at(10));
-  hangs.step(1, 4, at(10));
-  hangs.generation_over();
-  hangs.generation_began(at(30));
-  hangs.generation_over();
+  hangs.apply(WorkerStep{0, 3}, at(10));
+  hangs.apply(WorkerStep{1, 4}, at(10));
+  hangs.apply(TeardownBegan{}, at(20));
+  hangs.apply(GenerationBegan{}, at(30));
+  hangs.apply(TeardownBegan{}, at(20));
   CHECK(hangs.next_deadline() == at(60));
   const auto hang = hangs.check(at(61));
   REQUIRE(hang);
   CHECK(hang->kind == HangKind::run_timeout);
-  hangs.generation_began(at(70));
+  hangs.apply(GenerationBegan{}, at(70));
   CHECK_FALSE(hangs.next_deadline());
 }
 
@@ -231,10 +232,10 @@ TEST_CASE("a stop of everything does not count") {
     HangLimits one;
     one.*kept = limits.*kept;
     auto hangs = watch(one, outputs, 1);
-    hangs.heartbeat(0, at(1));
+    hangs.apply(WorkerHeartbeat{0}, at(1));
     const auto before = hangs.next_deadline();
     outputs.last[0] = at(2);  // written before, seen after
-    hangs.suspended(seconds(100));
+    hangs.apply(Suspended{seconds(100)}, {});
     REQUIRE(hangs.next_deadline());
     CHECK(*hangs.next_deadline() >= *before + seconds(100));
     CHECK_FALSE(hangs.check(at(105)));
@@ -258,8 +259,8 @@ TEST_CASE("random runs: a hang is reported when, and only when, a limit is excee
     Outputs outputs;
     HangWatch watch(limits, nproc, outputs.look());
     TimePoint now{};
-    watch.run_began(now);
-    watch.generation_began(now);
+    watch.apply(StartRequested{}, now);
+    watch.apply(GenerationBegan{}, now);
     int started = 0;
     int ended = 0;
     std::vector<bool> gone(static_cast<std::size_t>(nproc));
@@ -288,27 +289,27 @@ TEST_CASE("random runs: a hang is reported when, and only when, a limit is excee
       }
       const auto armed = watch.next_deadline();
       if (started < nproc) {
-        watch.started(started++, now);
+        watch.apply(WorkerStarted{started++, 1}, now);
       } else {
         const int rank = dice(nproc);
         if (gone[static_cast<std::size_t>(rank)]) continue;
         switch (dice(8)) {
           case 0:
-            watch.ready(rank, now);
+            watch.apply(WorkerReady{rank}, now);
             break;
           case 1:
-            watch.heartbeat(rank, now);
+            watch.apply(WorkerHeartbeat{rank}, now);
             break;
           case 2:
           case 3:
-            watch.step(rank, i, now);
+            watch.apply(WorkerStep{rank, i}, now);
             break;
           case 4:
-            watch.suspended(milliseconds(dice(50)));
+            watch.apply(Suspended{milliseconds(dice(50))}, {});
             break;
           case 5:
             if (dice(20) == 0) {
-              watch.exited(rank, now);
+              watch.apply(WorkerExited{rank, Exited{0}}, now);
               gone[static_cast<std::size_t>(rank)] = true;
               ++ended;
             }

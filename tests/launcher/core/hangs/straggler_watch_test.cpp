@@ -28,7 +28,8 @@ std::vector<Straggler> tell(StragglerWatch& watch, std::vector<Told> messages) {
                    [](const Told& a, const Told& b) { return a.ms < b.ms; });
   std::vector<Straggler> all;
   for (const auto& m : messages) {
-    for (const auto& one : watch.stepped(m.rank, m.step, m.busy, at(m.ms))) all.push_back(one);
+    for (const auto& one : watch.apply(WorkerStep{m.rank, m.step, m.busy}, at(m.ms)))
+      all.push_back(one);
   }
   return all;
 }
@@ -54,7 +55,7 @@ double rank_2_slow(int rank, int) { return rank == 2 ? 40 : 10; }
 
 StragglerWatch watch(int nproc = 4, double factor = 2, int window = 10) {
   StragglerWatch watch({.factor = factor, .window = window}, nproc);
-  watch.generation_began();
+  watch.apply(GenerationBegan{});
   return watch;
 }
 
@@ -129,12 +130,12 @@ TEST_CASE("below the factor, below a millisecond, or now and then: no rank") {
   CHECK(tell(stragglers, lock_step(
                              4, 100, [](int rank, int) { return rank == 2 ? 18 : 10; }, true))
             .empty());
-  stragglers.generation_began();
+  stragglers.apply(GenerationBegan{});
   auto tiny = lock_step(
       4, 100, [](int, int) { return 10; }, false);
   for (auto& m : tiny) m.busy = m.rank == 2 ? 900e-6 : 1e-6;
   CHECK(tell(stragglers, tiny).empty());
-  stragglers.generation_began();
+  stragglers.apply(GenerationBegan{});
   CHECK(tell(stragglers,
              lock_step(
                  4, 400, [](int rank, int step) { return rank == 2 && step % 10 == 0 ? 500 : 10; },
@@ -164,7 +165,7 @@ TEST_CASE("bursts that last less than a second are a neighbour's on the same cor
   auto stragglers = watch(2, 1.5, 6);
   const auto every_third = [](int rank, int step) { return rank == 1 && step % 3 == 0 ? 24 : 4; };
   CHECK(tell(stragglers, lock_step(2, 75, every_third, true)).empty());
-  stragglers.generation_began();
+  stragglers.apply(GenerationBegan{});
   CHECK(tell(stragglers, lock_step(2, 200, every_third, true)).size() == 1);
 }
 
@@ -188,7 +189,7 @@ TEST_CASE("one rank alone, and ranks that report nothing, are no stragglers") {
 TEST_CASE("a new attempt is measured anew") {
   auto stragglers = watch();
   CHECK(tell(stragglers, lock_step(4, 40, rank_2_slow, true)).size() == 1);
-  stragglers.generation_began();
+  stragglers.apply(GenerationBegan{});
   CHECK(tell(stragglers, lock_step(4, 40, rank_2_slow, true)).size() == 1);
 }
 
