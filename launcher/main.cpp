@@ -15,7 +15,7 @@
 #include "launcher/os/signals.hpp"
 #include "launcher/output/colour.hpp"
 #include "launcher/report/run_result.hpp"
-#include "launcher/supervisor/supervisor.hpp"
+#include "launcher/supervisor/supervise.hpp"
 #include "launcher/workers/worker_environment.hpp"
 
 #include <fcntl.h>

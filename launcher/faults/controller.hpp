@@ -1,61 +1,75 @@
-// The faults of a run and the record of what came of them: joins the fault engine's decisions with
-// the system calls that carry them out and with the event file.
+// The faults of a run: joins the fault engine's decisions with the system calls that carry them
+// out.
 //
-// The supervisor forwards its news, whether or not there is a plan, and does what comes back. A
-// strike is written to the event file before it is carried out, and both are over when the call
-// that brought the news returns: a worker whose step set it off gets its BARRIER=1 answered only
-// then. Without faults nothing is armed and nothing but the record is kept.
+// A fault is published as triggered before it is carried out, so that events.jsonl has it first,
+// and both are over when the event that triggered it has been passed on: a worker whose step
+// triggered it gets its BARRIER=1 answered only then. Without faults nothing is armed.
 //
 // Undone: at the end of its time ("for"); at the teardown (stop, slow, block-output); with the
-// generation (port-taken); everything else lives in the struck process and goes with it, whoever
-// kills the launcher (launcher/os/fault_effects.hpp).
+// attempt (port-taken); everything else lives in the process that has the fault and ends with it,
+// whoever kills the launcher (launcher/os/fault_effects.hpp).
 #pragma once
 
-#include "common/notify_message.hpp"
 #include "launcher/cli/options.hpp"
-#include "launcher/core/record/run_record.hpp"
-#include "launcher/events/event_log.hpp"
+#include "launcher/core/faults/engine.hpp"
+#include "launcher/core/observer.hpp"
 #include "launcher/faults/injector.hpp"
+#include "launcher/os/loop.hpp"
+#include "launcher/output/router.hpp"
+#include "launcher/workers/workers.hpp"
 
-#include <cstdint>
+#include <functional>
 #include <memory>
-#include <string>
-
-namespace boost::asio {
-class io_context;
-}
+#include <optional>
+#include <string_view>
+#include <vector>
 
 namespace ddp {
 
-class FaultController {
+class FaultController final : public core::Observer {
  public:
-  // All of it must outlive the session.
-  FaultController(boost::asio::io_context& io, const Options& options, EventLog& events,
-                  out::Router& router, WorkerSet& workers);
-  ~FaultController();
+  // All borrowed.
+  FaultController(os::Loop& loop, const Options& options, out::Router& router, Workers& workers,
+                  core::Publish publish);
+  ~FaultController() override;
 
-  // --- news, in the order it comes
+  void on(const core::Event& event, core::TimePoint now) override;
+  void on(const core::Action& action, core::TimePoint now) override;
 
-  void generation_began(core::Generation generation, std::uint16_t port);
-  SpawnChange spawn_due(core::LocalRank local_rank);
-  void started(core::LocalRank local_rank, int pid);
-  void notified(core::LocalRank local_rank, const NotifyMessage& message);
-  // Its pid may be another's from here on.
-  void exited(core::LocalRank local_rank);
-  void teardown_began();
-  void generation_over(const core::Verdict& verdict);
-  // The run is over with this exit code; the workers were given sockets in `run_dir`.
-  void finished(int exit_code, const std::string& run_dir);
-
+  // What is different about the start of the worker that is due (WorkerDue).
+  SpawnChange take_change(core::LocalRank local_rank);
   // Whether a fault has stopped it: then `fg` after Ctrl-Z does not continue it.
   bool keeps_stopped(core::LocalRank local_rank) const;
-  const core::RunRecord& record() const;
-  // The fault behind the failure of the generation that is over, as it would be typed; empty: none.
-  std::string behind_last_failure() const;
+
+  void apply(const core::GenerationBegan& began, core::TimePoint now);
+  void apply(const core::WorkerStarted& started, core::TimePoint now);
+  void apply(const core::WorkerExited& exited, core::TimePoint now);
+  void apply(const core::GenerationEnded& ended, core::TimePoint now);
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  struct Lasting {
+    int fault = 0;
+    fault::Kind kind = fault::Kind::stop;
+    core::LocalRank local_rank = 0;
+  };
+
+  void carry_out(const core::FaultActions& actions);
+  void carry_out(const core::Injection& injection);
+  void carry_out(const core::UndoFault& undo);
+  void carry_out(const core::ThrottleTick& tick);
+  void close_lasting(std::string_view by, const std::function<bool(const Lasting&)>& is_over);
+  void arm();
+
+  os::Loop& loop_;
+  out::Router& router_;
+  core::Publish publish_;
+  FaultInjector injector_;
+  std::unique_ptr<os::Timer> timer_;
+  std::optional<core::TimePoint> armed_;
+  std::optional<core::FaultEngine> engine_;  // none: no fault is planned
+  std::vector<Lasting> lasting_;
+  std::string_view undone_by_ = "time";
+  SpawnChange change_;  // of the worker whose start is being considered
 };
 
 }  // namespace ddp

@@ -1,6 +1,6 @@
 #include "launcher/faults/injector.hpp"
 
-#include "launcher/workers/worker_set.hpp"
+#include "launcher/workers/workers.hpp"
 
 #include <unistd.h>
 
@@ -15,7 +15,7 @@ namespace {
 
 using fault::Kind;
 
-// What exec itself says is told apart from what fork says: 127 and 126, or 71.
+// An error of exec makes another exit code than one of fork: 127 and 126, or 71.
 core::SpawnError spawn_error(const fault::Value& value) {
   const auto* number = std::get_if<std::int64_t>(&value);
   const int error = number != nullptr ? static_cast<int>(*number) : EAGAIN;
@@ -25,7 +25,7 @@ core::SpawnError spawn_error(const fault::Value& value) {
 
 }  // namespace
 
-FaultInjector::FaultInjector(const Options& options, out::Router& router, WorkerSet& workers)
+FaultInjector::FaultInjector(const Options& options, out::Router& router, Workers& workers)
     : options_(options),
       router_(router),
       workers_(workers),
@@ -50,7 +50,7 @@ std::string FaultInjector::inject(const core::Injection& injection, SpawnChange&
       workers_.signal(*injection.local_rank, SIGSTOP);
       return {};
     case Kind::slow:
-      return {};  // its first pulse follows
+      return {};  // its first throttle tick follows
     case Kind::block_output:
       return router_.hold(*injection.local_rank, true) ? "" : "its output goes to files directly";
     case Kind::hide_device:
@@ -96,7 +96,7 @@ void FaultInjector::undo(const core::UndoFault& undo) {
       workers_.signal(undo.local_rank, SIGCONT);
       break;
     case Kind::slow:
-      break;  // its last pulse let it run
+      break;  // its last throttle tick let it run
     case Kind::block_output:
       router_.hold(undo.local_rank, false);
       break;

@@ -1,10 +1,11 @@
-// Carries out what the fault engine asks for: the system calls behind strikes, their ends and the
-// duty cycle of `slow`. Decides and tells nothing.
+// Carries out what the fault engine asks for: the system calls that inject faults and undo them,
+// and the duty cycle of `slow`. Decides and reports nothing.
 #pragma once
 
 #include "launcher/cli/options.hpp"
 #include "launcher/core/faults/action.hpp"
 #include "launcher/os/fault_effects.hpp"
+#include "launcher/output/router.hpp"
 
 #include <sys/types.h>
 
@@ -15,7 +16,7 @@
 
 namespace ddp {
 
-class WorkerSet;
+class Workers;
 
 // What is different about a worker's start.
 struct SpawnChange {
@@ -28,7 +29,7 @@ struct SpawnChange {
 class FaultInjector {
  public:
   // Made in the supervisor, whose parent is the keeper.
-  FaultInjector(const Options& options, out::Router& router, WorkerSet& workers);
+  FaultInjector(const Options& options, out::Router& router, Workers& workers);
 
   void generation_began(std::uint16_t port) { port_ = port; }
   void started(core::LocalRank local_rank, int pid) { pid_of(local_rank) = pid; }
@@ -50,7 +51,7 @@ class FaultInjector {
 
   const Options& options_;
   out::Router& router_;
-  WorkerSet& workers_;
+  Workers& workers_;
   os::FaultEffects effects_;
   std::vector<int> pids_;  // by local rank, of unreaped workers; 0: none
   std::uint16_t port_ = 0;

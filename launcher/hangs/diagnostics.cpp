@@ -9,10 +9,6 @@
 #include "launcher/report/failure_message.hpp"
 #include "launcher/report/hang_message.hpp"
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,7 +40,7 @@ std::vector<std::string> command_environment() {
   return environment;
 }
 
-// One byte, if somebody reads there: a pipe without a reader, or what is no pipe, is left alone.
+// One byte, if a process reads there: a pipe without a reader, or what is no pipe, is left alone.
 std::string poke(const std::string& path) {
   const os::ScopedFd pipe(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
   if (!pipe.valid()) return std::strerror(errno);
@@ -57,43 +53,39 @@ std::string poke(const std::string& path) {
 
 class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
  public:
-  Impl(boost::asio::io_context& io, WorkerSet& workers, HangEvidencePlan plan, Handlers handlers)
-      : io_(io),
+  Impl(os::Loop& loop, Workers& workers, HangEvidencePlan plan, Handlers handlers)
+      : loop_(loop),
         workers_(workers),
-        timer_(io),
-        deadline_timer_(io),
+        timer_(loop.make_timer()),
+        deadline_timer_(loop.make_timer()),
         plan_(std::move(plan)),
         handlers_(std::move(handlers)),
         before_(plan_.subjects.size()),
         after_(plan_.subjects.size()) {}
 
   void start() {
-    after(deadline_timer_, plan_.deadline - kMargin, [this] { out_of_time(); });
-    look(before_, 0, [this] {
-      after(timer_, std::chrono::steady_clock::now() + kLookAgain, [this] { look_again(); });
-    });
+    at(*deadline_timer_, plan_.deadline - kMargin, [this] { out_of_time(); });
+    look(before_, 0, [this] { at(*timer_, loop_.now() + kLookAgain, [this] { look_again(); }); });
   }
 
   void stop() {
     stopped_ = true;
-    timer_.cancel();
-    deadline_timer_.cancel();
+    timer_->cancel();
+    deadline_timer_->cancel();
     if (running_ > 0) workers_.kill_helpers();
   }
 
  private:
   template <class Next>
-  void after(boost::asio::steady_timer& timer, std::chrono::steady_clock::time_point when,
-             Next next) {
-    timer.expires_at(when);
-    timer.async_wait([self = shared_from_this(), next](boost::system::error_code ec) {
-      if (!ec && !self->stopped_) next();
+  void at(os::Timer& timer, core::TimePoint when, Next next) {
+    timer.at(when, [self = shared_from_this(), next] {
+      if (!self->stopped_) next();
     });
   }
 
   // Samples the subjects from `index` on, a turn of the loop each, then calls `next`.
   void look(std::vector<core::ProcessSample>& into, std::size_t index, std::function<void()> next) {
-    boost::asio::post(io_, [self = shared_from_this(), &into, index, next = std::move(next)] {
+    loop_.post([self = shared_from_this(), &into, index, next = std::move(next)] {
       if (self->stopped_) return;
       if (index == self->plan_.subjects.size()) {
         next();
@@ -110,7 +102,7 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
       const auto& subjects = plan_.subjects;
       std::vector<core::ProcessPicture> pictures;
       for (std::size_t i = 0; i < subjects.size(); ++i) {
-        // Of one that was never started, or had ended before, there is none.
+        // Of one that was never started, or had exited before, there is none.
         pictures.push_back(subjects[i].pid > 0 ? core::picture_of(before_[i], after_[i])
                                                : core::ProcessPicture{});
       }
@@ -122,7 +114,7 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
     });
   }
 
-  // Those that can tell by themselves.
+  // Those that can report by themselves.
   void ask() {
     bool asked = false;
     for (const auto& subject : plan_.subjects) {
@@ -146,7 +138,7 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
       return urgency(plan_.subjects[a]) < urgency(plan_.subjects[b]);
     });
     if (!asked) return run_commands();
-    after(timer_, std::chrono::steady_clock::now() + kAnswerTime, [this] { run_commands(); });
+    at(*timer_, loop_.now() + kAnswerTime, [this] { run_commands(); });
   }
 
   int urgency(const HangSubject& subject) const {
@@ -201,14 +193,14 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
   void out_of_time() {
     waiting_.clear();
     if (running_ == 0) return finish();
-    // Each is told as it ends, which is at once.
+    // Each reports its exit, which comes at once.
     workers_.kill_helpers();
-    after(deadline_timer_, plan_.deadline, [this] { finish(); });
+    at(*deadline_timer_, plan_.deadline, [this] { finish(); });
   }
 
   void finish() {
-    timer_.cancel();
-    deadline_timer_.cancel();
+    timer_->cancel();
+    deadline_timer_->cancel();
     if (!std::exchange(finished_, true)) handlers_.done();
   }
 
@@ -242,14 +234,14 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
 
   void cannot(const std::string& path) {
     const std::string why = std::strerror(errno);
-    if (!std::exchange(told_, true))
+    if (!std::exchange(reported_, true))
       log::write(log::Level::warn, path + ": " + why + "; the hang's evidence is incomplete");
   }
 
-  boost::asio::io_context& io_;
-  WorkerSet& workers_;
-  boost::asio::steady_timer timer_;
-  boost::asio::steady_timer deadline_timer_;
+  os::Loop& loop_;
+  Workers& workers_;
+  std::unique_ptr<os::Timer> timer_;
+  std::unique_ptr<os::Timer> deadline_timer_;
   HangEvidencePlan plan_;
   Handlers handlers_;
   std::vector<core::ProcessSample> before_;
@@ -259,12 +251,12 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
   int running_ = 0;                  // commands
   bool stopped_ = false;
   bool finished_ = false;
-  bool told_ = false;
+  bool reported_ = false;
 };
 
-HangEvidence::HangEvidence(boost::asio::io_context& io, WorkerSet& workers, HangEvidencePlan plan,
+HangEvidence::HangEvidence(os::Loop& loop, Workers& workers, HangEvidencePlan plan,
                            Handlers handlers)
-    : impl_(std::make_shared<Impl>(io, workers, std::move(plan), std::move(handlers))) {
+    : impl_(std::make_shared<Impl>(loop, workers, std::move(plan), std::move(handlers))) {
   impl_->start();
 }
 HangEvidence::~HangEvidence() { impl_->stop(); }

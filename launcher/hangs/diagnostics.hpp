@@ -1,19 +1,19 @@
-// What the processes of a hung group do, found out before they are told to go.
+// What the processes of a hung group do, found out before they are stopped.
 //
-//   1. Two looks at every thread of every rank, kLookAgain apart, through /proc: proc.txt in the
+//   1. Two samples of every thread of every rank, kLookAgain apart, through /proc: proc.txt in the
 //      rank's directory, and a picture of each.
 //   2. A "1" into the pipe of PyTorch's flight recorder where a rank has one, and the signal that
 //      was asked for; then kAnswerTime for the answers.
 //   3. The command for each rank: the suspect first, then those that are behind; as many at a time
-//   as
-//      there are CPUs (a debugger needs one for a second or so), at most kCommandsAtOnce. What they
-//      write goes to on-hang.log. At the deadline those that still run are killed.
-// Rank by rank, each in a turn of the event loop of its own: a group of many threads holds nothing
-// else up. What cannot be written is told once and left.
+//      as there are CPUs (a debugger needs one for a second or so), at most kCommandsAtOnce. What
+//      they write goes to on-hang.log. At the deadline those that still run are killed.
+// Rank by rank, each in a separate turn of the event loop: a group of many threads holds nothing
+// else up. What cannot be written is reported once and left.
 #pragma once
 
 #include "launcher/core/hangs/hang.hpp"
-#include "launcher/workers/worker_set.hpp"
+#include "launcher/os/loop.hpp"
+#include "launcher/workers/workers.hpp"
 
 #include <chrono>
 #include <functional>
@@ -21,10 +21,6 @@
 #include <optional>
 #include <string>
 #include <vector>
-
-namespace boost::asio {
-class io_context;
-}
 
 namespace ddp {
 
@@ -61,8 +57,7 @@ class HangEvidence {
     std::function<void()> done;
   };
   // `workers` is borrowed: the commands are its helpers.
-  HangEvidence(boost::asio::io_context& io, WorkerSet& workers, HangEvidencePlan plan,
-               Handlers handlers);
+  HangEvidence(os::Loop& loop, Workers& workers, HangEvidencePlan plan, Handlers handlers);
   ~HangEvidence();  // ends it: kills what runs; no handler is called any more
 
  private:

@@ -1,214 +1,173 @@
 #include "launcher/hangs/monitor.hpp"
 
 #include "common/env_names.hpp"
-#include "launcher/core/hangs/hang_watch.hpp"
 #include "launcher/hangs/debugger_command.hpp"
-#include "launcher/hangs/diagnostics.hpp"
 #include "launcher/os/devices.hpp"
 #include "launcher/os/proc.hpp"
 
 #include <fmt/core.h>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
+#include <chrono>
 #include <cstdlib>
-#include <optional>
 #include <utility>
 
 namespace ddp {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+// A launcher that was itself stopped or starved finds its timer due and news waiting to be read:
+// the news is read first.
+constexpr auto kReadFirst = std::chrono::milliseconds(20);
 
-// A launcher that was itself stopped or starved finds its timer due and news that waits to be read:
-// the news is heard first.
-constexpr auto kHearFirst = std::chrono::milliseconds(20);
-
-// Whatever the command wrote: so much of it is looked through.
+// Whatever the command wrote: so much of it is searched.
 constexpr std::size_t kStackBytes = std::size_t{64} << 10;
 constexpr std::size_t kStackLines = 20;
 
+// What only puts a deadline off, so that the timer may be left as it is.
+bool is_progress(const core::Event& event) {
+  return std::holds_alternative<core::WorkerReady>(event) ||
+         std::holds_alternative<core::WorkerHeartbeat>(event) ||
+         std::holds_alternative<core::WorkerStep>(event) ||
+         std::holds_alternative<core::WorkerPhase>(event);
+}
+
+bool moves_deadline(const core::Event& event) {
+  return std::holds_alternative<core::StartRequested>(event) ||
+         std::holds_alternative<core::GenerationBegan>(event) ||
+         std::holds_alternative<core::WorkerStarted>(event) ||
+         std::holds_alternative<core::WorkerExited>(event) ||
+         std::holds_alternative<core::Suspended>(event);
+}
+
 }  // namespace
 
-class HangMonitor::Impl {
- public:
-  explicit Impl(Deps deps)
-      : around_(std::move(deps)),
-        watch_(around_.options.hang, around_.options.nproc,
-               [this](core::LocalRank rank) { return around_.router.last_output(rank); }),
-        stragglers_(around_.options.straggler, around_.options.nproc),
-        timer_(around_.io) {}
+HangMonitor::HangMonitor(os::Loop& loop, const Options& options, const out::Router& router,
+                         Workers& workers, std::string run_dir, core::Publish publish)
+    : loop_(loop),
+      options_(options),
+      workers_(workers),
+      run_dir_(std::move(run_dir)),
+      publish_(std::move(publish)),
+      limits_(options.hang.any()),
+      compares_(options.straggler.factor > 0),
+      watch_(options.hang, options.nproc,
+             [&router](core::LocalRank rank) { return router.last_output(rank); }),
+      stragglers_(options.straggler, options.nproc),
+      timer_(loop.make_timer()) {}
 
-  core::HangWatch& watch() { return watch_; }
-
-  void worker_exited(core::LocalRank rank) {
-    watch_.apply(core::WorkerExited{rank, {}}, Clock::now());
-    stragglers_.apply(core::WorkerExited{rank, {}});
+void HangMonitor::on(const core::Event& event, core::TimePoint now) {
+  if (!limits_ && !compares_) return;
+  core::dispatch(watch_, event, now);
+  core::dispatch(*this, event, now);
+  if (!limits_) return;
+  // What progress adds is due later than what the timer waits for: no loop over the ranks for it.
+  if (moves_deadline(event) ||
+      (is_progress(event) && (!armed_ || *armed_ > now + watch_.shortest())))
     arm();
-  }
-
-  void generation_began(core::Generation generation) {
-    generation_ = generation;
-    watch_.apply(core::GenerationBegan{}, Clock::now());
-    stragglers_.apply(core::GenerationBegan{});
-    arm();
-  }
-
-  void notified(core::LocalRank rank, const NotifyMessage& message) {
-    const auto now = Clock::now();
-    if (message.phase) watch_.apply(core::WorkerPhase{rank, *message.phase}, now);
-    if (message.ready) watch_.apply(core::WorkerReady{rank}, now);
-    if (message.watchdog) watch_.apply(core::WorkerHeartbeat{rank}, now);
-    if (message.step) watch_.apply(core::WorkerStep{rank, *message.step}, now);
-    if (message.step && around_.options.straggler.factor > 0) compare(rank, message, now);
-    // What this adds is due later than what the timer waits for: no look at every rank for it.
-    if (around_.options.hang.any() && (!armed_ || *armed_ > now + watch_.shortest())) arm();
-  }
-
-  void arm() {
-    const auto deadline = watch_.next_deadline();
-    if (deadline == armed_) return;
-    armed_ = deadline;
-    timer_.cancel();
-    if (deadline) wait(*deadline, /*heard=*/false);
-  }
-
-  void take_evidence(const core::TakeEvidence& take) {
-    HangEvidencePlan plan;
-    plan.command = around_.options.on_hang;
-    plan.signal = around_.options.hang_signal;
-    plan.cpus = os::count_cpus();
-    plan.deadline = take.deadline;
-    for (const char* name : {env::kNcclFlightPipe, env::kFlightPipe}) {
-      if (const char* const stem = std::getenv(name); stem != nullptr && *stem != '\0')
-        plan.flight_recorders.emplace_back(stem);
-    }
-    for (const auto& rank : take.hang.ranks) {
-      HangSubject subject;
-      subject.local_rank = rank.local_rank;
-      subject.rank = around_.options.first_rank() + rank.local_rank;
-      subject.pid = around_.workers.living_pid(rank.local_rank);
-      subject.dir = dir(take.generation, std::to_string(rank.local_rank));
-      subject.behind = rank.behind;
-      plan.subjects.push_back(std::move(subject));
-    }
-    HangEvidence::Handlers handlers;
-    handlers.seen = [this, take](std::vector<core::ProcessPicture> pictures) {
-      core::Hang hang = take.hang;
-      for (std::size_t i = 0; i < pictures.size(); ++i) hang.ranks[i].process = pictures[i];
-      around_.reporter.ranks_seen(take.generation, hang);
-      around_.feed(core::ProcessesSeen{take.generation, std::move(pictures)});
-      return core::root_cause_rank(hang);
-    };
-    handlers.kept = [this, take](const HangSubject& subject, const std::string& what,
-                                 const std::string& file, const std::string& outcome) {
-      around_.reporter.hang_evidence(take.generation, subject.local_rank, what, file, outcome);
-    };
-    handlers.done = [this, take] { around_.feed(core::EvidenceTaken{take.generation}); };
-    evidence_.emplace(around_.io, around_.workers, std::move(plan), std::move(handlers));
-  }
-
-  void teardown_began(const core::TeardownBegan& teardown) {
-    if (evidence_) tell_evidence(core::root_cause_rank(teardown.cause));
-    evidence_.reset();
-    watch_.apply(teardown, Clock::now());
-    arm();
-  }
-
- private:
-  void compare(core::LocalRank rank, const NotifyMessage& message, core::TimePoint now) {
-    std::optional<double> busy;
-    for (const auto& [name, value] : message.metrics) {
-      if (name == kBusySeconds) busy = value;
-    }
-    for (const auto& straggler :
-         stragglers_.apply(core::WorkerStep{rank, *message.step, busy}, now))
-      around_.reporter.straggler(generation_, straggler);
-  }
-
-  std::string dir(core::Generation generation, const std::string& rank) const {
-    return fmt::format("{}/attempt_{}/{}/hang", around_.run_dir, generation, rank);
-  }
-
-  void tell_evidence(std::optional<core::LocalRank> blamed) {
-    std::vector<std::string> stack;
-    if (blamed) {
-      const auto output =
-          os::read_file(dir(generation_, std::to_string(*blamed)) + "/on-hang.log", kStackBytes);
-      stack = first_stack(output.value_or(""), kStackLines);
-    }
-    const auto& options = around_.options;
-    const bool taken = options.group.evidence_timeout.count() > 0;
-    around_.reporter.hang_evidence_taken(
-        std::move(stack),
-        !taken ? ""
-        : !options.log_dir.empty()
-            ? "what each rank was found doing is in " + dir(generation_, "*")
-            : "start it with --log-dir DIR to keep what each rank was found doing");
-  }
-
-  void wait(Clock::time_point until, bool heard) {
-    timer_.expires_at(until);
-    timer_.async_wait([this, heard](boost::system::error_code ec) {
-      if (ec) return;
-      const auto now = Clock::now();
-      if (const auto due = watch_.next_deadline(); !heard && due && *due <= now) {
-        wait(now + kHearFirst, /*heard=*/true);
-        return;
-      }
-      armed_.reset();
-      if (const auto hang = watch_.check(now)) {
-        around_.reporter.hang_detected(generation_, *hang);
-        around_.feed(core::HangDetected{*hang});
-      }
-      arm();
-    });
-  }
-
-  Deps around_;
-  core::HangWatch watch_;
-  core::StragglerWatch stragglers_;
-  boost::asio::steady_timer timer_;
-  std::optional<core::TimePoint> armed_;
-  core::Generation generation_ = 0;
-  std::optional<HangEvidence> evidence_;
-};
-
-HangMonitor::HangMonitor(Deps deps) {
-  if (deps.options.hang.any() || deps.options.straggler.factor > 0)
-    impl_ = std::make_unique<Impl>(std::move(deps));
 }
-HangMonitor::~HangMonitor() = default;
 
-void HangMonitor::run_began() {
-  if (!impl_) return;
-  impl_->watch().apply(core::StartRequested{}, Clock::now());
-  impl_->arm();
+void HangMonitor::on(const core::Action& action, core::TimePoint now) {
+  if (!limits_) return;
+  core::dispatch(*this, action, now);
 }
-void HangMonitor::generation_began(core::Generation generation) {
-  if (impl_) impl_->generation_began(generation);
+
+void HangMonitor::apply(const core::GenerationBegan& began, core::TimePoint) {
+  generation_ = began.generation;
+  stragglers_.apply(began);
 }
-void HangMonitor::worker_started(core::LocalRank rank) {
-  if (!impl_) return;
-  impl_->watch().apply(core::WorkerStarted{rank, 0}, Clock::now());
-  impl_->arm();
+
+void HangMonitor::apply(const core::WorkerStep& event, core::TimePoint now) {
+  if (!compares_) return;
+  for (const auto& straggler : stragglers_.apply(event, now))
+    publish_(core::StragglerFound{straggler});
 }
-void HangMonitor::notified(core::LocalRank rank, const NotifyMessage& message) {
-  if (impl_) impl_->notified(rank, message);
+
+void HangMonitor::apply(const core::WorkerExited& exited, core::TimePoint) {
+  stragglers_.apply(exited);
 }
-void HangMonitor::worker_exited(core::LocalRank rank) {
-  if (impl_) impl_->worker_exited(rank);
+
+void HangMonitor::apply(const core::TakeEvidence& take, core::TimePoint) {
+  HangEvidence::Handlers handlers;
+  handlers.seen = [this, take](std::vector<core::ProcessPicture> pictures) {
+    core::Hang hang = take.hang;
+    for (std::size_t i = 0; i < pictures.size(); ++i) hang.ranks[i].process = pictures[i];
+    publish_(core::ProcessesSeen{take.generation, std::move(pictures)});
+    return core::root_cause_rank(hang);
+  };
+  handlers.kept = [this](const HangSubject& subject, const std::string& what,
+                         const std::string& file, const std::string& outcome) {
+    publish_(core::DiagnosticsKept{subject.local_rank, what, file, outcome});
+  };
+  handlers.done = [this, take] { publish_(core::EvidenceTaken{take.generation}); };
+  evidence_.emplace(loop_, workers_, plan(take), std::move(handlers));
 }
-void HangMonitor::suspended(core::Nanoseconds duration) {
-  if (!impl_) return;
-  impl_->watch().apply(core::Suspended{duration}, Clock::now());
-  impl_->arm();
+
+void HangMonitor::apply(const core::TeardownBegan& teardown, core::TimePoint now) {
+  if (evidence_) explain(core::root_cause_rank(teardown.cause));
+  evidence_.reset();
+  watch_.apply(teardown, now);
+  arm();
 }
-void HangMonitor::take_evidence(const core::TakeEvidence& take) {
-  if (impl_) impl_->take_evidence(take);
+
+HangEvidencePlan HangMonitor::plan(const core::TakeEvidence& take) const {
+  HangEvidencePlan plan;
+  plan.command = options_.on_hang;
+  plan.signal = options_.hang_signal;
+  plan.cpus = os::count_cpus();
+  plan.deadline = take.deadline;
+  for (const char* name : {env::kNcclFlightPipe, env::kFlightPipe}) {
+    if (const char* const stem = std::getenv(name); stem != nullptr && *stem != '\0')
+      plan.flight_recorders.emplace_back(stem);
+  }
+  for (const auto& rank : take.hang.ranks) {
+    HangSubject subject;
+    subject.local_rank = rank.local_rank;
+    subject.rank = options_.first_rank() + rank.local_rank;
+    subject.pid = workers_.living_pid(rank.local_rank);
+    subject.dir = dir(take.generation, std::to_string(rank.local_rank));
+    subject.behind = rank.behind;
+    plan.subjects.push_back(std::move(subject));
+  }
+  return plan;
 }
-void HangMonitor::teardown_began(const core::TeardownBegan& teardown) {
-  if (impl_) impl_->teardown_began(teardown);
+
+std::string HangMonitor::dir(core::Generation generation, const std::string& rank) const {
+  return fmt::format("{}/attempt_{}/{}/hang", run_dir_, generation, rank);
+}
+
+void HangMonitor::explain(std::optional<core::LocalRank> root_cause) {
+  core::HangExplained explained;
+  if (root_cause) {
+    const auto output =
+        os::read_file(dir(generation_, std::to_string(*root_cause)) + "/on-hang.log", kStackBytes);
+    explained.stack = first_stack(output.value_or(""), kStackLines);
+  }
+  if (options_.group.evidence_timeout.count() > 0) {
+    explained.where = !options_.log_dir.empty()
+                          ? "what each rank was found doing is in " + dir(generation_, "*")
+                          : "start it with --log-dir DIR to keep what each rank was found doing";
+  }
+  publish_(explained);
+}
+
+void HangMonitor::arm() {
+  const auto deadline = watch_.next_deadline();
+  if (deadline == armed_) return;
+  armed_ = deadline;
+  timer_->cancel();
+  if (deadline) wait(*deadline, /*news_read=*/false);
+}
+
+void HangMonitor::wait(core::TimePoint until, bool news_read) {
+  timer_->at(until, [this, news_read] { due(news_read); });
+}
+
+void HangMonitor::due(bool news_read) {
+  const auto now = loop_.now();
+  if (const auto deadline = watch_.next_deadline(); !news_read && deadline && *deadline <= now)
+    return wait(now + kReadFirst, /*news_read=*/true);
+  armed_.reset();
+  if (const auto hang = watch_.check(now)) publish_(core::HangDetected{*hang});
+  arm();
 }
 
 }  // namespace ddp

@@ -1,49 +1,59 @@
-// Watches a launch for hangs and stragglers: tells core::HangWatch and core::StragglerWatch what
-// the ranks do, wakes up when a limit may be exceeded, and looks at a hung group before it goes.
-// Without a limit it wakes up never.
+// Watches a launch for hangs and stragglers: passes on to core::HangWatch and core::StragglerWatch
+// what the ranks do, wakes up when a limit may be exceeded, and examines a hung group before it is
+// torn down. Without a limit it never wakes up.
 #pragma once
 
-#include "common/notify_message.hpp"
 #include "launcher/cli/options.hpp"
-#include "launcher/core/event.hpp"
-#include "launcher/core/group/action.hpp"
+#include "launcher/core/hangs/hang_watch.hpp"
+#include "launcher/core/hangs/straggler_watch.hpp"
+#include "launcher/core/observer.hpp"
+#include "launcher/hangs/diagnostics.hpp"
+#include "launcher/os/loop.hpp"
 #include "launcher/output/router.hpp"
-#include "launcher/report/reporter.hpp"
-#include "launcher/workers/worker_set.hpp"
+#include "launcher/workers/workers.hpp"
 
-#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace ddp {
 
-class HangMonitor {
+class HangMonitor final : public core::Observer {
  public:
-  // All borrowed.
-  struct Deps {
-    boost::asio::io_context& io;
-    const Options& options;
-    const out::Router& router;
-    WorkerSet& workers;
-    Reporter& reporter;
-    std::string run_dir;
-    std::function<void(const core::Event&)> feed;  // to the group
-  };
-  explicit HangMonitor(Deps deps);
-  ~HangMonitor();
+  // All borrowed. Diagnostics are kept below `run_dir`.
+  HangMonitor(os::Loop& loop, const Options& options, const out::Router& router, Workers& workers,
+              std::string run_dir, core::Publish publish);
 
-  void run_began();
-  void generation_began(core::Generation generation);
-  void worker_started(core::LocalRank rank);
-  void notified(core::LocalRank rank, const NotifyMessage& message);
-  void worker_exited(core::LocalRank rank);
-  void suspended(core::Nanoseconds duration);
-  void take_evidence(const core::TakeEvidence& take);
-  void teardown_began(const core::TeardownBegan& teardown);
+  void on(const core::Event& event, core::TimePoint now) override;
+  void on(const core::Action& action, core::TimePoint now) override;
+
+  void apply(const core::GenerationBegan& began, core::TimePoint now);
+  void apply(const core::WorkerStep& event, core::TimePoint now);
+  void apply(const core::WorkerExited& exited, core::TimePoint now);
+  void apply(const core::TakeEvidence& take, core::TimePoint now);
+  void apply(const core::TeardownBegan& teardown, core::TimePoint now);
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;  // none: nothing is watched
+  std::string dir(core::Generation generation, const std::string& rank) const;
+  HangEvidencePlan plan(const core::TakeEvidence& take) const;
+  void explain(std::optional<core::LocalRank> root_cause);
+  void arm();
+  void wait(core::TimePoint until, bool news_read);
+  void due(bool news_read);
+
+  os::Loop& loop_;
+  const Options& options_;
+  Workers& workers_;
+  std::string run_dir_;
+  core::Publish publish_;
+  const bool limits_;  // whether there is one
+  const bool compares_;
+  core::HangWatch watch_;
+  core::StragglerWatch stragglers_;
+  std::unique_ptr<os::Timer> timer_;
+  std::optional<core::TimePoint> armed_;
+  core::Generation generation_ = 0;
+  std::optional<HangEvidence> evidence_;
 };
 
 }  // namespace ddp

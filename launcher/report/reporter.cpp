@@ -7,6 +7,8 @@
 #include "launcher/output/colour.hpp"
 #include "launcher/report/exit_message.hpp"
 #include "launcher/report/hang_message.hpp"
+#include "launcher/report/run_result.hpp"
+#include "launcher/report/shared_memory_message.hpp"
 #include "launcher/report/stdin_hint.hpp"
 
 #include <fmt/core.h>
@@ -18,9 +20,9 @@
 namespace ddp {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr int kTailLines = 20;
+// Of each fault; the event file has all of them.
+constexpr std::int64_t kReportedInjections = 10;
 
 std::int64_t number(std::size_t count) { return static_cast<std::int64_t>(count); }
 
@@ -34,116 +36,171 @@ void Reporter::record_in(const std::string& log_dir) {
 
 void Reporter::lost(const std::string& what) {
   log::write(log::Level::warn, what);
-  events_.write(Clock::now(), kLostEvent, {{"what", what}});
+  events_.write(std::chrono::steady_clock::now(), kLostEvent, {{"what", what}});
 }
 
-void Reporter::run_started() {
-  events_.write(Clock::now(), "run_started",
+void Reporter::apply(const core::StartRequested&, core::TimePoint now) {
+  began_ = now;
+  events_.write(now, "run_started",
                 {{"run_id", options_.run_id},
                  {"nproc", std::int64_t{options_.nproc}},
                  {"nnodes", std::int64_t{options_.nnodes}},
                  {"first_rank", std::int64_t{options_.first_rank()}}});
 }
 
-void Reporter::generation_began(core::Generation generation) {
-  events_.write(Clock::now(), "generation_began", {{"gen", std::int64_t{generation}}});
+void Reporter::apply(const core::GenerationBegan& began, core::TimePoint now) {
+  generation_ = began.generation;
+  master_port_ = began.master_port;
+  events_.write(now, "generation_began", {{"gen", gen()}});
 }
 
-void Reporter::worker_started(core::Generation generation, core::LocalRank rank, int pid) {
+void Reporter::apply(const core::WorkerStarted& started, core::TimePoint now) {
   events_.write(
-      Clock::now(), "worker_started",
-      {{"gen", std::int64_t{generation}}, {"rank", global(rank)}, {"pid", std::int64_t{pid}}});
+      now, "worker_started",
+      {{"gen", gen()}, {"rank", global(started.local_rank)}, {"pid", std::int64_t{started.pid}}});
 }
 
-void Reporter::spawn_failed(core::Generation generation, core::LocalRank rank,
-                            const core::SpawnError& error) {
-  events_.write(Clock::now(), "spawn_failed",
-                {{"gen", std::int64_t{generation}},
-                 {"rank", global(rank)},
-                 {"errno", std::int64_t{error.error_number}}});
+void Reporter::apply(const core::SpawnFailed& failed, core::TimePoint now) {
+  events_.write(now, "spawn_failed",
+                {{"gen", gen()},
+                 {"rank", global(failed.local_rank)},
+                 {"errno", std::int64_t{failed.error.error_number}}});
 }
 
-void Reporter::group_running(core::Generation generation, std::uint16_t master_port) {
-  events_.write(Clock::now(), "group_running", {{"gen", std::int64_t{generation}}});
+void Reporter::apply(const core::GroupRunning&, core::TimePoint now) {
+  events_.write(now, "group_running", {{"gen", gen()}});
   log::write(log::Level::info, fmt::format("attempt {}: {} workers are started, MASTER_PORT {}",
-                                           generation, options_.nproc, master_port));
+                                           generation_, options_.nproc, master_port_));
 }
 
-void Reporter::worker_exited(core::Generation generation, core::LocalRank rank,
-                             const core::ExitStatus& status, bool oom_killed) {
-  const auto* code = std::get_if<core::Exited>(&status);
-  const auto* signaled = std::get_if<core::Signaled>(&status);
-  events_.write(Clock::now(), "worker_exited",
-                {{"gen", std::int64_t{generation}},
-                 {"rank", global(rank)},
+void Reporter::apply(const core::WorkerExited& exited, core::TimePoint now) {
+  const auto* code = std::get_if<core::Exited>(&exited.status);
+  const auto* signaled = std::get_if<core::Signaled>(&exited.status);
+  events_.write(now, "worker_exited",
+                {{"gen", gen()},
+                 {"rank", global(exited.local_rank)},
                  {code != nullptr ? "code" : "signal",
                   std::int64_t{code != nullptr ? code->code : signaled->signal}},
-                 {"oom_killed", oom_killed}});
+                 {"oom_killed", exited.oom_killed}});
 }
 
-void Reporter::hang_detected(core::Generation generation, const core::Hang& hang) {
-  cause_time_ = local_time(Clock::now());
+void Reporter::apply(const core::HangDetected& detected, core::TimePoint now) {
+  hang_ = detected.hang;
+  cause_time_ = local_time(now);
   std::vector<core::LocalRank> behind;
-  for (const auto& rank : hang.ranks) {
+  for (const auto& rank : hang_.ranks) {
     if (rank.behind) behind.push_back(rank.local_rank);
   }
-  events_.write(Clock::now(), "hang_detected",
-                {{"gen", std::int64_t{generation}},
-                 {"kind", std::string(core::name_of(hang.kind))},
-                 {"limit_ns", std::int64_t{hang.limit.count()}},
+  events_.write(now, "hang_detected",
+                {{"gen", gen()},
+                 {"kind", std::string(core::name_of(hang_.kind))},
+                 {"limit_ns", std::int64_t{hang_.limit.count()}},
                  {"behind", rank_list(behind, options_.first_rank())}});
 }
 
-void Reporter::ranks_seen(core::Generation generation, const core::Hang& hang) {
-  for (const auto& rank : hang.ranks) {
-    events_.write(Clock::now(), "hang_rank",
-                  {{"gen", std::int64_t{generation}},
+void Reporter::apply(const core::ProcessesSeen& seen, core::TimePoint now) {
+  for (std::size_t i = 0; i < seen.processes.size() && i < hang_.ranks.size(); ++i) {
+    const auto& rank = hang_.ranks[i];
+    const auto& process = seen.processes[i];
+    events_.write(now, "hang_rank",
+                  {{"gen", std::int64_t{seen.generation}},
                    {"rank", global(rank.local_rank)},
                    {"step", rank.step.value_or(-1)},
                    {"phase", rank.phase},
                    {"ready", rank.ready},
                    {"behind", rank.behind},
-                   {"activity", std::string(core::name_of(rank.process.activity))},
-                   {"state", std::string(1, rank.process.state)},
-                   {"cores", rank.process.cores},
-                   {"wait_channel", rank.process.wait_channel},
-                   {"threads", std::int64_t{rank.process.threads}}});
+                   {"activity", std::string(core::name_of(process.activity))},
+                   {"state", std::string(1, process.state)},
+                   {"cores", process.cores},
+                   {"wait_channel", process.wait_channel},
+                   {"threads", std::int64_t{process.threads}}});
   }
 }
 
-void Reporter::hang_evidence(core::Generation generation, core::LocalRank rank,
-                             const std::string& what, const std::string& file,
-                             const std::string& outcome) {
-  events_.write(Clock::now(), "hang_evidence",
-                {{"gen", std::int64_t{generation}},
-                 {"rank", global(rank)},
-                 {"what", what},
-                 {"file", file},
-                 {"outcome", outcome}});
+void Reporter::apply(const core::DiagnosticsKept& kept, core::TimePoint now) {
+  events_.write(now, "hang_evidence",
+                {{"gen", gen()},
+                 {"rank", global(kept.local_rank)},
+                 {"what", kept.what},
+                 {"file", kept.file},
+                 {"outcome", kept.outcome}});
 }
 
-void Reporter::straggler(core::Generation generation, const core::Straggler& straggler) {
-  events_.write(Clock::now(), "straggler",
-                {{"gen", std::int64_t{generation}},
+void Reporter::apply(const core::StragglerFound& found, core::TimePoint now) {
+  const auto& straggler = found.straggler;
+  events_.write(now, "straggler",
+                {{"gen", gen()},
                  {"rank", global(straggler.local_rank)},
                  {"own_ns", std::int64_t{straggler.own.count()}},
                  {"median_ns", std::int64_t{straggler.median.count()}},
                  {"factor", straggler.factor},
                  {"steps", std::int64_t{options_.straggler.window}},
                  {"by", std::string(straggler.by_metric ? kBusySeconds : "arrival")}});
-  router_.notice(straggler_text(straggler, options_.straggler.window, options_.first_rank()));
+  notice(straggler_text(straggler, options_.straggler.window, options_.first_rank()));
 }
 
-void Reporter::hang_evidence_taken(std::vector<std::string> stack, std::string where) {
-  stack_ = std::move(stack);
-  evidence_ = std::move(where);
+void Reporter::apply(const core::HangExplained& explained, core::TimePoint) {
+  stack_ = explained.stack;
+  evidence_ = explained.where;
 }
 
-void Reporter::teardown_began(core::Generation generation, const core::TeardownBegan& teardown) {
-  // Of a hang it is known already, and its evidence took a while.
-  if (!std::holds_alternative<core::Hung>(teardown.cause)) cause_time_ = local_time(Clock::now());
-  events_.write(Clock::now(), "teardown_began",
-                {{"gen", std::int64_t{generation}},
+void Reporter::apply(const core::FaultTriggered& triggered, core::TimePoint now) {
+  const auto& injection = triggered.injection;
+  const std::string replay = fault::format(injection.replay);
+  std::vector<EventLog::Field> fields{
+      {"gen", std::int64_t{injection.generation}},
+      {"rank", rank_field(injection.local_rank)},
+      {"fault", std::string(fault::info(injection.kind).name)},
+      {"index", std::int64_t{injection.fault}},
+      {"occurrence", injection.occurrence},
+      {"replay", replay},
+  };
+  if (injection.step) fields.push_back({"step", *injection.step});
+  if (injection.since_start) fields.push_back({"since_start_ns", injection.since_start->count()});
+  events_.write(now, "fault_injected", fields);
+  const auto fault = static_cast<std::size_t>(injection.fault);
+  const auto count = ++injections_.at(fault);
+  if (count == kReportedInjections + 1)
+    notice(
+        fmt::format("ddp-launch: more injections of {} follow; events.jsonl has all (--log-dir)\n",
+                    fault::format(options_.plan.faults.at(fault))));
+  // The supervisor's own death leaves no time to report it.
+  if (count <= kReportedInjections && injection.kind == fault::Kind::kill_supervisor)
+    notice("ddp-launch: injected " + replay + "\n");
+}
+
+void Reporter::apply(const core::FaultInjected& injected, core::TimePoint now) {
+  const auto& injection = injected.injection;
+  const std::string replay = fault::format(injection.replay);
+  const bool shown =
+      injections_.at(static_cast<std::size_t>(injection.fault)) <= kReportedInjections;
+  if (injected.refused.empty()) {
+    if (shown && injection.kind != fault::Kind::kill_supervisor)
+      notice("ddp-launch: injected " + replay + "\n");
+    return;
+  }
+  events_.write(now, "fault_refused",
+                {{"gen", std::int64_t{injection.generation}},
+                 {"rank", rank_field(injection.local_rank)},
+                 {"fault", std::string(fault::info(injection.kind).name)},
+                 {"replay", replay},
+                 {"why", injected.refused}});
+  if (shown) notice("ddp-launch: could not inject " + replay + ": " + injected.refused + "\n");
+}
+
+void Reporter::apply(const core::FaultUndone& undone, core::TimePoint now) {
+  events_.write(now, "fault_undone",
+                {{"gen", gen()},
+                 {"rank", rank_field(undone.local_rank)},
+                 {"fault", std::string(fault::info(undone.kind).name)},
+                 {"by", std::string(undone.by)}});
+}
+
+void Reporter::apply(const core::TeardownBegan& teardown, core::TimePoint now) {
+  // When a hang was detected is known already; its diagnostics took a while.
+  if (!std::holds_alternative<core::Hung>(teardown.cause)) cause_time_ = local_time(now);
+  events_.write(now, "teardown_began",
+                {{"gen", gen()},
                  {"rank", rank_field(core::root_cause_rank(teardown.cause))},
                  {"signal", std::int64_t{teardown.signal}},
                  {"waiting_for", number(teardown.waiting_for.size())}});
@@ -152,86 +209,81 @@ void Reporter::teardown_began(core::Generation generation, const core::TeardownB
 void Reporter::still_waiting(const core::Cause& cause,
                              const std::vector<core::LocalRank>& waiting_for,
                              core::Nanoseconds left, bool interrupted) {
-  router_.notice(waiting_text(cause, waiting_for, left, interrupted, context()));
+  notice(waiting_text(cause, waiting_for, left, interrupted, context()));
 }
 
 void Reporter::still_dying(const std::vector<core::Survivor>& remaining, core::Nanoseconds left) {
-  if (!remaining.empty()) router_.notice(dying_text(remaining, options_.first_rank(), left));
+  if (!remaining.empty()) notice(dying_text(remaining, options_.first_rank(), left));
 }
 
-void Reporter::teardown_escalated(core::Generation generation,
-                                  const core::TeardownEscalated& escalated) {
-  events_.write(Clock::now(), "killed",
-                {{"gen", std::int64_t{generation}},
+void Reporter::apply(const core::TeardownEscalated& escalated, core::TimePoint now) {
+  events_.write(now, "killed",
+                {{"gen", gen()},
                  {"count", number(escalated.waiting_for.size())},
                  {"by_request", escalated.by_request.has_value()}});
   if (escalated.by_request && !escalated.waiting_for.empty())
-    router_.notice(fmt::format("ddp-launch: {}: killing {} at once\n",
-                               signal_name(*escalated.by_request),
-                               ranks_text(escalated.waiting_for, options_.first_rank())));
+    notice(fmt::format("ddp-launch: {}: killing {} at once\n", signal_name(*escalated.by_request),
+                       ranks_text(escalated.waiting_for, options_.first_rank())));
 }
 
 void Reporter::still_lingering(const std::vector<core::Leftover>& running, core::Nanoseconds left) {
   if (!running.empty())
-    router_.notice("ddp-launch: " + lingering_text(running, options_.first_rank(), left) + "\n");
+    notice("ddp-launch: " + lingering_text(running, options_.first_rank(), left) + "\n");
 }
 
-void Reporter::processes_gone(core::Generation generation, std::size_t survivors,
-                              const std::vector<core::Leftover>& killed) {
-  for (const auto& one : killed) {
-    events_.write(Clock::now(), "leftover_killed",
-                  {{"gen", std::int64_t{generation}},
+void Reporter::apply(const core::ProcessesGone& gone, core::TimePoint now) {
+  for (const auto& one : gone.killed) {
+    events_.write(now, "leftover_killed",
+                  {{"gen", gen()},
                    {"rank", one.local_rank < 0 ? -1 : global(one.local_rank)},
                    {"pid", std::int64_t{one.pid}},
                    {"command", one.command},
                    {"proof", std::string(core::name_of(one.proof))}});
   }
-  events_.write(Clock::now(), "processes_gone",
-                {{"gen", std::int64_t{generation}}, {"survivors", number(survivors)}});
+  events_.write(now, "processes_gone",
+                {{"gen", gen()}, {"survivors", number(gone.survivors.size())}});
 }
 
-void Reporter::restart_given_up(const core::RestartGivenUp& given_up) {
+void Reporter::apply(const core::RestartGivenUp& given_up, core::TimePoint now) {
   if (given_up.by_request) {
-    events_.write(Clock::now(), "stop_requested", {{"signal", std::int64_t{*given_up.by_request}}});
+    events_.write(now, "stop_requested", {{"signal", std::int64_t{*given_up.by_request}}});
   } else {
-    events_.write(Clock::now(), "time_up", {});
+    events_.write(now, "time_up", {});
   }
-  router_.notice(fmt::format("ddp-launch: {} while it waited to restart\n",
-                             given_up.by_request ? "stopped by " + signal_name(*given_up.by_request)
-                                                 : "the time of the run (--timeout) was up"));
+  notice(fmt::format("ddp-launch: {} while it waited to restart\n",
+                     given_up.by_request ? "stopped by " + signal_name(*given_up.by_request)
+                                         : "the time of the run (--timeout) was up"));
 }
 
-void Reporter::keeper_gone() {
-  events_.write(Clock::now(), "keeper_gone", {});
-  router_.notice("ddp-launch: ddp-launch itself was killed, so the group is stopped\n");
+void Reporter::apply(const core::KeeperGone&, core::TimePoint now) {
+  events_.write(now, "keeper_gone", {});
+  notice("ddp-launch: ddp-launch itself was killed, so the group is stopped\n");
 }
 
-void Reporter::shared_memory_left(core::Generation generation,
-                                  const std::vector<core::ReportedSegment>& segments) {
+void Reporter::apply(const core::SharedMemoryLeft& left, core::TimePoint) {
+  shared_memory_ = left.segments;
+}
+
+void Reporter::apply(const core::GenerationOver& over, core::TimePoint now) {
+  const auto segments = std::exchange(shared_memory_, {});
   for (const auto& one : segments) {
-    events_.write(Clock::now(), "shared_memory_left",
-                  {{"gen", std::int64_t{generation}},
+    events_.write(now, "shared_memory_left",
+                  {{"gen", gen()},
                    {"rank", rank_field(one.segment.rank)},
                    {"path", one.segment.path},
                    {"bytes", static_cast<std::int64_t>(one.segment.bytes)},
                    {"proof", std::string(core::name_of(one.segment.proof))},
                    {"removed", one.removed}});
   }
-}
-
-void Reporter::generation_over(const core::GenerationOver& over, const std::string& injected,
-                               const std::vector<core::LocalRank>& ended_alike,
-                               const std::vector<core::ReportedSegment>& segments) {
-  shared_memory_left(over.verdict.generation, segments);
   const auto rank = over.verdict.cause ? core::root_cause_rank(*over.verdict.cause) : std::nullopt;
-  events_.write(Clock::now(), "generation_ended",
+  events_.write(now, "generation_ended",
                 {{"gen", std::int64_t{over.verdict.generation}},
                  {"exit_code", std::int64_t{core::exit_code_of(over.verdict)}},
                  {"rank", rank_field(rank)}});
   events_.check();
   VerdictContext context = this->context();
-  context.injected = injected;
-  context.ended_alike = ended_alike;
+  context.injected = recorder_.behind_last_failure();
+  context.ended_alike = recorder_.record().ended_alike();
   context.stack = std::exchange(stack_, {});
   context.evidence = std::exchange(evidence_, {});
   const auto shown = rank ? rank : raised_while_stopping(over.verdict);
@@ -242,11 +294,14 @@ void Reporter::generation_over(const core::GenerationOver& over, const std::stri
   for (const auto& line : shared_memory_lines(segments, options_.clean_shm, options_.first_rank()))
     text += "ddp-launch: " + line + "\n";
   if (over.decision) text += decision_text(*over.decision, over.verdict, context);
-  if (!text.empty()) router_.notice(text);
+  if (!text.empty()) notice(text);
 }
 
-void Reporter::run_finished(int exit_code) {
-  events_.write(Clock::now(), "run_finished", {{"exit_code", std::int64_t{exit_code}}});
+void Reporter::apply(const core::Finish&, core::TimePoint now) {
+  const auto result = evaluate(options_, recorder_.record(), events_, now - began_);
+  if (!result.text.empty()) notice(result.text);
+  exit_code_ = result.exit_code;
+  events_.write(now, "run_finished", {{"exit_code", std::int64_t{exit_code_}}});
   events_.check();
 }
 

@@ -1,85 +1,104 @@
-// Tells what happens in a launch: to events.jsonl as data, and to the user in words. Decides
-// nothing; the supervisor calls it where something happened, before it acts on it.
+// Reports what happens in a launch: to events.jsonl as data, and to the user in words. Decides
+// nothing.
 #pragma once
 
 #include "launcher/cli/options.hpp"
-#include "launcher/core/group/action.hpp"
+#include "launcher/core/observer.hpp"
 #include "launcher/events/event_log.hpp"
 #include "launcher/output/router.hpp"
 #include "launcher/report/failure_message.hpp"
-#include "launcher/report/shared_memory_message.hpp"
+#include "launcher/report/recorder.hpp"
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ddp {
 
-class Reporter {
+class Reporter final : public core::Observer {
  public:
-  // Both are borrowed. Messages go through `router`, in order with the workers' lines.
-  Reporter(const Options& options, out::Router& router) : options_(options), router_(router) {}
+  // All borrowed. Messages go through `router`, in order with the workers' lines. `recorder` hears
+  // each event before this one does.
+  Reporter(const Options& options, out::Router& router, EventLog& events, const Recorder& recorder)
+      : options_(options),
+        router_(router),
+        events_(events),
+        recorder_(recorder),
+        injections_(options.plan.faults.size()) {}
+
+  void on(const core::Event& event, core::TimePoint now) override {
+    core::dispatch(*this, event, now);
+  }
+  void on(const core::Action& action, core::TimePoint now) override {
+    core::dispatch(*this, action, now);
+  }
 
   // Events go to events.jsonl in `log_dir` (D/<run_id>), which is there; empty: to none. A failure
-  // is told, and no events are kept.
+  // is reported, and no events are kept.
   void record_in(const std::string& log_dir);
-  // A part of the output or of the logs, and why.
+  // A part of the output or of the logs is lost, and why.
   void lost(const std::string& what);
-  EventLog& events() { return events_; }
+  // What the run exits with, once it is over: its expectations may make it another.
+  int exit_code() const { return exit_code_; }
 
-  void run_started();
-  void generation_began(core::Generation generation);
-  void worker_started(core::Generation generation, core::LocalRank rank, int pid);
-  void spawn_failed(core::Generation generation, core::LocalRank rank,
-                    const core::SpawnError& error);
-  void group_running(core::Generation generation, std::uint16_t master_port);
-  void worker_exited(core::Generation generation, core::LocalRank rank,
-                     const core::ExitStatus& status, bool oom_killed);
-  void hang_detected(core::Generation generation, const core::Hang& hang);
-  // Where each rank of a hung group stands and what its process does.
-  void ranks_seen(core::Generation generation, const core::Hang& hang);
-  // What was done to find out (proc, signal, flight_recorder, on_hang), and what came of it.
-  void hang_evidence(core::Generation generation, core::LocalRank rank, const std::string& what,
-                     const std::string& file, const std::string& outcome);
-  void straggler(core::Generation generation, const core::Straggler& straggler);
-  // For the verdict: the blamed rank's stack, and a sentence on where the rest is.
-  void hang_evidence_taken(std::vector<std::string> stack, std::string where);
-  void teardown_began(core::Generation generation, const core::TeardownBegan& teardown);
-  // A second into a teardown, why it began and for whom it waits. `interrupted`: by a SIGINT.
+  // --- waits (launcher/report/wait_reporter.hpp)
+
+  // Why the group is torn down and which ranks it waits for. `interrupted`: by a SIGINT.
   void still_waiting(const core::Cause& cause, const std::vector<core::LocalRank>& waiting_for,
                      core::Nanoseconds left, bool interrupted);
-  // What SIGKILL has not ended yet.
-  void still_dying(const std::vector<core::Survivor>& remaining, core::Nanoseconds left);
-  void teardown_escalated(core::Generation generation, const core::TeardownEscalated& escalated);
-  // A second after the ranks have exited, what of theirs still runs and for how long it may.
+  // What the exited ranks left running, and for how long it may run on.
   void still_lingering(const std::vector<core::Leftover>& running, core::Nanoseconds left);
-  // `killed`: what the ranks had left running.
-  void processes_gone(core::Generation generation, std::size_t survivors,
-                      const std::vector<core::Leftover>& killed);
-  void restart_given_up(const core::RestartGivenUp& given_up);
-  void keeper_gone();
-  // The verdict, for the reader in a hurry. `injected`: the fault behind the failure, as it is
-  // typed (empty: none is), and whom else it ended.
-  // `segments`: what the ranks left in /dev/shm, and what became of it.
-  void generation_over(const core::GenerationOver& over, const std::string& injected,
-                       const std::vector<core::LocalRank>& ended_alike,
-                       const std::vector<core::ReportedSegment>& segments);
-  void run_finished(int exit_code);
+  // Processes still alive after SIGKILL.
+  void still_dying(const std::vector<core::Survivor>& remaining, core::Nanoseconds left);
+
+  // --- the stream
+
+  void apply(const core::StartRequested& start, core::TimePoint now);
+  void apply(const core::GenerationBegan& began, core::TimePoint now);
+  void apply(const core::WorkerStarted& started, core::TimePoint now);
+  void apply(const core::SpawnFailed& failed, core::TimePoint now);
+  void apply(const core::GroupRunning& running, core::TimePoint now);
+  void apply(const core::WorkerExited& exited, core::TimePoint now);
+  void apply(const core::HangDetected& detected, core::TimePoint now);
+  void apply(const core::ProcessesSeen& seen, core::TimePoint now);
+  void apply(const core::DiagnosticsKept& kept, core::TimePoint now);
+  void apply(const core::HangExplained& explained, core::TimePoint now);
+  void apply(const core::StragglerFound& found, core::TimePoint now);
+  void apply(const core::FaultTriggered& triggered, core::TimePoint now);
+  void apply(const core::FaultInjected& injected, core::TimePoint now);
+  void apply(const core::FaultUndone& undone, core::TimePoint now);
+  void apply(const core::KeeperGone& gone, core::TimePoint now);
+  void apply(const core::TeardownBegan& teardown, core::TimePoint now);
+  void apply(const core::TeardownEscalated& escalated, core::TimePoint now);
+  void apply(const core::RestartGivenUp& given_up, core::TimePoint now);
+  void apply(const core::ProcessesGone& gone, core::TimePoint now);
+  void apply(const core::SharedMemoryLeft& left, core::TimePoint now);
+  void apply(const core::GenerationOver& over, core::TimePoint now);
+  void apply(const core::Finish& finish, core::TimePoint now);
 
  private:
-  void shared_memory_left(core::Generation generation,
-                          const std::vector<core::ReportedSegment>& segments);
+  std::int64_t gen() const { return std::int64_t{generation_}; }
   std::int64_t global(core::LocalRank rank) const { return options_.first_rank() + rank; }
-  VerdictContext context() const;
   std::int64_t rank_field(std::optional<core::LocalRank> rank) const;
+  VerdictContext context() const;
+  void notice(std::string_view text) { router_.notice(text); }
 
   const Options& options_;
   out::Router& router_;
-  EventLog events_;
-  std::vector<std::string> stack_;  // of the present generation's hang
+  EventLog& events_;
+  const Recorder& recorder_;
+  core::TimePoint began_;
+  core::Generation generation_ = 0;
+  std::uint16_t master_port_ = 0;
+  std::vector<core::ReportedSegment> shared_memory_;  // of the attempt that has just ended
+  core::Hang hang_;                                   // of the present attempt
+  std::vector<std::string> stack_;                    // of its root cause
   std::string evidence_;
-  std::string cause_time_;  // when the present generation's cause was seen, by the user's clock
+  std::string cause_time_;                // when the present attempt failed, by the user's clock
+  std::vector<std::int64_t> injections_;  // by fault, those that were triggered
+  int exit_code_ = 0;
 };
 
 }  // namespace ddp

@@ -1,19 +1,107 @@
-// The supervisor: the one place that joins the core's decisions with the system's news. One thread,
-// one event loop.
+// Joins the rooms: one stream of events in, the group's actions out. Touches no process and no
+// clock itself; tests run it with fake workers and a fake clock.
+//
+// Each event is published once, to the observers in this order:
+//   recorder        the record first: reports are made from it
+//   reporter        then the report: a line is written before what it announces is done
+//   waits           then what only waits
+//   observers of the caller's (shared memory)
+//   faults          a fault is injected before anything else follows from the event that triggered
+//                   it; the pid of an exited worker is forgotten before the group acts
+//   hangs
+//   group           last: its actions follow from the event, and may publish the next one
+// An observer may publish in turn; that event has reached every observer before this one is passed
+// on. The group alone takes events one after another: what an action publishes waits until the
+// actions before it are done.
+//
+// Each action is carried out and then published, in the same order: a signal to the survivors of a
+// failure is sent before a line about it is written.
 #pragma once
 
+#include "common/notify_message.hpp"
 #include "launcher/cli/options.hpp"
-#include "launcher/keeper/keeper.hpp"
-#include "launcher/os/fd.hpp"
-#include "launcher/os/run_dir.hpp"
+#include "launcher/core/group/group.hpp"
+#include "launcher/core/observer.hpp"
+#include "launcher/events/event_log.hpp"
+#include "launcher/faults/controller.hpp"
+#include "launcher/hangs/monitor.hpp"
+#include "launcher/os/loop.hpp"
+#include "launcher/output/router.hpp"
+#include "launcher/report/recorder.hpp"
+#include "launcher/report/reporter.hpp"
+#include "launcher/report/wait_reporter.hpp"
+#include "launcher/supervisor/worker_starter.hpp"
+#include "launcher/workers/workers.hpp"
 
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace ddp {
 
-// Runs the launch to its end and returns its exit code. Its files are kept in `log_dir`, if
-// anywhere. `from_keeper` and `signals` are what os::keep() gives.
-int supervise(const Options& options, const os::LaunchResources& place, const os::LogDir& log_dir,
-              os::ScopedFd from_keeper, os::ScopedFd signals);
+class Supervisor {
+ public:
+  // All borrowed.
+  struct Deps {
+    os::Loop& loop;
+    const Options& options;
+    out::Router& router;
+    Workers& workers;
+    std::string run_dir;  // where the run's files are kept
+    std::string private_dir;
+    std::vector<core::Observer*> observers;
+    std::function<void()> discard_queued;  // notifications of the attempt before
+    std::function<void()> clear;           // what the launch has outside its processes
+  };
+  explicit Supervisor(Deps deps);
+
+  // Whether the system gave what a launch needs; errno says why not.
+  bool usable() const { return starter_.usable(); }
+  Reporter& reporter() { return reporter_; }
+
+  // Once, and before anything else that is published.
+  void start() { publish(core::StartRequested{}); }
+  void publish(const core::Event& event);
+  // A message of a worker, as the events that it holds.
+  void notified(core::LocalRank local_rank, const NotifyMessage& message);
+  // Ctrl-Z. Returns once `fg` has continued this process.
+  void suspend();
+
+  // Once the run is over.
+  std::optional<int> exit_code() const { return exit_code_; }
+
+ private:
+  core::Publish publisher();
+  void step(const core::Event& event);
+  void arm();
+
+  void carry_out(const core::BeginGeneration& begin);
+  void carry_out(const core::SpawnWorker& spawn);
+  void carry_out(const core::SignalWorker& signal);
+  void carry_out(const core::SignalRest& rest);
+  void carry_out(const core::AwaitDescendants& await);
+  void carry_out(const core::EndGeneration& end);
+  void carry_out(const core::TeardownBegan& teardown);
+  void finish();
+
+  Deps deps_;
+  core::Group group_;
+  EventLog events_;
+  Recorder recorder_;
+  Reporter reporter_;
+  WaitReporter waits_;
+  FaultController faults_;
+  HangMonitor hangs_;
+  WorkerStarter starter_;
+  std::vector<core::Observer*> observers_;
+  std::deque<core::Event> queue_;  // of the group
+  bool stepping_ = false;
+  std::unique_ptr<os::Timer> deadline_timer_;
+  std::optional<core::TimePoint> armed_;
+  std::optional<int> exit_code_;
+};
 
 }  // namespace ddp

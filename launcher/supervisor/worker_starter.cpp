@@ -1,123 +1,119 @@
 #include "launcher/supervisor/worker_starter.hpp"
 
 #include "launcher/base/log.hpp"
-#include "launcher/os/fd.hpp"
-#include "launcher/os/port.hpp"
 #include "launcher/workers/worker_environment.hpp"
 
 #include <fmt/core.h>
-#include <boost/asio/steady_timer.hpp>
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <optional>
 #include <utility>
 
 namespace ddp {
-namespace {
-
-void error(const std::string& text) { log::write(log::Level::error, text); }
-
-}  // namespace
 
 std::string notify_prefix(const std::string& private_dir) { return private_dir + "/notify."; }
 
-class WorkerStarter::Impl {
- public:
-  explicit Impl(Deps deps)
-      : s_(std::move(deps)), delay_(s_.io), dev_null_(::open("/dev/null", O_RDWR | O_CLOEXEC)) {}
+WorkerStarter::WorkerStarter(os::Loop& loop, const Options& options, out::Router& router,
+                             Workers& workers, FaultController& faults, std::string run_dir,
+                             std::string private_dir, core::Publish publish)
+    : loop_(loop),
+      options_(options),
+      router_(router),
+      workers_(workers),
+      faults_(faults),
+      run_dir_(std::move(run_dir)),
+      private_dir_(std::move(private_dir)),
+      publish_(std::move(publish)),
+      delay_(loop.make_timer()),
+      dev_null_(::open("/dev/null", O_RDWR | O_CLOEXEC)) {}
 
-  bool usable() const { return dev_null_.valid(); }
-  std::uint16_t port() const { return port_; }
-
-  void generation_began() {
-    reservation_.reset();
-    port_ = s_.options.master_port.value_or(0);
-    if (port_ != 0) return;
-    errno = 0;
-    auto reserved = os::PortReservation::any();
-    no_port_ = errno != 0 ? errno : EADDRNOTAVAIL;
-    if (!reserved) return error(reserved.error());
-    port_ = reserved->port();
-    reservation_ = std::move(*reserved);
+std::uint16_t WorkerStarter::begin() {
+  reservation_.reset();
+  port_ = options_.master_port.value_or(0);
+  if (port_ != 0) return port_;
+  errno = 0;
+  auto reserved = os::PortReservation::any();
+  no_port_ = errno != 0 ? errno : EADDRNOTAVAIL;
+  if (!reserved) {
+    log::write(log::Level::error, reserved.error());
+    return 0;
   }
-
-  void generation_ended() { reservation_.reset(); }
-
-  void start(const core::SpawnWorker& spawn, std::function<void(const Outcome&)> answer) {
-    const auto change = s_.faults.spawn_due(spawn.local_rank);
-    if (change.delay <= core::Nanoseconds::zero()) return answer(start_now(spawn, change));
-    delay_.expires_after(change.delay);
-    delay_.async_wait(
-        [this, spawn, change, answer = std::move(answer)](boost::system::error_code ec) {
-          // Cancelled: the group has to go before it was started.
-          if (ec) return answer(core::SpawnError{core::SpawnStage::setup, ECANCELED});
-          answer(start_now(spawn, change));
-        });
-  }
-
-  void cancel() { delay_.cancel(); }
-
-  std::string notify_path(core::LocalRank local_rank) const {
-    return notify_prefix(s_.private_dir) + std::to_string(local_rank);
-  }
-
- private:
-  Outcome start_now(const core::SpawnWorker& spawn, const SpawnChange& change) {
-    if (change.refusal) return *change.refusal;
-    if (port_ == 0) return core::SpawnError{core::SpawnStage::setup, no_port_};
-    errno = 0;
-    auto streams = s_.router.open(spawn.generation, spawn.local_rank);
-    if (!streams) {
-      error(streams.error());
-      return core::SpawnError{core::SpawnStage::setup, errno != 0 ? errno : EMFILE};
-    }
-    const std::string rank_dir =
-        s_.run_dir + fmt::format("/attempt_{}/{}", spawn.generation, spawn.local_rank);
-    os::SpawnRequest request;
-    request.program = s_.options.command.front();
-    request.arguments.assign(s_.options.command.begin() + 1, s_.options.command.end());
-    request.environment = worker_environment(s_.options,
-                                             {.local_rank = spawn.local_rank,
-                                              .generation = spawn.generation,
-                                              .master_port = port_,
-                                              .run_dir = s_.run_dir,
-                                              .notify_socket = notify_path(spawn.local_rank),
-                                              .error_file = rank_dir + "/error.json",
-                                              .faults = change.worker_faults,
-                                              .hide_devices = change.hide_devices},
-                                             environ);
-    request.traceable = s_.options.hang.any() && s_.options.on_hang != "none";
-    request.stdin_fd = s_.options.stdin_rank == spawn.local_rank ? STDIN_FILENO : dev_null_.get();
-    request.stdout_fd = streams->out.get();
-    request.stderr_fd = streams->err.get();
-    return s_.workers.spawn(spawn.local_rank, std::move(request));
-  }
-
-  Deps s_;
-  boost::asio::steady_timer delay_;  // of a worker whose start a fault delays
-  os::ScopedFd dev_null_;
-  std::optional<os::PortReservation> reservation_;
-  std::uint16_t port_ = 0;
-  int no_port_ = 0;  // why not
-};
-
-WorkerStarter::WorkerStarter(Deps deps) : impl_(std::make_unique<Impl>(std::move(deps))) {}
-WorkerStarter::~WorkerStarter() = default;
-
-bool WorkerStarter::usable() const { return impl_->usable(); }
-void WorkerStarter::generation_began() { impl_->generation_began(); }
-void WorkerStarter::generation_ended() { impl_->generation_ended(); }
-std::uint16_t WorkerStarter::port() const { return impl_->port(); }
-void WorkerStarter::start(const core::SpawnWorker& spawn,
-                          std::function<void(const Outcome&)> answer) {
-  impl_->start(spawn, std::move(answer));
+  port_ = reserved->port();
+  reservation_ = std::move(*reserved);
+  return port_;
 }
-void WorkerStarter::cancel() { impl_->cancel(); }
-std::string WorkerStarter::notify_path(core::LocalRank local_rank) const {
-  return impl_->notify_path(local_rank);
+
+void WorkerStarter::start(const core::SpawnWorker& spawn) {
+  publish_(core::WorkerDue{spawn.local_rank});
+  const auto change = faults_.take_change(spawn.local_rank);
+  if (change.delay <= core::Nanoseconds::zero()) return answer(start_now(spawn, change));
+  delayed_ = spawn;
+  delay_->at(loop_.now() + change.delay, [this, spawn, change] {
+    delayed_.reset();
+    answer(start_now(spawn, change));
+  });
+}
+
+void WorkerStarter::cancel() {
+  if (!delayed_) return;
+  delay_->cancel();
+  // The group was torn down before it was started.
+  answer(failed(*std::exchange(delayed_, std::nullopt), ECANCELED));
+}
+
+void WorkerStarter::answer(Outcome outcome) {
+  loop_.post(
+      [this, outcome] { std::visit([this](const auto& event) { publish_(event); }, outcome); });
+}
+
+WorkerStarter::Outcome WorkerStarter::failed(const core::SpawnWorker& spawn,
+                                             int error_number) const {
+  return core::SpawnFailed{spawn.local_rank, {core::SpawnStage::setup, error_number}};
+}
+
+WorkerStarter::Outcome WorkerStarter::start_now(const core::SpawnWorker& spawn,
+                                                const SpawnChange& change) {
+  if (change.refusal) return core::SpawnFailed{spawn.local_rank, *change.refusal};
+  if (port_ == 0) return failed(spawn, no_port_);
+  errno = 0;
+  auto streams = router_.open(spawn.generation, spawn.local_rank);
+  if (!streams) {
+    const int error_number = errno != 0 ? errno : EMFILE;
+    log::write(log::Level::error, streams.error());
+    return failed(spawn, error_number);
+  }
+  auto request = this->request(spawn, change);
+  request.stdout_fd = streams->out.get();
+  request.stderr_fd = streams->err.get();
+  const auto spawned = workers_.spawn(spawn.local_rank, std::move(request));
+  if (const auto* error = std::get_if<core::SpawnError>(&spawned))
+    return core::SpawnFailed{spawn.local_rank, *error};
+  return core::WorkerStarted{spawn.local_rank, std::get<int>(spawned)};
+}
+
+os::SpawnRequest WorkerStarter::request(const core::SpawnWorker& spawn,
+                                        const SpawnChange& change) const {
+  const std::string rank_dir =
+      run_dir_ + fmt::format("/attempt_{}/{}", spawn.generation, spawn.local_rank);
+  os::SpawnRequest request;
+  request.program = options_.command.front();
+  request.arguments.assign(options_.command.begin() + 1, options_.command.end());
+  request.environment = worker_environment(
+      options_,
+      {.local_rank = spawn.local_rank,
+       .generation = spawn.generation,
+       .master_port = port_,
+       .run_dir = run_dir_,
+       .notify_socket = notify_prefix(private_dir_) + std::to_string(spawn.local_rank),
+       .error_file = rank_dir + "/error.json",
+       .faults = change.worker_faults,
+       .hide_devices = change.hide_devices},
+      environ);
+  request.traceable = options_.hang.any() && options_.on_hang != "none";
+  request.stdin_fd = options_.stdin_rank == spawn.local_rank ? STDIN_FILENO : dev_null_.get();
+  return request;
 }
 
 }  // namespace ddp

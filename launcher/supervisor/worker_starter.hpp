@@ -1,18 +1,23 @@
-// Starts the workers of a generation: the rendezvous port they are told, what each finds at its
-// start, and the delay or refusal a fault asks for.
+// Starts the workers of an attempt: their rendezvous port, what each finds at its start, and the
+// delay or refusal that a fault asks for.
 #pragma once
 
 #include "launcher/cli/options.hpp"
+#include "launcher/core/event.hpp"
 #include "launcher/core/group/action.hpp"
+#include "launcher/core/observer.hpp"
 #include "launcher/faults/controller.hpp"
+#include "launcher/os/fd.hpp"
+#include "launcher/os/loop.hpp"
+#include "launcher/os/port.hpp"
 #include "launcher/output/router.hpp"
-#include "launcher/workers/worker_set.hpp"
+#include "launcher/workers/workers.hpp"
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
-#include <variant>
 
 namespace ddp {
 
@@ -21,41 +26,46 @@ std::string notify_prefix(const std::string& private_dir);
 
 class WorkerStarter {
  public:
-  // All borrowed. The log directory of the run, or where there is none its private directory.
-  struct Deps {
-    boost::asio::io_context& io;
-    const Options& options;
-    out::Router& router;
-    WorkerSet& workers;
-    FaultController& faults;
-    std::string run_dir;
-    std::string private_dir;  // with the notification sockets
-  };
-  explicit WorkerStarter(Deps deps);
-  ~WorkerStarter();
+  // All borrowed. `run_dir` is the log directory of the run, or where there is none its private
+  // directory; `private_dir` has the notification sockets.
+  WorkerStarter(os::Loop& loop, const Options& options, out::Router& router, Workers& workers,
+                FaultController& faults, std::string run_dir, std::string private_dir,
+                core::Publish publish);
 
   // Whether the system gave what every start needs; errno says why not.
-  bool usable() const;
+  bool usable() const { return dev_null_.valid(); }
 
-  // Chooses the port: the one asked for, or one that is reserved until generation_ended().
-  void generation_began();
-  void generation_ended();
-  std::uint16_t port() const;  // 0: there was none to be had
+  // Chooses the port: the one asked for, or one that is reserved until end(). 0: there is none.
+  std::uint16_t begin();
+  void end() { reservation_.reset(); }
 
-  // The pid, or why there is none.
-  using Outcome = std::variant<int, core::SpawnError>;
-  // One at a time; `answer` is called once, from here or, for a start that is delayed, from the
-  // event loop.
-  void start(const core::SpawnWorker& spawn, std::function<void(const Outcome&)> answer);
+  // One at a time. Publishes WorkerDue at once, and WorkerStarted or SpawnFailed from the event
+  // loop, so that a stop request is read between any two workers.
+  void start(const core::SpawnWorker& spawn);
   // A start that is delayed fails instead.
   void cancel();
 
-  // NOTIFY_SOCKET of a worker.
-  std::string notify_path(core::LocalRank local_rank) const;
-
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  using Outcome = std::variant<core::WorkerStarted, core::SpawnFailed>;
+  Outcome start_now(const core::SpawnWorker& spawn, const SpawnChange& change);
+  Outcome failed(const core::SpawnWorker& spawn, int error_number) const;
+  os::SpawnRequest request(const core::SpawnWorker& spawn, const SpawnChange& change) const;
+  void answer(Outcome outcome);
+
+  os::Loop& loop_;
+  const Options& options_;
+  out::Router& router_;
+  Workers& workers_;
+  FaultController& faults_;
+  std::string run_dir_;
+  std::string private_dir_;
+  core::Publish publish_;
+  std::unique_ptr<os::Timer> delay_;  // of a worker whose start a fault delays
+  std::optional<core::SpawnWorker> delayed_;
+  os::ScopedFd dev_null_;
+  std::optional<os::PortReservation> reservation_;
+  std::uint16_t port_ = 0;
+  int no_port_ = 0;  // why not
 };
 
 }  // namespace ddp

@@ -2,27 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
-#include <optional>
 #include <utility>
 
 namespace ddp {
 namespace {
 
-constexpr auto kLookEvery = std::chrono::seconds(5);
+constexpr auto kExamineEvery = std::chrono::seconds(5);
 
 }  // namespace
-
-void SharedMemoryTracker::generation_began() {
-  watch_.generation_began();
-  std::fill(last_look_.begin(), last_look_.end(), std::nullopt);
-}
-
-void SharedMemoryTracker::notified(core::LocalRank local_rank, int pid, core::TimePoint now) {
-  auto& last = last_look_.at(static_cast<std::size_t>(local_rank));
-  if (pid <= 0 || (last && now - *last < kLookEvery)) return;
-  last = now;
-  watch_.inspect(pid, local_rank);
-}
 
 void SharedMemoryTracker::look(const core::ProcessTable& processes) {
   for (const auto& process : processes) {
@@ -30,18 +17,40 @@ void SharedMemoryTracker::look(const core::ProcessTable& processes) {
   }
 }
 
-std::vector<core::ReportedSegment> SharedMemoryTracker::generation_ended(
-    const core::Verdict& verdict, bool killed_any) {
-  const auto was_killed = [](const core::WorkerOutcome& worker) {
-    return worker.status && std::holds_alternative<core::Signaled>(*worker.status);
-  };
-  const bool failed = verdict.cause && core::is_failure(*verdict.cause);
-  if (!failed && !killed_any &&
-      std::none_of(verdict.workers.begin(), verdict.workers.end(), was_killed))
-    return {};
+void SharedMemoryTracker::apply(const core::GenerationBegan&, core::TimePoint) {
+  watch_.generation_began();
+  std::fill(ranks_.begin(), ranks_.end(), Rank{});
+  failed_ = false;
+}
+
+void SharedMemoryTracker::apply(const core::WorkerStarted& started, core::TimePoint) {
+  auto& rank = ranks_.at(static_cast<std::size_t>(started.local_rank));
+  rank.pid = started.pid;
+  rank.alive = true;
+}
+
+void SharedMemoryTracker::apply(const core::WorkerReady& ready, core::TimePoint now) {
+  examine(ready.local_rank, now);
+}
+
+void SharedMemoryTracker::apply(const core::WorkerStep& event, core::TimePoint now) {
+  examine(event.local_rank, now);
+}
+
+void SharedMemoryTracker::apply(const core::WorkerExited& exited, core::TimePoint) {
+  ranks_.at(static_cast<std::size_t>(exited.local_rank)).alive = false;
+  failed_ |= std::holds_alternative<core::Signaled>(exited.status);
+}
+
+void SharedMemoryTracker::apply(const core::TeardownBegan& teardown, core::TimePoint) {
+  failed_ |= !std::holds_alternative<core::StoppedBySignal>(teardown.cause);
+}
+
+void SharedMemoryTracker::apply(const core::ProcessesGone& gone, core::TimePoint) {
+  if (!gone.survivors.empty() || (!failed_ && gone.killed.empty())) return;
   std::vector<os::RankProcess> workers;
-  for (const auto& worker : verdict.workers) {
-    if (worker.pid > 0) workers.push_back({worker.local_rank, worker.pid});
+  for (std::size_t i = 0; i < ranks_.size(); ++i) {
+    if (ranks_[i].pid > 0) workers.push_back({static_cast<core::LocalRank>(i), ranks_[i].pid});
   }
   std::vector<core::ReportedSegment> reported;
   for (auto& segment : watch_.left(workers)) {
@@ -52,7 +61,14 @@ std::vector<core::ReportedSegment> SharedMemoryTracker::generation_ended(
     }
     reported.push_back(std::move(one));
   }
-  return reported;
+  publish_(core::SharedMemoryLeft{std::move(reported)});
+}
+
+void SharedMemoryTracker::examine(core::LocalRank local_rank, core::TimePoint now) {
+  auto& rank = ranks_.at(static_cast<std::size_t>(local_rank));
+  if (!rank.alive || (rank.examined && now - *rank.examined < kExamineEvery)) return;
+  rank.examined = now;
+  watch_.inspect(rank.pid, local_rank);
 }
 
 }  // namespace ddp

@@ -1,0 +1,157 @@
+#include "launcher/supervisor/supervise.hpp"
+
+#include "launcher/base/log.hpp"
+#include "launcher/core/group/exit_code.hpp"
+#include "launcher/os/descendants.hpp"
+#include "launcher/os/loop.hpp"
+#include "launcher/os/notify_socket.hpp"
+#include "launcher/os/signal_inbox.hpp"
+#include "launcher/output/colour.hpp"
+#include "launcher/output/router.hpp"
+#include "launcher/supervisor/supervisor.hpp"
+#include "launcher/workers/shared_memory_tracker.hpp"
+#include "launcher/workers/worker_set.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ddp {
+namespace {
+
+out::RouterConfig router_config(const Options& options, const std::string& log_dir) {
+  out::RouterConfig config;
+  config.style = options.output;
+  config.line_start = options.line_start;
+  config.run_id = options.run_id;
+  config.colour_out = out::wants_colour(STDOUT_FILENO);
+  config.colour_err = out::wants_colour(STDERR_FILENO);
+  config.nproc = options.nproc;
+  config.first_rank = options.first_rank();
+  config.world_size = options.world_size();
+  config.redirect = options.redirect;
+  config.tee = options.tee;
+  config.shown = options.shown;
+  config.stdin_rank = options.stdin_rank;
+  config.pty = options.pty;
+  config.log_dir = log_dir;
+  return config;
+}
+
+void error(const std::string& text) { log::write(log::Level::error, text); }
+
+class Launch {
+ public:
+  Launch(const Options& options, const os::LaunchResources& place, const os::LogDir& log_dir,
+         os::ScopedFd from_keeper, os::ScopedFd signals)
+      : options_(options),
+        place_(place),
+        log_dir_(log_dir),
+        router_(io_, router_config(options, log_dir.path), STDOUT_FILENO, STDERR_FILENO,
+                [this](const std::string& loss) { supervisor_.reporter().lost(loss); }),
+        memory_(options, [this](const core::Event& event) { supervisor_.publish(event); }),
+        workers_(io_, loop_,
+                 {.nproc = options.nproc,
+                  .cgroup = place.cgroup ? &*place.cgroup : nullptr,
+                  .notify_prefix = notify_prefix(place.run_dir),
+                  .stop_scope = options.stop_scope,
+                  .before_kill = [this](const auto& processes) { memory_.look(processes); }},
+                 [this](const core::WorkerExited& exited) { supervisor_.publish(exited); }),
+        supervisor_({.loop = loop_,
+                     .options = options,
+                     .router = router_,
+                     .workers = workers_,
+                     .run_dir = log_dir.path.empty() ? place.run_dir : log_dir.path,
+                     .private_dir = place.run_dir,
+                     .observers = {&memory_},
+                     .discard_queued = [this] { discard_queued(); },
+                     .clear = [this] { clear(); }}),
+        signals_(io_, std::move(from_keeper), std::move(signals),
+                 {.stop = [this](int signal) { supervisor_.publish(core::StopRequested{signal}); },
+                  .alone = [this] { supervisor_.publish(core::KeeperGone{}); },
+                  .forward = [this](int signal) { workers_.forward(signal); },
+                  .child = [this] { workers_.child_changed(); },
+                  .suspend = [this] { supervisor_.suspend(); }}) {}
+
+  ~Launch() { log::redirect(nullptr); }
+  Launch(const Launch&) = delete;
+  Launch& operator=(const Launch&) = delete;
+
+  int run() {
+    // Reported at once: where descriptors are few the router may have none for stderr.
+    if (!supervisor_.usable() || !os::become_subreaper()) {
+      error(std::string("the system refused what a launch needs: ") + std::strerror(errno));
+      return core::kSystemRefused;
+    }
+    // Through the router, which keeps them out of the workers' lines and never waits.
+    log::redirect([this](std::string_view line) { router_.notice(line); });
+    keep_files();
+    if (!open_sockets()) return core::kSystemRefused;
+    supervisor_.start();
+    while (!supervisor_.exit_code()) io_.run_one();
+    return *supervisor_.exit_code();
+  }
+
+ private:
+  void keep_files() {
+    supervisor_.reporter().record_in(log_dir_.path);
+    if (!log_dir_.failure.empty()) {
+      supervisor_.reporter().lost(log_dir_.failure + "; no logs are kept");
+    } else if (!log_dir_.taken.empty()) {
+      router_.notice("ddp-launch: " + log_dir_.taken + " exists: this run's files are in " +
+                     log_dir_.path);
+    }
+  }
+
+  bool open_sockets() {
+    for (core::LocalRank rank = 0; rank < options_.nproc; ++rank) {
+      auto socket = os::NotifySocket::open(
+          io_, notify_prefix(place_.run_dir) + std::to_string(rank),
+          [this, rank](const NotifyMessage& message) { supervisor_.notified(rank, message); });
+      if (!socket) {
+        error(socket.error());
+        return false;
+      }
+      notify_.push_back(std::move(*socket));
+    }
+    return true;
+  }
+
+  void discard_queued() {
+    for (const auto& socket : notify_) socket->discard_queued();
+  }
+
+  // The keeper removes both too; but it may have died.
+  void clear() {
+    if (place_.cgroup) place_.cgroup->remove();
+    os::remove_run_dir(place_.run_dir);
+  }
+
+  const Options& options_;
+  const os::LaunchResources& place_;
+  const os::LogDir& log_dir_;
+  boost::asio::io_context io_{1};
+  os::AsioLoop loop_{io_};
+  out::Router router_;
+  SharedMemoryTracker memory_;
+  WorkerSet workers_;
+  Supervisor supervisor_;
+  os::SignalInbox signals_;
+  std::vector<std::unique_ptr<os::NotifySocket>> notify_;
+};
+
+}  // namespace
+
+int supervise(const Options& options, const os::LaunchResources& place, const os::LogDir& log_dir,
+              os::ScopedFd from_keeper, os::ScopedFd signals) {
+  return Launch(options, place, log_dir, std::move(from_keeper), std::move(signals)).run();
+}
+
+}  // namespace ddp
