@@ -70,6 +70,9 @@ class Group {
   void on(const Suspended& event, TimePoint, Actions&);
   void on(const GenerationEnded& event, TimePoint now, Actions& actions);
   void on(const Tick&, TimePoint now, Actions& actions);
+  // The rest of the stream is for other observers.
+  template <class Other>
+  void on(const Other&, TimePoint, Actions&) {}
 
   void enter(Phase next);
   bool is_up() const;  // launching or running
