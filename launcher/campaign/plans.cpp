@@ -95,7 +95,7 @@ Result<PlannedRun> read_plan(const std::string& path, const Common& common,
   if (const auto* refused = std::get_if<ExitNow>(&parsed))
     return Error{about_plan(path, refused->text)};
   auto& options = std::get<Options>(parsed);
-  run.plan = std::move(options.plan);
+  run.plan = std::move(options.faults.plan);
   run.shutdown_timeout = options.group.shutdown_timeout;
   return run;
 }

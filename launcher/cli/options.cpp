@@ -29,23 +29,31 @@ Result<Options> read_options(CommandLine line, const Machine& machine, Settings&
   for (const FlagSpec& spec : flag_table()) merged.take(spec.flag, line.settings);
   auto options = check_options(merged, std::move(line.command), machine);
   const char* const campaign = machine.get_env(env::kCampaignEvents);
-  if (options && campaign != nullptr) options->campaign_events = campaign;
+  if (options && campaign != nullptr) options->report.campaign_events = campaign;
   return options;
 }
 
 }  // namespace
 
-StreamCount streams_of(const fault::Spec& spec, const Options& options) {
-  StreamCount count;
-  for (int rank = 0; rank < options.nproc; ++rank) {
-    if (!spec.addresses(options.first_rank() + rank)) continue;
-    const auto& direct = options.redirect.at(static_cast<std::size_t>(rank));
-    // A file whose lines begin with something is written by the launcher.
-    const bool given_away = options.line_start.file.empty();
-    for (const bool redirected : {direct.out, direct.err})
-      ++(redirected && given_away ? count.unread : count.read);
-  }
-  return count;
+WorkerSpec worker_spec(const Options& options) {
+  const core::HangLimits& limits = options.hangs.limits;
+  return {.ranks = options.ranks,
+          .options = options.workers,
+          .rendezvous = options.rendezvous,
+          .max_restarts = options.group.restart.max_restarts,
+          .heartbeat = limits.heartbeat,
+          .traceable = limits.any() && options.hangs.on_hang != "none"};
+}
+
+LaunchFacts launch_facts(const Options& options) {
+  return {.ranks = options.ranks,
+          .run_id = options.rendezvous.run_id,
+          .program = options.workers.command.front(),
+          .max_restarts = options.group.restart.max_restarts,
+          .straggler_window = options.hangs.straggler.window,
+          .stdin_rank = options.workers.stdin_rank,
+          .clean_shm = options.workers.clean_shm,
+          .options = options.report};
 }
 
 std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv,

@@ -1,6 +1,7 @@
 // Which faults strike the run, and what is expected of it.
 #include "launcher/cli/options_check.hpp"
 #include "launcher/cli/settings_reader.hpp"
+#include "launcher/faults/stream_count.hpp"
 #include "launcher/plan/plan_file.hpp"
 #include "launcher/plan/replay.hpp"
 
@@ -28,9 +29,9 @@ class FaultsChecker : SettingsReader {
   Failure plan() {
     const Setting* const setting = given(Flag::faults);
     if (setting == nullptr) return std::nullopt;
-    auto plan = read_fault_plan(setting->text, options_.world_size());
+    auto plan = read_fault_plan(setting->text, options_.ranks.world_size());
     if (!plan) return Error{setting->what + ": " + plan.error()};
-    options_.plan = std::move(*plan);
+    options_.faults.plan = std::move(*plan);
     const std::string where = setting->what + " " + setting->text;
     if (auto failure = comes_about(where)) return failure;
     return possible(where);
@@ -44,17 +45,17 @@ class FaultsChecker : SettingsReader {
         return refusal(*setting, "no " + std::string(first_name(spec_of(other))) +
                                      " beside it: what is replayed is complete");
     }
-    auto plan = read_replay(setting->text, options_.world_size());
+    auto plan = read_replay(setting->text, options_.ranks.world_size());
     if (!plan) return Error{setting->what + ": " + plan.error()};
-    options_.plan = std::move(*plan);
+    options_.faults.plan = std::move(*plan);
     return possible(setting->what + " " + setting->text);
   }
 
   Failure injected() {
     for (const Setting& setting : settings().all(Flag::inject)) {
-      auto spec = fault::parse(setting.text, options_.world_size());
+      auto spec = fault::parse(setting.text, options_.ranks.world_size());
       if (!spec) return Error{setting.what + " is '" + setting.text + "': " + spec.error()};
-      options_.plan.faults.push_back(std::move(*spec));
+      options_.faults.plan.faults.push_back(std::move(*spec));
       const std::string where = setting.what + " is '" + setting.text + "'";
       if (auto failure = comes_about(where)) return failure;
       if (auto failure = possible(where)) return failure;
@@ -67,7 +68,7 @@ class FaultsChecker : SettingsReader {
   Failure comes_about(const std::string& where) const {
     const auto& restart = options_.group.restart;
     if (restart.window) return std::nullopt;  // restarts without end
-    const auto& expect = options_.plan.expect;
+    const auto& expect = options_.faults.plan.expect;
     if (expect && expect->restarts.value_or(0) > restart.max_restarts) {
       return Error{where + ": restarts = " + std::to_string(*expect->restarts) +
                    " comes never: --max-restarts is " + std::to_string(restart.max_restarts)};
@@ -77,7 +78,7 @@ class FaultsChecker : SettingsReader {
                    " failures comes never: --max-restarts is " +
                    std::to_string(restart.max_restarts)};
     }
-    for (const fault::Spec& spec : options_.plan.faults) {
+    for (const fault::Spec& spec : options_.faults.plan.faults) {
       if (spec.generations.empty() || spec.generations.front().first <= restart.max_restarts)
         continue;
       const auto most = std::to_string(restart.max_restarts);
@@ -90,15 +91,15 @@ class FaultsChecker : SettingsReader {
 
   // What the grammar allows and this launch cannot do.
   Failure possible(const std::string& where) const {
-    const auto& faults = options_.plan.faults;
+    const auto& faults = options_.faults.plan.faults;
     const bool hides = std::any_of(faults.begin(), faults.end(), [](const fault::Spec& spec) {
       return spec.kind == fault::Kind::hide_device;
     });
-    if (hides && visible_devices_variable(options_.device_type) == nullptr)
+    if (hides && visible_devices_variable(options_.workers.device_type) == nullptr)
       return Error{where + ": hide-device: expected a --device-type with devices, not cpu"};
-    if (options_.nnodes > 1) return std::nullopt;  // another machine's ranks may be heard
+    if (options_.ranks.nnodes > 1) return std::nullopt;  // another machine's ranks may be heard
     for (const fault::Spec& spec : faults) {
-      const auto streams = streams_of(spec, options_);
+      const auto streams = streams_of(spec, options_.ranks, options_.output);
       if (spec.line && streams.read == 0)
         return Error{where + ": " + fault::format(spec) +
                      " comes never: --redirects sends what its ranks write to files directly; "
@@ -113,14 +114,14 @@ class FaultsChecker : SettingsReader {
     const auto seed =
         parse_integer(setting->what, setting->text, 0, std::numeric_limits<std::int64_t>::max());
     if (!seed) return Error{seed.error()};
-    options_.plan.seed = static_cast<std::uint64_t>(*seed);
+    options_.faults.plan.seed = static_cast<std::uint64_t>(*seed);
     return std::nullopt;
   }
 
   Failure junit() {
     const Setting* const setting = given(Flag::junit);
     if (setting == nullptr) return std::nullopt;
-    options_.junit = setting->text;
+    options_.report.junit = setting->text;
     return check_junit(*setting);
   }
 

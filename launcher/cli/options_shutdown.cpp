@@ -37,13 +37,13 @@ Failure check_shutdown(const Settings& settings, Options& options) {
   if (auto failure = reader.signal(Flag::stop_signal, group.stop_signal)) return failure;
   if (auto failure = reader.choice<StopScope>(
           Flag::stop_signal_to, {{"rank", StopScope::rank}, {"group", StopScope::group}},
-          options.stop_scope))
+          options.workers.stop_scope))
     return failure;
   using Clean = core::CleanSharedMemory;
   if (auto failure = reader.choice<Clean>(
           Flag::clean_shm,
           {{"none", Clean::none}, {"generated", Clean::generated}, {"all", Clean::all}},
-          options.clean_shm))
+          options.workers.clean_shm))
     return failure;
   if (reader.given(Flag::graceful_exit_code) != nullptr) {
     int code = 0;

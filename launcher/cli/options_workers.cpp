@@ -1,5 +1,4 @@
 // Which devices, how many workers, and whether each worker has one.
-#include "common/env_names.hpp"
 #include "launcher/cli/device_list.hpp"
 #include "launcher/cli/options_check.hpp"
 #include "launcher/cli/settings_reader.hpp"
@@ -18,8 +17,8 @@ class WorkersChecker : SettingsReader {
       : SettingsReader(settings), machine_(machine), options_(options) {}
 
   Failure run() {
-    options_.virtual_local_rank = toggle(Flag::virtual_local_rank);
-    options_.share_devices = toggle(Flag::oversubscribe);
+    options_.workers.virtual_local_rank = toggle(Flag::virtual_local_rank);
+    options_.workers.share_devices = toggle(Flag::oversubscribe);
     if (auto failure = device_type()) return failure;
     if (auto failure = devices()) return failure;
     if (auto failure = workers()) return failure;
@@ -34,12 +33,12 @@ class WorkersChecker : SettingsReader {
                                {"ascend", DeviceType::ascend},
                                {"hip", DeviceType::hip},
                                {"ze", DeviceType::ze}},
-                              options_.device_type);
+                              options_.workers.device_type);
   }
 
   // What the environment lets every program started here see; none: it does not say.
   std::optional<std::vector<std::string>> visible() const {
-    const char* const variable = visible_devices_variable(options_.device_type);
+    const char* const variable = visible_devices_variable(options_.workers.device_type);
     const char* const value = variable != nullptr ? machine_.get_env(variable) : nullptr;
     if (value == nullptr) return std::nullopt;
     return read_visible_devices(value);
@@ -48,20 +47,20 @@ class WorkersChecker : SettingsReader {
   Failure devices() {
     const Setting* const setting = given(Flag::devices);
     if (setting == nullptr) return std::nullopt;
-    const char* const variable = visible_devices_variable(options_.device_type);
+    const char* const variable = visible_devices_variable(options_.workers.device_type);
     if (variable == nullptr)
       return refusal(*setting, "no devices beside --device-type cpu, which has none to choose");
     auto list = parse_device_list(*setting, visible(), variable);
     if (!list) return Error{list.error()};
-    options_.devices = std::move(*list);
+    options_.workers.devices = std::move(*list);
     return std::nullopt;
   }
 
   // The devices the workers can share; none: this kind cannot be counted here.
   std::optional<int> count_devices() const {
-    if (!options_.devices.empty()) return static_cast<int>(options_.devices.size());
+    if (!options_.workers.devices.empty()) return static_cast<int>(options_.workers.devices.size());
     int installed = 0;
-    switch (options_.device_type) {
+    switch (options_.workers.device_type) {
       case DeviceType::cpu:
         return 0;
       case DeviceType::cuda:
@@ -90,36 +89,37 @@ class WorkersChecker : SettingsReader {
   Failure workers() {
     const Setting* const setting = given(Flag::nproc);
     if (setting != nullptr && setting->text == "cpu") {
-      options_.nproc = machine_.cpus;
+      options_.ranks.nproc = machine_.cpus;
     } else if (setting != nullptr && (setting->text == "gpu" || setting->text == "auto")) {
       const bool automatic = setting->text == "auto";
       const int devices = count_devices().value_or(0);
       if (devices == 0 && !automatic)
         return refusal(*setting, std::string("a number, because no ") +
-                                     name_of(options_.device_type) + " device is seen here");
-      options_.nproc = devices > 0 ? devices : machine_.cpus;
+                                     name_of(options_.workers.device_type) +
+                                     " device is seen here");
+      options_.ranks.nproc = devices > 0 ? devices : machine_.cpus;
     } else if (setting != nullptr) {
       const auto value = parse_integer("", setting->text, 1, kMostWorkers);
       if (!value)
         return refusal(
             *setting, "a number from 1 to " + std::to_string(kMostWorkers) + ", or auto, cpu, gpu");
-      options_.nproc = static_cast<int>(*value);
+      options_.ranks.nproc = static_cast<int>(*value);
     }
-    options_.group.nproc = options_.nproc;
     return std::nullopt;
   }
 
   // Every rank needs a device of its own, or with --oversubscribe some device: LOCAL_RANK is an
   // index into them, modulo their number.
   Failure device_per_rank() {
-    const auto size = static_cast<std::size_t>(options_.nproc);
+    const auto size = static_cast<std::size_t>(options_.ranks.nproc);
     const std::string needed =
-        options_.nproc == 1 ? "a device" : std::to_string(options_.nproc) + " devices";
-    const std::size_t least = options_.share_devices ? 1 : size;
-    if (options_.device_type == DeviceType::cpu || count_devices().value_or(0) >= options_.nproc)
-      options_.share_devices = false;
-    if (!options_.devices.empty()) {
-      if (options_.devices.size() < least) {
+        options_.ranks.nproc == 1 ? "a device" : std::to_string(options_.ranks.nproc) + " devices";
+    const std::size_t least = options_.workers.share_devices ? 1 : size;
+    if (options_.workers.device_type == DeviceType::cpu ||
+        count_devices().value_or(0) >= options_.ranks.nproc)
+      options_.workers.share_devices = false;
+    if (!options_.workers.devices.empty()) {
+      if (options_.workers.devices.size() < least) {
         return refusal(*given(Flag::devices), needed +
                                                   ", one for each rank of this machine, or "
                                                   "--oversubscribe to share them");
@@ -127,7 +127,7 @@ class WorkersChecker : SettingsReader {
       deal_out(size);
       return std::nullopt;
     }
-    if (!options_.virtual_local_rank || options_.device_type == DeviceType::cpu)
+    if (!options_.workers.virtual_local_rank || options_.workers.device_type == DeviceType::cpu)
       return std::nullopt;
     auto listed = visible();
     const auto count = count_devices();
@@ -139,17 +139,17 @@ class WorkersChecker : SettingsReader {
                    ": expected --devices to name them, or --device-type cpu"};
     }
     for (std::size_t i = 0; i < std::min(size, known); ++i)
-      options_.devices.push_back(listed ? (*listed)[i] : std::to_string(i));
+      options_.workers.devices.push_back(listed ? (*listed)[i] : std::to_string(i));
     deal_out(size);
     return std::nullopt;
   }
 
   // Under --virtual-local-rank the list has an entry for each rank, here round robin.
   void deal_out(std::size_t size) {
-    const std::size_t there = options_.devices.size();
-    if (!options_.virtual_local_rank) return;
+    const std::size_t there = options_.workers.devices.size();
+    if (!options_.workers.virtual_local_rank) return;
     for (std::size_t i = there; i < size; ++i)
-      options_.devices.push_back(options_.devices[i - there]);
+      options_.workers.devices.push_back(options_.workers.devices[i - there]);
   }
 
   const Machine& machine_;
@@ -157,38 +157,6 @@ class WorkersChecker : SettingsReader {
 };
 
 }  // namespace
-
-const char* name_of(DeviceType type) {
-  switch (type) {
-    case DeviceType::cpu:
-      return "cpu";
-    case DeviceType::cuda:
-      return "cuda";
-    case DeviceType::ascend:
-      return "ascend";
-    case DeviceType::hip:
-      return "hip";
-    case DeviceType::ze:
-      return "ze";
-  }
-  return "?";
-}
-
-const char* visible_devices_variable(DeviceType type) {
-  switch (type) {
-    case DeviceType::cpu:
-      return nullptr;
-    case DeviceType::cuda:
-      return env::kCudaVisibleDevices;
-    case DeviceType::ascend:
-      return env::kAscendVisibleDevices;
-    case DeviceType::hip:
-      return env::kHipVisibleDevices;
-    case DeviceType::ze:
-      return env::kZeAffinityMask;
-  }
-  return nullptr;
-}
 
 Failure check_workers(const Settings& settings, const Machine& machine, Options& options) {
   return WorkersChecker(settings, machine, options).run();

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "launcher/cli/flags.hpp"
-#include "launcher/output/router.hpp"
+#include "launcher/output/options.hpp"
 
 #include <vector>
 

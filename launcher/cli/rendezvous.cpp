@@ -40,7 +40,7 @@ std::string names_of(const std::vector<os::PortUser>& users) {
 
 std::optional<ExitNow> check_rendezvous(const Settings& settings, const Network& network,
                                         Options& options) {
-  const std::string& host = options.master_addr;
+  const std::string& host = options.rendezvous.master_addr;
   const Setting* const addr = settings.get(Flag::master_addr);
   const auto read = read_master_address(host);
   const bool literal = read && read->literal;
@@ -55,7 +55,7 @@ std::optional<ExitNow> check_rendezvous(const Settings& settings, const Network&
     addresses = found.addresses;
     // Rank 0's machine knows its own name; others may be up before it is published (a Kubernetes
     // headless service answers when the pod is ready).
-    if (found.answer == Answer::not_found && options.node_rank == 0)
+    if (found.answer == Answer::not_found && options.ranks.node_rank == 0)
       return refused(core::kUsage, named(addr, "--master-addr", host) +
                                        ": expected a name that resolves on this machine; 'getent "
                                        "ahosts " +
@@ -68,7 +68,7 @@ std::optional<ExitNow> check_rendezvous(const Settings& settings, const Network&
   }
 
   // Rank 0 listens here, or on another machine where nothing can be asked.
-  if (options.node_rank != 0) return std::nullopt;
+  if (options.ranks.node_rank != 0) return std::nullopt;
   if (addr != nullptr && network.is_own_address) {
     const auto foreign = std::partition(addresses.begin(), addresses.end(), network.is_own_address);
     if (foreign == addresses.begin() && foreign != addresses.end()) {
@@ -81,8 +81,8 @@ std::optional<ExitNow> check_rendezvous(const Settings& settings, const Network&
     }
     addresses.erase(foreign, addresses.end());
   }
-  if (!options.master_port || !network.port_is_in_use) return std::nullopt;
-  const std::uint16_t port = *options.master_port;
+  if (!options.rendezvous.master_port || !network.port_is_in_use) return std::nullopt;
+  const std::uint16_t port = *options.rendezvous.master_port;
   if (addresses.empty()) addresses.emplace_back();  // rank 0 has to listen at all of them
   const auto taken = std::find_if(
       addresses.begin(), addresses.end(),

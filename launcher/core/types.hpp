@@ -2,6 +2,8 @@
 // what a user reads is the global rank.
 #pragma once
 
+#include "launcher/core/ranks.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -13,7 +15,6 @@ using Nanoseconds = std::chrono::nanoseconds;
 // Of the monotonic clock. The core never reads a clock: every time comes in from outside.
 using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Nanoseconds>;
 
-using LocalRank = int;
 using Generation = int;  // 0 for the first attempt of the group
 
 // How a process ended, decoded once from what waitid says.

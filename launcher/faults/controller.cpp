@@ -3,6 +3,7 @@
 #include "launcher/core/faults/engine.hpp"
 #include "launcher/core/faults/lasting_faults.hpp"
 #include "launcher/events/failure_event.hpp"
+#include "launcher/faults/stream_count.hpp"
 #include "launcher/os/descendants.hpp"
 #include "launcher/os/proc.hpp"
 
@@ -28,21 +29,22 @@ constexpr std::int64_t kReportedInjections = 10;
 
 class FaultController::Impl {
  public:
-  Impl(boost::asio::io_context& io, const Options& options, EventLog& events, out::Router& router,
+  Impl(boost::asio::io_context& io, const Launch& launch, EventLog& events, out::Router& router,
        WorkerSet& workers)
-      : options_(options),
+      : ranks_(launch.ranks),
+        plan_(launch.faults.plan),
         events_(events),
         router_(router),
-        injector_(options, router, workers),
+        injector_(ranks_, router, workers),
         timer_(io),
-        record_(options.first_rank()) {
-    if (options.plan.faults.empty()) return;
-    for (const auto& spec : options.plan.faults) {
-      const bool unread = spec.line && streams_of(spec, options).unread > 0;
+        record_(ranks_.first_rank().value) {
+    if (plan_.faults.empty()) return;
+    for (const auto& spec : plan_.faults) {
+      const bool unread = spec.line && streams_of(spec, ranks_, launch.output).unread > 0;
       tallies_.push_back({.spec = spec, .unread = unread});
     }
-    engine_.emplace(options.plan.faults, options.plan.seed,
-                    core::FaultScope{options.world_size(), options.first_rank(), options.nproc});
+    engine_.emplace(plan_.faults, plan_.seed,
+                    core::FaultScope{ranks_.world_size(), ranks_.first_rank().value, ranks_.nproc});
     if (!engine_->wants_lines()) return;
     router_.on_line([this](int local_rank, out::Stream, std::string_view line) {
       hear(core::heard::Said{local_rank, line});
@@ -120,10 +122,9 @@ class FaultController::Impl {
   void finished(int exit_code, const std::string& run_dir) {
     tell_failure();
     // A killed keeper is what the user sees, whatever the supervisor does afterwards.
-    record_.finished(
-        injector_.keeper_killed() ? 128 + SIGKILL : exit_code,
-        options_.plan.expect && options_.plan.expect->no_process_left ? processes_left(run_dir) : 0,
-        tallies_here());
+    record_.finished(injector_.keeper_killed() ? 128 + SIGKILL : exit_code,
+                     plan_.expect && plan_.expect->no_process_left ? processes_left(run_dir) : 0,
+                     tallies_here());
   }
 
   const core::RunRecord& record() const { return record_; }
@@ -141,18 +142,18 @@ class FaultController::Impl {
   };
 
   std::int64_t global(std::optional<core::LocalRank> rank) const {
-    return rank ? options_.first_rank() + *rank : -1;
+    return rank ? ranks_.global(*rank).value : -1;
   }
 
   // Of a group on several machines nobody here knows what struck elsewhere: those that must strike
   // one of ours.
   std::vector<core::FaultTally> tallies_here() const {
     auto here = tallies_;
-    if (options_.world_size() == options_.nproc) return here;
+    if (ranks_.is_whole_world()) return here;
     std::erase_if(here, [this](const core::FaultTally& tally) {
       if (tally.spec.ranks.mode == fault::Ranks::Mode::any) return true;
-      for (int rank = options_.first_rank(); rank < options_.first_rank() + options_.nproc; ++rank)
-        if (tally.spec.addresses(rank)) return false;
+      for (core::LocalRank rank = 0; rank < ranks_.nproc; ++rank)
+        if (tally.spec.addresses(ranks_.global(rank).value)) return false;
       return true;
     });
     return here;
@@ -267,7 +268,8 @@ class FaultController::Impl {
     });
   }
 
-  const Options& options_;
+  const core::RankGroup ranks_;
+  const core::FaultPlan& plan_;
   EventLog& events_;
   out::Router& router_;
   FaultInjector injector_;
@@ -282,9 +284,9 @@ class FaultController::Impl {
   SpawnChange change_;  // of the worker whose start is being considered
 };
 
-FaultController::FaultController(boost::asio::io_context& io, const Options& options,
+FaultController::FaultController(boost::asio::io_context& io, const Launch& launch,
                                  EventLog& events, out::Router& router, WorkerSet& workers)
-    : impl_(std::make_unique<Impl>(io, options, events, router, workers)) {}
+    : impl_(std::make_unique<Impl>(io, launch, events, router, workers)) {}
 FaultController::~FaultController() = default;
 
 void FaultController::generation_began(core::Generation generation, std::uint16_t port) {

@@ -12,10 +12,11 @@
 #pragma once
 
 #include "common/notify_message.hpp"
-#include "launcher/cli/options.hpp"
 #include "launcher/core/record/run_record.hpp"
 #include "launcher/events/event_log.hpp"
 #include "launcher/faults/injector.hpp"
+#include "launcher/faults/options.hpp"
+#include "launcher/output/options.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -29,8 +30,13 @@ namespace ddp {
 
 class FaultController {
  public:
-  // All of it must outlive the session.
-  FaultController(boost::asio::io_context& io, const Options& options, EventLog& events,
+  struct Launch {
+    core::RankGroup ranks;
+    const FaultOptions& faults;
+    const OutputOptions& output;
+  };
+  // All of it must outlive the controller.
+  FaultController(boost::asio::io_context& io, const Launch& launch, EventLog& events,
                   out::Router& router, WorkerSet& workers);
   ~FaultController();
 

@@ -2,9 +2,11 @@
 // duty cycle of `slow`. Decides and tells nothing.
 #pragma once
 
-#include "launcher/cli/options.hpp"
 #include "launcher/core/faults/event.hpp"
+#include "launcher/core/ranks.hpp"
 #include "launcher/os/fault_effects.hpp"
+#include "launcher/os/fd.hpp"
+#include "launcher/output/router.hpp"
 
 #include <sys/types.h>
 
@@ -28,7 +30,7 @@ struct SpawnChange {
 class FaultInjector {
  public:
   // Made in the supervisor, whose parent is the keeper.
-  FaultInjector(const Options& options, out::Router& router, WorkerSet& workers);
+  FaultInjector(const core::RankGroup& ranks, out::Router& router, WorkerSet& workers);
 
   void generation_began(std::uint16_t port) { port_ = port; }
   void started(core::LocalRank local_rank, int pid) { pid_of(local_rank) = pid; }
@@ -48,7 +50,7 @@ class FaultInjector {
   std::string kill_keeper();
   int& pid_of(core::LocalRank rank) { return pids_.at(static_cast<std::size_t>(rank)); }
 
-  const Options& options_;
+  const core::RankGroup ranks_;
   out::Router& router_;
   WorkerSet& workers_;
   os::FaultEffects effects_;

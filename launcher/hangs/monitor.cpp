@@ -34,9 +34,9 @@ class HangMonitor::Impl {
  public:
   explicit Impl(Deps deps)
       : around_(std::move(deps)),
-        watch_(around_.options.hang, around_.options.nproc,
+        watch_(around_.options.limits, around_.ranks.nproc,
                [this](core::LocalRank rank) { return around_.router.last_output(rank); }),
-        stragglers_(around_.options.straggler, around_.options.nproc),
+        stragglers_(around_.options.straggler, around_.ranks.nproc),
         timer_(around_.io) {}
 
   core::HangWatch& watch() { return watch_; }
@@ -62,7 +62,7 @@ class HangMonitor::Impl {
     if (message.step) watch_.step(rank, *message.step, now);
     if (message.step && around_.options.straggler.factor > 0) compare(rank, message, now);
     // What this adds is due later than what the timer waits for: no look at every rank for it.
-    if (around_.options.hang.any() && (!armed_ || *armed_ > now + watch_.shortest())) arm();
+    if (around_.options.limits.any() && (!armed_ || *armed_ > now + watch_.shortest())) arm();
   }
 
   void arm() {
@@ -86,7 +86,7 @@ class HangMonitor::Impl {
     for (const auto& rank : take.hang.ranks) {
       HangSubject subject;
       subject.local_rank = rank.local_rank;
-      subject.rank = around_.options.first_rank() + rank.local_rank;
+      subject.rank = around_.ranks.global(rank.local_rank).value;
       subject.pid = around_.workers.living_pid(rank.local_rank);
       subject.dir = dir(take.generation, std::to_string(rank.local_rank));
       subject.behind = rank.behind;
@@ -136,12 +136,11 @@ class HangMonitor::Impl {
           os::read_file(dir(generation_, std::to_string(*blamed)) + "/on-hang.log", kStackBytes);
       stack = first_stack(output.value_or(""), kStackLines);
     }
-    const auto& options = around_.options;
-    const bool taken = options.group.evidence_timeout.count() > 0;
+    const bool taken = around_.options.evidence_timeout.count() > 0;
     around_.reporter.hang_evidence_taken(
         std::move(stack),
         !taken ? ""
-        : !options.log_dir.empty()
+        : around_.keeps_files
             ? "what each rank was found doing is in " + dir(generation_, "*")
             : "start it with --log-dir DIR to keep what each rank was found doing");
   }
@@ -174,7 +173,7 @@ class HangMonitor::Impl {
 };
 
 HangMonitor::HangMonitor(Deps deps) {
-  if (deps.options.hang.any() || deps.options.straggler.factor > 0)
+  if (deps.options.limits.any() || deps.options.straggler.factor > 0)
     impl_ = std::make_unique<Impl>(std::move(deps));
 }
 HangMonitor::~HangMonitor() = default;

@@ -4,9 +4,10 @@
 #pragma once
 
 #include "common/notify_message.hpp"
-#include "launcher/cli/options.hpp"
 #include "launcher/core/group/action.hpp"
 #include "launcher/core/group/event.hpp"
+#include "launcher/core/ranks.hpp"
+#include "launcher/hangs/options.hpp"
 #include "launcher/output/router.hpp"
 #include "launcher/report/reporter.hpp"
 #include "launcher/workers/worker_set.hpp"
@@ -22,11 +23,13 @@ class HangMonitor {
   // All borrowed.
   struct Deps {
     boost::asio::io_context& io;
-    const Options& options;
+    core::RankGroup ranks;
+    const HangOptions& options;
     const out::Router& router;
     WorkerSet& workers;
     Reporter& reporter;
     std::string run_dir;
+    bool keeps_files;                              // what is written there outlives the run
     std::function<void(const core::Event&)> feed;  // to the group
   };
   explicit HangMonitor(Deps deps);

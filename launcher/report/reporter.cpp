@@ -29,7 +29,7 @@ std::int64_t number(std::size_t count) { return static_cast<std::int64_t>(count)
 void Reporter::record_in(const std::string& log_dir) {
   events_ = EventLog(
       events_path(log_dir), [](const std::string& text) { log::write(log::Level::warn, text); },
-      options_.campaign_events);
+      launch_.options.campaign_events);
 }
 
 void Reporter::lost(const std::string& what) {
@@ -39,10 +39,10 @@ void Reporter::lost(const std::string& what) {
 
 void Reporter::run_started() {
   events_.write(Clock::now(), "run_started",
-                {{"run_id", options_.run_id},
-                 {"nproc", std::int64_t{options_.nproc}},
-                 {"nnodes", std::int64_t{options_.nnodes}},
-                 {"first_rank", std::int64_t{options_.first_rank()}}});
+                {{"run_id", launch_.run_id},
+                 {"nproc", std::int64_t{launch_.ranks.nproc}},
+                 {"nnodes", std::int64_t{launch_.ranks.nnodes}},
+                 {"first_rank", std::int64_t{launch_.ranks.first_rank().value}}});
 }
 
 void Reporter::generation_began(core::Generation generation) {
@@ -66,7 +66,7 @@ void Reporter::spawn_failed(core::Generation generation, core::LocalRank rank,
 void Reporter::group_running(core::Generation generation, std::uint16_t master_port) {
   events_.write(Clock::now(), "group_running", {{"gen", std::int64_t{generation}}});
   log::write(log::Level::info, fmt::format("attempt {}: {} workers are started, MASTER_PORT {}",
-                                           generation, options_.nproc, master_port));
+                                           generation, launch_.ranks.nproc, master_port));
 }
 
 void Reporter::worker_exited(core::Generation generation, core::LocalRank rank,
@@ -91,7 +91,7 @@ void Reporter::hang_detected(core::Generation generation, const core::Hang& hang
                 {{"gen", std::int64_t{generation}},
                  {"kind", std::string(core::name_of(hang.kind))},
                  {"limit_ns", std::int64_t{hang.limit.count()}},
-                 {"behind", rank_list(behind, options_.first_rank())}});
+                 {"behind", rank_list(behind, launch_.ranks.first_rank().value)}});
 }
 
 void Reporter::ranks_seen(core::Generation generation, const core::Hang& hang) {
@@ -129,9 +129,10 @@ void Reporter::straggler(core::Generation generation, const core::Straggler& str
                  {"own_ns", std::int64_t{straggler.own.count()}},
                  {"median_ns", std::int64_t{straggler.median.count()}},
                  {"factor", straggler.factor},
-                 {"steps", std::int64_t{options_.straggler.window}},
+                 {"steps", std::int64_t{launch_.straggler_window}},
                  {"by", std::string(straggler.by_metric ? kBusySeconds : "arrival")}});
-  router_.notice(straggler_text(straggler, options_.straggler.window, options_.first_rank()));
+  router_.notice(
+      straggler_text(straggler, launch_.straggler_window, launch_.ranks.first_rank().value));
 }
 
 void Reporter::hang_evidence_taken(std::vector<std::string> stack, std::string where) {
@@ -156,7 +157,8 @@ void Reporter::still_waiting(const core::Cause& cause,
 }
 
 void Reporter::still_dying(const std::vector<core::Survivor>& remaining, core::Nanoseconds left) {
-  if (!remaining.empty()) router_.notice(dying_text(remaining, options_.first_rank(), left));
+  if (!remaining.empty())
+    router_.notice(dying_text(remaining, launch_.ranks.first_rank().value, left));
 }
 
 void Reporter::teardown_escalated(core::Generation generation,
@@ -166,14 +168,15 @@ void Reporter::teardown_escalated(core::Generation generation,
                  {"count", number(escalated.waiting_for.size())},
                  {"by_request", escalated.by_request.has_value()}});
   if (escalated.by_request && !escalated.waiting_for.empty())
-    router_.notice(fmt::format("ddp-launch: {}: killing {} at once\n",
-                               signal_name(*escalated.by_request),
-                               ranks_text(escalated.waiting_for, options_.first_rank())));
+    router_.notice(
+        fmt::format("ddp-launch: {}: killing {} at once\n", signal_name(*escalated.by_request),
+                    ranks_text(escalated.waiting_for, launch_.ranks.first_rank().value)));
 }
 
 void Reporter::still_lingering(const std::vector<core::Leftover>& running, core::Nanoseconds left) {
   if (!running.empty())
-    router_.notice("ddp-launch: " + lingering_text(running, options_.first_rank(), left) + "\n");
+    router_.notice(
+        "ddp-launch: " + lingering_text(running, launch_.ranks.first_rank().value, left) + "\n");
 }
 
 void Reporter::processes_gone(core::Generation generation, std::size_t survivors,
@@ -236,10 +239,11 @@ void Reporter::generation_over(const core::GenerationOver& over, const std::stri
   context.evidence = std::exchange(evidence_, {});
   const auto shown = rank ? rank : raised_while_stopping(over.verdict);
   if (shown) context.tail = router_.tail(*shown, kTailLines);
-  if (rank && rank != options_.stdin_rank)
-    context.hint = stdin_hint(context.tail, options_.first_rank() + *rank);
+  if (rank && rank != launch_.stdin_rank)
+    context.hint = stdin_hint(context.tail, launch_.ranks.global(*rank).value);
   std::string text = verdict_text(over.verdict, context);
-  for (const auto& line : shared_memory_lines(segments, options_.clean_shm, options_.first_rank()))
+  for (const auto& line :
+       shared_memory_lines(segments, launch_.clean_shm, launch_.ranks.first_rank().value))
     text += "ddp-launch: " + line + "\n";
   if (over.decision) text += decision_text(*over.decision, over.verdict, context);
   if (!text.empty()) router_.notice(text);
@@ -253,9 +257,9 @@ void Reporter::run_finished(int exit_code) {
 // What does not change from failure to failure, and when the present one was seen.
 VerdictContext Reporter::context() const {
   VerdictContext context;
-  context.first_rank = options_.first_rank();
-  context.max_restarts = options_.group.restart.max_restarts;
-  context.program = options_.command.front();
+  context.first_rank = launch_.ranks.first_rank().value;
+  context.max_restarts = launch_.max_restarts;
+  context.program = launch_.program;
   context.local_time = cause_time_;
   context.colour = out::wants_colour(STDERR_FILENO);
   return context;

@@ -2,24 +2,26 @@
 // nothing; the supervisor calls it where something happened, before it acts on it.
 #pragma once
 
-#include "launcher/cli/options.hpp"
 #include "launcher/core/group/action.hpp"
+#include "launcher/core/hangs/straggler_watch.hpp"
 #include "launcher/events/event_log.hpp"
 #include "launcher/output/router.hpp"
 #include "launcher/report/failure_message.hpp"
+#include "launcher/report/options.hpp"
 #include "launcher/report/shared_memory_message.hpp"
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ddp {
 
 class Reporter {
  public:
-  // Both are borrowed. Messages go through `router`, in order with the workers' lines.
-  Reporter(const Options& options, out::Router& router) : options_(options), router_(router) {}
+  // `router` is borrowed. Messages go through it, in order with the workers' lines.
+  Reporter(LaunchFacts launch, out::Router& router) : launch_(std::move(launch)), router_(router) {}
 
   // Events go to events.jsonl in `log_dir` (D/<run_id>), which is there; empty: to none. A failure
   // is told, and no events are kept.
@@ -70,11 +72,11 @@ class Reporter {
  private:
   void shared_memory_left(core::Generation generation,
                           const std::vector<ReportedSegment>& segments);
-  std::int64_t global(core::LocalRank rank) const { return options_.first_rank() + rank; }
+  std::int64_t global(core::LocalRank rank) const { return launch_.ranks.global(rank).value; }
   VerdictContext context() const;
   std::int64_t rank_field(std::optional<core::LocalRank> rank) const;
 
-  const Options& options_;
+  const LaunchFacts launch_;
   out::Router& router_;
   EventLog events_;
   std::vector<std::string> stack_;  // of the present generation's hang

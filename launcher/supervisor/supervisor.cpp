@@ -47,19 +47,19 @@ constexpr auto kTellWaitingAfter = std::chrono::seconds(1);
 
 out::RouterConfig router_config(const Options& options, const std::string& log_dir) {
   out::RouterConfig config;
-  config.style = options.output;
-  config.line_start = options.line_start;
-  config.run_id = options.run_id;
+  config.style = options.output.style;
+  config.line_start = options.output.line_start;
+  config.run_id = options.rendezvous.run_id;
   config.colour_out = out::wants_colour(STDOUT_FILENO);
   config.colour_err = out::wants_colour(STDERR_FILENO);
-  config.nproc = options.nproc;
-  config.first_rank = options.first_rank();
-  config.world_size = options.world_size();
-  config.redirect = options.redirect;
-  config.tee = options.tee;
-  config.shown = options.shown;
-  config.stdin_rank = options.stdin_rank;
-  config.pty = options.pty;
+  config.nproc = options.ranks.nproc;
+  config.first_rank = options.ranks.first_rank().value;
+  config.world_size = options.ranks.world_size();
+  config.redirect = options.output.redirect;
+  config.tee = options.output.tee;
+  config.shown = options.output.shown;
+  config.stdin_rank = options.workers.stdin_rank;
+  config.pty = options.output.pty;
   config.log_dir = log_dir;
   return config;
 }
@@ -76,22 +76,25 @@ class Supervisor {
         waiting_timer_(io_),
         router_(io_, router_config(options, log_dir_.path), STDOUT_FILENO, STDERR_FILENO,
                 [this](const std::string& loss) { reporter_.lost(loss); }),
-        reporter_(options, router_),
-        memory_(options),
+        reporter_(launch_facts(options), router_),
+        memory_(options.ranks.nproc, options.workers.clean_shm),
         workers_(io_,
-                 {.nproc = options.nproc,
+                 {.nproc = options.ranks.nproc,
                   .cgroup = place.cgroup ? &*place.cgroup : nullptr,
                   .notify_prefix = notify_prefix(place.run_dir),
-                  .stop_scope = options.stop_scope,
+                  .stop_scope = options.workers.stop_scope,
                   .before_kill = [this](const auto& processes) { memory_.look(processes); }},
                  [this](core::LocalRank rank, core::ExitStatus status) { exited(rank, status); }),
-        faults_(io_, options, reporter_.events(), router_, workers_),
+        faults_(io_, {options.ranks, options.faults, options.output}, reporter_.events(), router_,
+                workers_),
         hangs_({.io = io_,
-                .options = options_,
+                .ranks = options.ranks,
+                .options = options.hangs,
                 .router = router_,
                 .workers = workers_,
                 .reporter = reporter_,
                 .run_dir = run_dir(),
+                .keeps_files = !options.output.log_dir.empty(),
                 .feed = [this](const core::Event& event) { feed(event); }}),
         signals_(io_, std::move(from_keeper), std::move(signals),
                  {.stop = [this](int signal) { feed(core::StopRequested{signal}); },
@@ -100,7 +103,7 @@ class Supervisor {
                   .child = [this] { workers_.child_changed(); },
                   .suspend = [this] { suspend(); }}),
         starter_({.io = io_,
-                  .options = options_,
+                  .spec = worker_spec(options),
                   .router = router_,
                   .workers = workers_,
                   .faults = faults_,
@@ -136,7 +139,7 @@ class Supervisor {
       router_.notice("ddp-launch: " + log_dir_.taken + " exists: this run's files are in " +
                      log_dir_.path);
     }
-    for (int rank = 0; rank < options_.nproc; ++rank) {
+    for (int rank = 0; rank < options_.ranks.nproc; ++rank) {
       auto socket = os::NotifySocket::open(
           io_, starter_.notify_path(rank),
           [this, rank](const NotifyMessage& message) { notified(rank, message); });
@@ -304,8 +307,8 @@ class Supervisor {
 
   void carry_out(const core::Finish& finish) {
     faults_.finished(finish.exit_code, place_.run_dir);
-    const auto result =
-        evaluate(options_, faults_.record(), reporter_.events(), Clock::now() - began_);
+    const auto result = evaluate(launch_facts(options_), options_.faults.plan, faults_.record(),
+                                 reporter_.events(), Clock::now() - began_);
     if (!result.text.empty()) router_.notice(result.text);
     reporter_.run_finished(result.exit_code);
     // The keeper removes both too; but should it have died, nobody else does.
@@ -344,7 +347,7 @@ class Supervisor {
     const auto began = Clock::now();
     workers_.signal_all(SIGSTOP);
     ::kill(::getpid(), SIGSTOP);
-    for (int rank = 0; rank < options_.nproc; ++rank) {
+    for (int rank = 0; rank < options_.ranks.nproc; ++rank) {
       if (!faults_.keeps_stopped(rank)) workers_.signal(rank, SIGCONT);
     }
     const auto duration = Clock::now() - began;

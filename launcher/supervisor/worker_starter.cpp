@@ -3,7 +3,6 @@
 #include "launcher/base/log.hpp"
 #include "launcher/os/fd.hpp"
 #include "launcher/os/port.hpp"
-#include "launcher/workers/worker_environment.hpp"
 
 #include <fmt/core.h>
 #include <boost/asio/steady_timer.hpp>
@@ -34,7 +33,7 @@ class WorkerStarter::Impl {
 
   void generation_began() {
     reservation_.reset();
-    port_ = s_.options.master_port.value_or(0);
+    port_ = s_.spec.rendezvous.master_port.value_or(0);
     if (port_ != 0) return;
     errno = 0;
     auto reserved = os::PortReservation::any();
@@ -77,9 +76,9 @@ class WorkerStarter::Impl {
     const std::string rank_dir =
         s_.run_dir + fmt::format("/attempt_{}/{}", spawn.generation, spawn.local_rank);
     os::SpawnRequest request;
-    request.program = s_.options.command.front();
-    request.arguments.assign(s_.options.command.begin() + 1, s_.options.command.end());
-    request.environment = worker_environment(s_.options,
+    request.program = s_.spec.options.command.front();
+    request.arguments.assign(s_.spec.options.command.begin() + 1, s_.spec.options.command.end());
+    request.environment = worker_environment(s_.spec,
                                              {.local_rank = spawn.local_rank,
                                               .generation = spawn.generation,
                                               .master_port = port_,
@@ -89,8 +88,9 @@ class WorkerStarter::Impl {
                                               .faults = change.worker_faults,
                                               .hide_devices = change.hide_devices},
                                              environ);
-    request.traceable = s_.options.hang.any() && s_.options.on_hang != "none";
-    request.stdin_fd = s_.options.stdin_rank == spawn.local_rank ? STDIN_FILENO : dev_null_.get();
+    request.traceable = s_.spec.traceable;
+    request.stdin_fd =
+        s_.spec.options.stdin_rank == spawn.local_rank ? STDIN_FILENO : dev_null_.get();
     request.stdout_fd = streams->out.get();
     request.stderr_fd = streams->err.get();
     return s_.workers.spawn(spawn.local_rank, std::move(request));

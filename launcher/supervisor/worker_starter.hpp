@@ -2,10 +2,10 @@
 // start, and the delay or refusal a fault asks for.
 #pragma once
 
-#include "launcher/cli/options.hpp"
 #include "launcher/core/group/action.hpp"
 #include "launcher/faults/controller.hpp"
 #include "launcher/output/router.hpp"
+#include "launcher/workers/worker_environment.hpp"
 #include "launcher/workers/worker_set.hpp"
 
 #include <cstdint>
@@ -21,10 +21,11 @@ std::string notify_prefix(const std::string& private_dir);
 
 class WorkerStarter {
  public:
-  // All borrowed. The log directory of the run, or where there is none its private directory.
+  // References are borrowed. The log directory of the run, or where there is none its private
+  // directory.
   struct Deps {
     boost::asio::io_context& io;
-    const Options& options;
+    WorkerSpec spec;
     out::Router& router;
     WorkerSet& workers;
     FaultController& faults;

@@ -47,7 +47,7 @@ std::vector<ReportedSegment> SharedMemoryTracker::generation_ended(const core::V
   std::vector<ReportedSegment> reported;
   for (auto& segment : watch_.left(workers)) {
     ReportedSegment one{std::move(segment)};
-    if (core::is_to_be_removed(one.segment, options_.clean_shm)) {
+    if (core::is_to_be_removed(one.segment, policy_)) {
       one.failure = os::remove_shared_memory(one.segment);
       one.removed = one.failure.empty();
     }

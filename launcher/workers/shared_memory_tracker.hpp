@@ -6,7 +6,6 @@
 // One that something else kills before that is known by a pid in a file's name alone.
 #pragma once
 
-#include "launcher/cli/options.hpp"
 #include "launcher/core/group/verdict.hpp"
 #include "launcher/core/processes/stop_scope.hpp"
 #include "launcher/os/shared_memory.hpp"
@@ -18,8 +17,8 @@ namespace ddp {
 
 class SharedMemoryTracker {
  public:
-  explicit SharedMemoryTracker(const Options& options)
-      : options_(options), last_look_(static_cast<std::size_t>(options.nproc)) {}
+  SharedMemoryTracker(int nproc, core::CleanSharedMemory policy)
+      : policy_(policy), last_look_(static_cast<std::size_t>(nproc)) {}
 
   void generation_began();
   // READY=1 or a step of the rank, whose first process is `pid`.
@@ -32,7 +31,7 @@ class SharedMemoryTracker {
   std::vector<ReportedSegment> generation_ended(const core::Verdict& verdict, bool killed_any);
 
  private:
-  const Options& options_;
+  core::CleanSharedMemory policy_;
   os::SharedMemoryWatch watch_;
   std::vector<std::optional<core::TimePoint>> last_look_;  // by local rank, at a step
 };

@@ -256,11 +256,11 @@ TEST_CASE("any words either parse or are refused in one line") {
     } else {
       ++accepted;
       const auto& o = std::get<Options>(parsed);
-      CHECK_FALSE(o.command.empty());
-      CHECK(o.shown.size() == static_cast<std::size_t>(o.nproc));
-      CHECK(o.redirect.size() == o.shown.size());
-      CHECK(o.tee.size() == o.shown.size());
-      CHECK(is_run_id(o.run_id));
+      CHECK_FALSE(o.workers.command.empty());
+      CHECK(o.output.shown.size() == static_cast<std::size_t>(o.ranks.nproc));
+      CHECK(o.output.redirect.size() == o.output.shown.size());
+      CHECK(o.output.tee.size() == o.output.shown.size());
+      CHECK(is_run_id(o.rendezvous.run_id));
     }
   }
   CHECK(accepted > 100);

@@ -1,0 +1,21 @@
+// When a group counts as hung, when a rank counts as a straggler, and what is collected then.
+#pragma once
+
+#include "launcher/core/hangs/hang_watch.hpp"
+#include "launcher/core/hangs/straggler_watch.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+namespace ddp {
+
+struct HangOptions {
+  core::HangLimits limits;
+  std::string on_hang;             // as given; empty: the default
+  std::optional<int> hang_signal;  // none: no signal
+  core::Nanoseconds evidence_timeout = std::chrono::seconds(10);
+  core::StragglerConfig straggler;
+};
+
+}  // namespace ddp
