@@ -4,10 +4,10 @@
 #include "launcher/base/shell_word.hpp"
 #include "launcher/cli/command_line.hpp"
 #include "launcher/cli/options_check.hpp"
-#include "launcher/cli/run_id.hpp"
-#include "launcher/cli/settings_reader.hpp"
 #include "launcher/core/group/exit_code.hpp"
 #include "launcher/os/devices.hpp"
+#include "launcher/rendezvous/run_id.hpp"
+#include "launcher/settings/reader.hpp"
 
 #include <filesystem>
 

@@ -1,8 +1,8 @@
 #include "launcher/campaign/plans.hpp"
 
 #include "launcher/cli/command_line.hpp"
-#include "launcher/cli/run_id.hpp"
 #include "launcher/plan/plan_file.hpp"
+#include "launcher/rendezvous/run_id.hpp"
 
 #include <algorithm>
 #include <filesystem>

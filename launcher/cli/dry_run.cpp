@@ -1,10 +1,10 @@
 // --dry-run: what each rank would be given, without starting it.
 #include "common/env_names.hpp"
 #include "launcher/base/shell_word.hpp"
-#include "launcher/cli/device_list.hpp"
 #include "launcher/cli/options.hpp"
 #include "launcher/core/faults/engine.hpp"
 #include "launcher/report/fault_preview.hpp"
+#include "launcher/workers/device_list.hpp"
 #include "launcher/workers/worker_environment.hpp"
 
 #include <algorithm>

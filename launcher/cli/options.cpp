@@ -5,9 +5,9 @@
 #include "launcher/cli/command_line.hpp"
 #include "launcher/cli/config_file.hpp"
 #include "launcher/cli/options_check.hpp"
-#include "launcher/cli/rendezvous.hpp"
 #include "launcher/core/group/exit_code.hpp"
 #include "launcher/os/devices.hpp"
+#include "launcher/rendezvous/check.hpp"
 
 #include <cstdlib>
 

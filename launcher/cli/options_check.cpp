@@ -1,9 +1,9 @@
 #include "launcher/cli/options_check.hpp"
 
-#include "launcher/cli/master_addr.hpp"
 #include "launcher/cli/rank_map.hpp"
-#include "launcher/cli/run_id.hpp"
-#include "launcher/cli/settings_reader.hpp"
+#include "launcher/rendezvous/master_addr.hpp"
+#include "launcher/rendezvous/run_id.hpp"
+#include "launcher/settings/reader.hpp"
 
 #include <algorithm>
 

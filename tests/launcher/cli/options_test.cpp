@@ -1,6 +1,6 @@
 #include "launcher/cli/options.hpp"
 
-#include "launcher/cli/run_id.hpp"
+#include "launcher/rendezvous/run_id.hpp"
 #include "tests/launcher/cli/options_fixture.hpp"
 
 #include <doctest/doctest.h>

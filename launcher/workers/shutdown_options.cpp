@@ -1,6 +1,6 @@
 // How a group ends: who is asked to stop, with which signal, and how long that may take.
 #include "launcher/cli/options_check.hpp"
-#include "launcher/cli/settings_reader.hpp"
+#include "launcher/settings/reader.hpp"
 
 #include <string_view>
 

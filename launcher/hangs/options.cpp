@@ -1,6 +1,6 @@
 // When a group hangs, and what is done about it.
 #include "launcher/cli/options_check.hpp"
-#include "launcher/cli/settings_reader.hpp"
+#include "launcher/settings/reader.hpp"
 
 #include <charconv>
 

@@ -1,8 +1,8 @@
 // Which devices, how many workers, and whether each worker has one.
-#include "launcher/cli/device_list.hpp"
 #include "launcher/cli/options_check.hpp"
-#include "launcher/cli/settings_reader.hpp"
 #include "launcher/os/devices.hpp"
+#include "launcher/settings/reader.hpp"
+#include "launcher/workers/device_list.hpp"
 
 #include <algorithm>
 

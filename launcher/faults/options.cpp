@@ -1,9 +1,9 @@
 // Which faults strike the run, and what is expected of it.
 #include "launcher/cli/options_check.hpp"
-#include "launcher/cli/settings_reader.hpp"
 #include "launcher/faults/stream_count.hpp"
 #include "launcher/plan/plan_file.hpp"
 #include "launcher/plan/replay.hpp"
+#include "launcher/settings/reader.hpp"
 
 #include <algorithm>
 #include <filesystem>

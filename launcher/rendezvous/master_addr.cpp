@@ -1,4 +1,4 @@
-#include "launcher/cli/master_addr.hpp"
+#include "launcher/rendezvous/master_addr.hpp"
 
 #include <arpa/inet.h>
 

@@ -1,8 +1,8 @@
-#include "launcher/cli/rendezvous.hpp"
+#include "launcher/rendezvous/check.hpp"
 
 #include "common/utf8.hpp"
-#include "launcher/cli/master_addr.hpp"
 #include "launcher/core/group/exit_code.hpp"
+#include "launcher/rendezvous/master_addr.hpp"
 
 #include <algorithm>
 #include <string>

@@ -1,8 +1,8 @@
 // Whether and when a failed group is restarted.
 #include "common/signal_name.hpp"
 #include "launcher/cli/options_check.hpp"
-#include "launcher/cli/settings_reader.hpp"
 #include "launcher/core/group/exit_code.hpp"
+#include "launcher/settings/reader.hpp"
 
 #include <sys/random.h>
 
