@@ -1,6 +1,7 @@
 #include "launcher/campaign/plans.hpp"
 
 #include "launcher/cli/command_line.hpp"
+#include "launcher/cli/flags.hpp"
 #include "launcher/plan/plan_file.hpp"
 #include "launcher/rendezvous/run_id.hpp"
 
@@ -51,13 +52,13 @@ Result<Settings> settings_of(const core::FaultPlan& plan, const Settings& common
                  "' is no option: expected flags alone; the program goes into command"};
   Settings merged = common;
   for (const FlagSpec& spec : flag_table()) {
-    if (line->settings.get(spec.flag) == nullptr) continue;
-    const char* why = why_not_in_campaign(spec.flag);
-    if (is_of_campaign(spec.flag) || spec.flag == Flag::help || spec.flag == Flag::version)
+    const std::string_view flag = first_name(spec);
+    if (line->settings.get(flag) == nullptr) continue;
+    const char* why = why_not_in_campaign(flag);
+    if (is_of_campaign(flag) || flag == "--help" || flag == "--version")
       why = "it belongs to ddp-launch --campaign";
-    if (why != nullptr)
-      return Error{std::string(first_name(spec)) + " cannot stand in a plan: " + why};
-    merged.take(spec.flag, line->settings);
+    if (why != nullptr) return Error{std::string(flag) + " cannot stand in a plan: " + why};
+    merged.take(flag, line->settings);
   }
   return merged;
 }
@@ -108,34 +109,25 @@ std::string replaced(std::string text, std::string_view part, std::string_view b
   return text;
 }
 
-bool is_of_campaign(Flag flag) {
-  switch (flag) {
-    case Flag::campaign:
-    case Flag::log_dir:
-    case Flag::run_id:
-    case Flag::junit:
-    case Flag::dry_run:
-      return true;
-    default:
-      return false;
-  }
+bool is_of_campaign(std::string_view flag) {
+  constexpr std::string_view kOwn[] = {"--campaign", "--log-dir", "--run-id", "--junit",
+                                       "--dry-run"};
+  return std::find(std::begin(kOwn), std::end(kOwn), flag) != std::end(kOwn);
 }
 
-const char* why_not_in_campaign(Flag flag) {
-  switch (flag) {
-    case Flag::inject:
-    case Flag::replay:
-      return "faults are what its plans are for";
-    case Flag::faults:
-      return "it gives each run its plan";
-    case Flag::stdin_rank:
-      return "its runs have no input";
-    case Flag::nnodes:
-    case Flag::node_rank:
-      return "it runs on one machine";
-    default:
-      return nullptr;
+const char* why_not_in_campaign(std::string_view flag) {
+  constexpr std::pair<std::string_view, const char*> kReasons[] = {
+      {"--inject", "faults are what its plans are for"},
+      {"--replay", "faults are what its plans are for"},
+      {"--faults", "it gives each run its plan"},
+      {"--stdin", "its runs have no input"},
+      {"--nnodes", "it runs on one machine"},
+      {"--node-rank", "it runs on one machine"},
+  };
+  for (const auto& [name, why] : kReasons) {
+    if (name == flag) return why;
   }
+  return nullptr;
 }
 
 Result<std::vector<PlannedRun>> read_plans(const std::string& where, const Common& common,
@@ -177,7 +169,7 @@ std::vector<std::string> run_arguments(const PlannedRun& run, const std::string&
   const std::string dir = work_dir(run, base);
   std::vector<std::string> words;
   for (const FlagSpec& spec : flag_table()) {
-    for (const Setting& setting : run.settings.all(spec.flag)) {
+    for (const Setting& setting : run.settings.all(first_name(spec))) {
       const std::string name(first_name(spec));
       words.push_back(spec.argument.empty() ? name
                                             : name + "=" + replaced(setting.text, kDirWord, dir));

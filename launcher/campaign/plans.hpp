@@ -2,9 +2,9 @@
 // started.
 #pragma once
 
-#include "launcher/cli/flags.hpp"
 #include "launcher/cli/options.hpp"
 #include "launcher/core/record/fault_plan.hpp"
+#include "launcher/settings/settings.hpp"
 
 #include <string>
 #include <string_view>
@@ -51,8 +51,8 @@ std::vector<std::string> run_arguments(const PlannedRun& run, const std::string&
 std::string replaced(std::string text, std::string_view part, std::string_view by);
 
 // Flags of the campaign itself: not for its runs.
-bool is_of_campaign(Flag flag);
+bool is_of_campaign(std::string_view flag);
 // Why a flag can stand neither beside --campaign nor in a plan; nullptr for all others.
-const char* why_not_in_campaign(Flag flag);
+const char* why_not_in_campaign(std::string_view flag);
 
 }  // namespace ddp::campaign

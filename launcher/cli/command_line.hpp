@@ -1,7 +1,7 @@
 // argv as settings and a command. CLI11 stays inside command_line.cpp.
 #pragma once
 
-#include "launcher/cli/flags.hpp"
+#include "launcher/settings/settings.hpp"
 
 #include <string>
 #include <vector>

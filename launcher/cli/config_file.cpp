@@ -3,6 +3,7 @@
 #include "launcher/base/text_file.hpp"
 #include "launcher/base/toml_library.hpp"
 #include "launcher/base/toml_text.hpp"
+#include "launcher/cli/flags.hpp"
 
 #include <charconv>
 
@@ -110,14 +111,14 @@ std::optional<Error> read_key(std::string_view key, const toml::node& node, cons
     return Error{where + std::string(key) + hint + guess +
                  ": expected a long flag without its dashes, or command"};
   }
-  if (file.settings.get(spec->flag) != nullptr)
+  if (file.settings.get(first_name(*spec)) != nullptr)
     return Error{where + std::string(key) + " is given twice: expected one of its spellings"};
   const auto add = [&](const toml::node& value, const std::string& at) -> std::optional<Error> {
     const auto text = as_text(value, spec->kind);
     if (!text)
       return Error{at + std::string(key) + " is " + type_name(value) + ": expected " +
                    std::string(allowed(spec->kind))};
-    file.settings.add(spec->flag, {at + std::string(key), *text});
+    file.settings.add(first_name(*spec), {at + std::string(key), *text});
     return std::nullopt;
   };
   const auto* const array = node.as_array();

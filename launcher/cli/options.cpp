@@ -4,6 +4,7 @@
 #include "common/utf8.hpp"
 #include "launcher/cli/command_line.hpp"
 #include "launcher/cli/config_file.hpp"
+#include "launcher/cli/flags.hpp"
 #include "launcher/cli/options_check.hpp"
 #include "launcher/core/group/exit_code.hpp"
 #include "launcher/os/devices.hpp"
@@ -18,16 +19,16 @@ constexpr const char* kVersionLine = "ddp-launch " DDP_VERSION "\n";
 
 // `merged` gets what the command line, the environment and the file have said together.
 Result<Options> read_options(CommandLine line, const Machine& machine, Settings& merged) {
-  if (const Setting* path = line.settings.get(Flag::config)) {
+  if (const Setting* path = line.settings.get("--config")) {
     const auto file = read_config_file(path->text);
     if (!file) return Error{file.error()};
     merged = file->settings;
     if (line.command.empty()) line.command = file->command;
   }
   if (const char* level = machine.get_env(env::kLaunchLog); level != nullptr && *level != '\0')
-    merged.set(Flag::log_level, {env::kLaunchLog, level});
-  for (const FlagSpec& spec : flag_table()) merged.take(spec.flag, line.settings);
-  auto options = check_options(merged, std::move(line.command), machine);
+    merged.set("--log-level", {env::kLaunchLog, level});
+  merged.take(line.settings);
+  auto options = check_options(SettingsReader(merged), std::move(line.command), machine);
   const char* const campaign = machine.get_env(env::kCampaignEvents);
   if (options && campaign != nullptr) options->report.campaign_events = campaign;
   return options;
@@ -63,13 +64,15 @@ std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv,
   };
   auto line = read_command_line(argc, argv);
   if (!line) return refused(line.error());
-  if (line->settings.get(Flag::help) != nullptr) return ExitNow{core::kSuccess, help_text()};
-  if (line->settings.get(Flag::version) != nullptr) return ExitNow{core::kSuccess, kVersionLine};
+  if (line->settings.get("--help") != nullptr) return ExitNow{core::kSuccess, help_text()};
+  if (line->settings.get("--version") != nullptr) return ExitNow{core::kSuccess, kVersionLine};
   Settings merged;
   auto options = read_options(std::move(*line), machine, merged);
   if (!options) return refused(options.error());
   if (!options->dry_run) {
-    if (auto leave = check_rendezvous(merged, machine.network, *options)) return std::move(*leave);
+    if (auto leave = check_rendezvous(merged, machine.network, options->ranks, options->rendezvous,
+                                      options->warnings))
+      return std::move(*leave);
   }
   return std::move(*options);
 }

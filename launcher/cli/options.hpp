@@ -7,17 +7,14 @@
 #include "launcher/core/ranks.hpp"
 #include "launcher/faults/options.hpp"
 #include "launcher/hangs/options.hpp"
-#include "launcher/os/address.hpp"
-#include "launcher/os/resolve.hpp"
 #include "launcher/output/options.hpp"
+#include "launcher/rendezvous/check.hpp"
 #include "launcher/rendezvous/options.hpp"
 #include "launcher/report/options.hpp"
+#include "launcher/settings/settings.hpp"
 #include "launcher/workers/options.hpp"
 #include "launcher/workers/worker_environment.hpp"
 
-#include <cstdint>
-#include <functional>
-#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -42,22 +39,7 @@ struct Options {
 WorkerSpec worker_spec(const Options& options);
 LaunchFacts launch_facts(const Options& options);
 
-// --help, --version, or a refusal: print `text` to stdout (code 0) or stderr, and leave with
-// `code`.
-struct ExitNow {
-  int code = 0;
-  std::string text;
-};
-
-// What the network says (launcher/os/resolve.hpp, address.hpp). What is left empty is not asked.
-struct Network {
-  std::function<os::Lookup(const std::string& name)> look_up;
-  std::function<bool(const std::string& address)> is_own_address;
-  std::function<bool(const std::string& address, std::uint16_t port)> port_is_in_use;
-  std::function<std::vector<os::PortUser>(std::uint16_t port)> users_of_port;
-};
-
-// What the options depend on beside the command line.
+// What the options depend on next to the command line.
 struct Machine {
   GetEnv get_env;
   std::string root = "/";  // where /dev, /proc and /sys are

@@ -1,25 +1,39 @@
-// Which faults strike the run, and what is expected of it.
-#include "launcher/cli/options_check.hpp"
+#include "launcher/faults/options.hpp"
+
 #include "launcher/faults/stream_count.hpp"
 #include "launcher/plan/plan_file.hpp"
 #include "launcher/plan/replay.hpp"
-#include "launcher/settings/reader.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <limits>
 
 namespace ddp {
 namespace {
 
-class FaultsChecker : SettingsReader {
+constexpr std::string_view kFaults = "Faults";
+
+constexpr FlagSpec kFlags[] = {
+    {"--inject", "SPEC", ValueKind::several, "none", kFaults,
+     "strike the group with this fault, such as kill@step=50,rank=2 or stop@rank=any,ready=10s; "
+     "may "
+     "be given several times (docs/faults.md)"},
+    {"--faults", "FILE", ValueKind::text, "none", kFaults,
+     "a TOML plan: faults, and what is expected of the run, which then decides the exit code"},
+    {"--fault-seed", "N", ValueKind::number, "the plan's, or 0", kFaults,
+     "what ranks and steps left to chance are drawn from: the same seed, the same faults"},
+    {"--replay", "FILE", ValueKind::text, "none", kFaults,
+     "strike with the faults of a former run, as its events.jsonl tells them"},
+};
+
+// Which faults are injected into the run, and what is expected of it.
+class FaultsReader : SettingsReader {
  public:
-  FaultsChecker(const Settings& settings, Options& options)
-      : SettingsReader(settings), options_(options) {}
+  FaultsReader(const SettingsReader& reader, const FaultedLaunch& launch, core::FaultPlan& plan)
+      : SettingsReader(reader), launch_(launch), plan_(plan) {}
 
   Failure run() {
-    for (const auto step : {&FaultsChecker::plan, &FaultsChecker::replay, &FaultsChecker::injected,
-                            &FaultsChecker::seed, &FaultsChecker::junit}) {
+    for (const auto step : {&FaultsReader::plan, &FaultsReader::replay, &FaultsReader::injected,
+                            &FaultsReader::seed}) {
       if (auto failure = (this->*step)()) return failure;
     }
     return std::nullopt;
@@ -27,35 +41,35 @@ class FaultsChecker : SettingsReader {
 
  private:
   Failure plan() {
-    const Setting* const setting = given(Flag::faults);
+    const Setting* const setting = given("--faults");
     if (setting == nullptr) return std::nullopt;
-    auto plan = read_fault_plan(setting->text, options_.ranks.world_size());
+    auto plan = read_fault_plan(setting->text, launch_.ranks.world_size());
     if (!plan) return Error{setting->what + ": " + plan.error()};
-    options_.faults.plan = std::move(*plan);
+    plan_ = std::move(*plan);
     const std::string where = setting->what + " " + setting->text;
     if (auto failure = comes_about(where)) return failure;
     return possible(where);
   }
 
   Failure replay() {
-    const Setting* const setting = given(Flag::replay);
+    const Setting* const setting = given("--replay");
     if (setting == nullptr) return std::nullopt;
-    for (const Flag other : {Flag::inject, Flag::faults, Flag::fault_seed}) {
+    for (const char* const other : {"--inject", "--faults", "--fault-seed"}) {
       if (given(other) != nullptr)
-        return refusal(*setting, "no " + std::string(first_name(spec_of(other))) +
-                                     " beside it: what is replayed is complete");
+        return refusal(*setting,
+                       "no " + std::string(other) + " beside it: what is replayed is complete");
     }
-    auto plan = read_replay(setting->text, options_.ranks.world_size());
+    auto plan = read_replay(setting->text, launch_.ranks.world_size());
     if (!plan) return Error{setting->what + ": " + plan.error()};
-    options_.faults.plan = std::move(*plan);
+    plan_ = std::move(*plan);
     return possible(setting->what + " " + setting->text);
   }
 
   Failure injected() {
-    for (const Setting& setting : settings().all(Flag::inject)) {
-      auto spec = fault::parse(setting.text, options_.ranks.world_size());
+    for (const Setting& setting : all("--inject")) {
+      auto spec = fault::parse(setting.text, launch_.ranks.world_size());
       if (!spec) return Error{setting.what + " is '" + setting.text + "': " + spec.error()};
-      options_.faults.plan.faults.push_back(std::move(*spec));
+      plan_.faults.push_back(std::move(*spec));
       const std::string where = setting.what + " is '" + setting.text + "'";
       if (auto failure = comes_about(where)) return failure;
       if (auto failure = possible(where)) return failure;
@@ -66,9 +80,9 @@ class FaultsChecker : SettingsReader {
   // A fault that waits for a generation beyond the last would be a test that tests nothing. A
   // replay may: what it repeats is one run of many.
   Failure comes_about(const std::string& where) const {
-    const auto& restart = options_.group.restart;
+    const auto& restart = launch_.restart;
     if (restart.window) return std::nullopt;  // restarts without end
-    const auto& expect = options_.faults.plan.expect;
+    const auto& expect = plan_.expect;
     if (expect && expect->restarts.value_or(0) > restart.max_restarts) {
       return Error{where + ": restarts = " + std::to_string(*expect->restarts) +
                    " comes never: --max-restarts is " + std::to_string(restart.max_restarts)};
@@ -78,7 +92,7 @@ class FaultsChecker : SettingsReader {
                    " failures comes never: --max-restarts is " +
                    std::to_string(restart.max_restarts)};
     }
-    for (const fault::Spec& spec : options_.faults.plan.faults) {
+    for (const fault::Spec& spec : plan_.faults) {
       if (spec.generations.empty() || spec.generations.front().first <= restart.max_restarts)
         continue;
       const auto most = std::to_string(restart.max_restarts);
@@ -91,15 +105,16 @@ class FaultsChecker : SettingsReader {
 
   // What the grammar allows and this launch cannot do.
   Failure possible(const std::string& where) const {
-    const auto& faults = options_.faults.plan.faults;
+    const auto& faults = plan_.faults;
     const bool hides = std::any_of(faults.begin(), faults.end(), [](const fault::Spec& spec) {
       return spec.kind == fault::Kind::hide_device;
     });
-    if (hides && visible_devices_variable(options_.workers.device_type) == nullptr)
+    if (hides && visible_devices_variable(launch_.device_type) == nullptr)
       return Error{where + ": hide-device: expected a --device-type with devices, not cpu"};
-    if (options_.ranks.nnodes > 1) return std::nullopt;  // another machine's ranks may be heard
+    if (!launch_.ranks.is_whole_world())
+      return std::nullopt;  // another machine's ranks may be heard
     for (const fault::Spec& spec : faults) {
-      const auto streams = streams_of(spec, options_.ranks, options_.output);
+      const auto streams = streams_of(spec, launch_.ranks, launch_.output);
       if (spec.line && streams.read == 0)
         return Error{where + ": " + fault::format(spec) +
                      " comes never: --redirects sends what its ranks write to files directly; "
@@ -109,39 +124,26 @@ class FaultsChecker : SettingsReader {
   }
 
   Failure seed() {
-    const Setting* const setting = given(Flag::fault_seed);
+    const Setting* const setting = given("--fault-seed");
     if (setting == nullptr) return std::nullopt;
     const auto seed =
         parse_integer(setting->what, setting->text, 0, std::numeric_limits<std::int64_t>::max());
     if (!seed) return Error{seed.error()};
-    options_.faults.plan.seed = static_cast<std::uint64_t>(*seed);
+    plan_.seed = static_cast<std::uint64_t>(*seed);
     return std::nullopt;
   }
 
-  Failure junit() {
-    const Setting* const setting = given(Flag::junit);
-    if (setting == nullptr) return std::nullopt;
-    options_.report.junit = setting->text;
-    return check_junit(*setting);
-  }
-
-  Options& options_;
+  const FaultedLaunch& launch_;
+  core::FaultPlan& plan_;
 };
 
 }  // namespace
 
-Failure check_junit(const Setting& setting) {
-  const std::filesystem::path path(setting.text);
-  const auto directory = path.has_parent_path() ? path.parent_path() : ".";
-  std::error_code failed;
-  if (!path.has_filename() || std::filesystem::is_directory(path, failed) ||
-      !std::filesystem::is_directory(directory, failed))
-    return refusal(setting, "a file in a directory that is there");
-  return std::nullopt;
-}
+std::span<const FlagSpec> fault_flags() { return kFlags; }
 
-Failure check_faults(const Settings& settings, Options& options) {
-  return FaultsChecker(settings, options).run();
+Failure read_faults(const SettingsReader& reader, const FaultedLaunch& launch,
+                    FaultOptions& options) {
+  return FaultsReader(reader, launch, options.plan).run();
 }
 
 }  // namespace ddp

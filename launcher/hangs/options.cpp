@@ -1,38 +1,68 @@
-// When a group hangs, and what is done about it.
-#include "launcher/cli/options_check.hpp"
-#include "launcher/settings/reader.hpp"
+#include "launcher/hangs/options.hpp"
 
 #include <charconv>
+#include <utility>
 
 namespace ddp {
+namespace {
 
-Failure check_hangs(const Settings& settings, Options& options) {
-  const SettingsReader reader(settings);
-  const std::pair<Flag, core::Nanoseconds*> limits[] = {
-      {Flag::timeout, &options.hangs.limits.run},
-      {Flag::ready_timeout, &options.hangs.limits.ready},
-      {Flag::heartbeat_timeout, &options.hangs.limits.heartbeat},
-      {Flag::progress_timeout, &options.hangs.limits.progress},
-      {Flag::output_timeout, &options.hangs.limits.output},
-      {Flag::evidence_timeout, &options.hangs.evidence_timeout},
+constexpr std::string_view kHangs = "Hangs and stragglers";
+
+constexpr FlagSpec kFlags[] = {
+    {"--timeout", "TIME", ValueKind::duration, "off", kHangs,
+     "the longest the whole run may take, restarts included; then it is ended for good"},
+    {"--ready-timeout", "TIME", ValueKind::duration, "off", kHangs,
+     "from the start of an attempt until every rank has said READY=1 (sd_notify)"},
+    {"--heartbeat-timeout", "TIME", ValueKind::duration, "off", kHangs,
+     "between a rank's READY=1 or WATCHDOG=1 and its next WATCHDOG=1; workers get it as "
+     "WATCHDOG_USEC"},
+    {"--progress-timeout", "TIME", ValueKind::duration, "off", kHangs,
+     "without a new X_DDP_STEP of the slowest rank that tells them"},
+    {"--output-timeout", "TIME", ValueKind::duration, "off", kHangs,
+     "without a byte of output of any one rank"},
+    {"--on-hang", "CMD", ValueKind::text, "py-spy or gdb, where installed", kHangs,
+     "shell command to look into each rank of a hung group, with {pid}, {rank} and {dir}; none: "
+     "no command"},
+    {"--hang-signal", "SIGNAL", ValueKind::text, "none", kHangs,
+     "signal that makes a worker tell where it is (USR1), sent to each rank of a hung group"},
+    {"--evidence-timeout", "TIME", ValueKind::duration, "10s", kHangs,
+     "the longest that a hung group is looked at before it has to go"},
+    {"--straggler-factor", "X", ValueKind::real, "off", kHangs,
+     "name a rank whose part of a step takes X times the median rank's, 1.1 to 1000"},
+    {"--straggler-window", "N", ValueKind::number, "20", kHangs,
+     "steps that it is measured over, 5 to 10000"},
+};
+
+}  // namespace
+
+std::span<const FlagSpec> hang_flags() { return kFlags; }
+
+Failure read_hangs(const SettingsReader& reader, HangOptions& options) {
+  const std::pair<const char*, core::Nanoseconds*> limits[] = {
+      {"--timeout", &options.limits.run},
+      {"--ready-timeout", &options.limits.ready},
+      {"--heartbeat-timeout", &options.limits.heartbeat},
+      {"--progress-timeout", &options.limits.progress},
+      {"--output-timeout", &options.limits.output},
+      {"--evidence-timeout", &options.evidence_timeout},
   };
   for (const auto& [flag, limit] : limits) {
     if (auto failure = reader.duration(flag, *limit)) return failure;
   }
-  if (const Setting* const command = reader.given(Flag::on_hang)) {
+  if (const Setting* const command = reader.given("--on-hang")) {
     if (command->text.empty()) return refusal(*command, "a shell command, or none");
-    options.hangs.on_hang = command->text;
+    options.on_hang = command->text;
   }
-  if (auto failure = reader.signal(Flag::hang_signal, options.hangs.hang_signal)) return failure;
-  if (const Setting* const factor = reader.given(Flag::straggler_factor)) {
+  if (auto failure = reader.signal("--hang-signal", options.hang_signal)) return failure;
+  if (const Setting* const factor = reader.given("--straggler-factor")) {
     const char* const end = factor->text.data() + factor->text.size();
     double value = 0;
     const auto [stop, error] = std::from_chars(factor->text.data(), end, value);
     if (error != std::errc() || stop != end || !(value >= 1.1 && value <= 1000))
       return refusal(*factor, "a number from 1.1 to 1000");
-    options.hangs.straggler.factor = value;
+    options.straggler.factor = value;
   }
-  return reader.integer(Flag::straggler_window, 5, 10000, options.hangs.straggler.window);
+  return reader.integer("--straggler-window", 5, 10000, options.straggler.window);
 }
 
 }  // namespace ddp

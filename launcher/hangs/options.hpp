@@ -3,9 +3,12 @@
 
 #include "launcher/core/hangs/hang_watch.hpp"
 #include "launcher/core/hangs/straggler_watch.hpp"
+#include "launcher/settings/flag.hpp"
+#include "launcher/settings/reader.hpp"
 
 #include <chrono>
 #include <optional>
+#include <span>
 #include <string>
 
 namespace ddp {
@@ -17,5 +20,9 @@ struct HangOptions {
   core::Nanoseconds evidence_timeout = std::chrono::seconds(10);
   core::StragglerConfig straggler;
 };
+
+// "Hangs and stragglers" in --help.
+std::span<const FlagSpec> hang_flags();
+Failure read_hangs(const SettingsReader& reader, HangOptions& options);
 
 }  // namespace ddp

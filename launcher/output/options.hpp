@@ -2,7 +2,10 @@
 #pragma once
 
 #include "launcher/output/prefix.hpp"
+#include "launcher/settings/flag.hpp"
+#include "launcher/settings/reader.hpp"
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,5 +36,9 @@ struct OutputOptions {
   std::vector<bool> shown;               // by local rank: false hides it on the console
   bool pty = false;                      // each stream that is read is a terminal, not a pipe
 };
+
+// "Output" in --help.
+std::span<const FlagSpec> output_flags();
+Failure read_output(const SettingsReader& reader, int nproc, OutputOptions& options);
 
 }  // namespace ddp

@@ -3,8 +3,11 @@
 
 #include "launcher/core/processes/shared_memory.hpp"
 #include "launcher/core/ranks.hpp"
+#include "launcher/settings/flag.hpp"
+#include "launcher/settings/reader.hpp"
 
 #include <optional>
+#include <span>
 #include <string>
 
 namespace ddp {
@@ -25,5 +28,10 @@ struct LaunchFacts {
   core::CleanSharedMemory clean_shm = core::CleanSharedMemory::generated;
   ReportOptions options;
 };
+
+// --junit. A path that cannot be written to is refused as far as that is known before the run: at
+// the end of a long one it is late.
+std::span<const FlagSpec> report_flags();
+Failure read_junit(const SettingsReader& reader, std::string& path);
 
 }  // namespace ddp

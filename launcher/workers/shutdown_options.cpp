@@ -1,15 +1,37 @@
 // How a group ends: who is asked to stop, with which signal, and how long that may take.
-#include "launcher/cli/options_check.hpp"
-#include "launcher/settings/reader.hpp"
+#include "launcher/workers/options.hpp"
 
 #include <string_view>
 
 namespace ddp {
 namespace {
 
+constexpr std::string_view kFailure = "Failure and shutdown";
+
+constexpr FlagSpec kFlags[] = {
+    {"--early-exit", "ok|fail|'fail after TIME'", ValueKind::text, "ok", kFailure,
+     "whether a rank that exits 0 while others still run has failed: never, at once, or when they "
+     "still run after TIME"},
+    {"--shutdown-timeout,--grace-period", "TIME", ValueKind::duration, "30s", kFailure,
+     "grace period from the stop signal to SIGKILL, one for the whole group and all it started"},
+    {"--linger-timeout", "TIME", ValueKind::duration, "5s", kFailure,
+     "the same after success: how long what the ranks left running may take to end; 0: no time"},
+    {"--stop-signal", "SIGNAL", ValueKind::text, "TERM; INT after Ctrl-C", kFailure,
+     "the signal that asks a rank to stop"},
+    {"--stop-signal-to", "rank|group", ValueKind::text, "rank", kFailure,
+     "rank: to its first process, through shells to what they run, to the rest when that has "
+     "exited or half of the grace period is over; group: to its process group at once"},
+    {"--graceful-exit-code", "N", ValueKind::number, "128+n", kFailure,
+     "exit code of a run that signal n stopped and whose ranks all exited 0, 0 to 255"},
+    {"--clean-shm", "none|generated|all", ValueKind::text, "generated", kFailure,
+     "which files a failed attempt's ranks left in /dev/shm are removed: those with names that "
+     "libraries generate (Python, PyTorch, NCCL, CUDA), or all; only what is proven to be a "
+     "rank's"},
+};
+
 // "ok", "fail" or "fail after 30s".
 Failure early_exit(const SettingsReader& reader, core::GroupConfig& group) {
-  const Setting* const setting = reader.given(Flag::early_exit);
+  const Setting* const setting = reader.given("--early-exit");
   if (setting == nullptr || setting->text == "ok") return std::nullopt;
   constexpr std::string_view kAfter = "fail after ";
   const std::string_view text = setting->text;
@@ -28,26 +50,26 @@ Failure early_exit(const SettingsReader& reader, core::GroupConfig& group) {
 
 }  // namespace
 
-Failure check_shutdown(const Settings& settings, Options& options) {
-  const SettingsReader reader(settings);
-  core::GroupConfig& group = options.group;
-  if (auto failure = reader.duration(Flag::shutdown_timeout, group.shutdown_timeout))
-    return failure;
-  if (auto failure = reader.duration(Flag::linger_timeout, group.linger_timeout)) return failure;
-  if (auto failure = reader.signal(Flag::stop_signal, group.stop_signal)) return failure;
+std::span<const FlagSpec> shutdown_flags() { return kFlags; }
+
+Failure read_shutdown(const SettingsReader& reader, core::GroupConfig& group,
+                      WorkerOptions& options) {
+  if (auto failure = reader.duration("--shutdown-timeout", group.shutdown_timeout)) return failure;
+  if (auto failure = reader.duration("--linger-timeout", group.linger_timeout)) return failure;
+  if (auto failure = reader.signal("--stop-signal", group.stop_signal)) return failure;
   if (auto failure = reader.choice<StopScope>(
-          Flag::stop_signal_to, {{"rank", StopScope::rank}, {"group", StopScope::group}},
-          options.workers.stop_scope))
+          "--stop-signal-to", {{"rank", StopScope::rank}, {"group", StopScope::group}},
+          options.stop_scope))
     return failure;
   using Clean = core::CleanSharedMemory;
   if (auto failure = reader.choice<Clean>(
-          Flag::clean_shm,
+          "--clean-shm",
           {{"none", Clean::none}, {"generated", Clean::generated}, {"all", Clean::all}},
-          options.workers.clean_shm))
+          options.clean_shm))
     return failure;
-  if (reader.given(Flag::graceful_exit_code) != nullptr) {
+  if (reader.given("--graceful-exit-code") != nullptr) {
     int code = 0;
-    if (auto failure = reader.integer(Flag::graceful_exit_code, 0, 255, code)) return failure;
+    if (auto failure = reader.integer("--graceful-exit-code", 0, 255, code)) return failure;
     group.graceful_exit_code = code;
   }
   return early_exit(reader, group);
