@@ -75,7 +75,7 @@ Result<toml::table> parse_toml(std::string_view text, const std::string& path) {
     return Error{at(path, error.source().begin) + without_controls(error.description())};
   } catch (const TomlAssert&) {
     return Error{path + ":" + std::to_string(line_of_assert(text)) +
-                 ": no TOML: expected a key, a table's name in [brackets], or a comment"};
+                 ": invalid TOML: expected a key, a table's name in [brackets], or a comment"};
   }
 }
 

@@ -33,13 +33,13 @@ class Reader : SettingsReader {
   }
 
  private:
-  // The campaign's own, and those that are for every run.
+  // The campaign's own flags, and those that apply to every run.
   Failure sort_flags() {
     for (const FlagSpec& spec : flag_table()) {
       const std::string_view flag = first_name(spec);
       if (given(flag) == nullptr || is_of_campaign(flag)) continue;
       if (const char* const why = why_not_in_campaign(flag))
-        return Error{std::string(flag) + " cannot stand beside --campaign: " + why};
+        return Error{std::string(flag) + " cannot be used with --campaign: " + why};
       common_.settings.take(flag, line_.settings);
     }
     return std::nullopt;
@@ -60,7 +60,7 @@ class Reader : SettingsReader {
     std::error_code ignored;
     const auto kept = std::filesystem::path(campaign_.log_dir) / campaign_.run_id;
     if (!campaign_.log_dir.empty() && std::filesystem::exists(kept, ignored))
-      return Error{kept.string() + " is there already: expected another --run-id or --log-dir"};
+      return Error{kept.string() + " exists already: expected another --run-id or --log-dir"};
     return read_junit(*this, campaign_.junit);
   }
 
@@ -83,7 +83,7 @@ ExitNow refused(const std::string& why) {
 }  // namespace
 
 bool is_campaign(int argc, const char* const* argv) {
-  // The usual launch is not to pay for it.
+  // A launch without a campaign parses its command line once.
   bool named = false;
   for (int i = 1; i < argc; ++i) named |= std::string_view(argv[i]).starts_with("--campaign");
   if (!named) return false;

@@ -17,7 +17,7 @@ struct Campaign {
   bool dry_run = false;
 };
 
-// Whether the command line asks for a campaign; what it says otherwise is not looked at.
+// Whether the command line asks for a campaign; the rest of it is not checked.
 bool is_campaign(int argc, const char* const* argv);
 
 // Everything checked, the plans too. A refusal may have several lines, one a plan.

@@ -49,7 +49,7 @@ Result<Settings> settings_of(const core::FaultPlan& plan, const Settings& common
   if (!line) return Error{line.error()};
   if (!line->command.empty())
     return Error{"'" + line->command.front() +
-                 "' is no option: expected flags alone; the program goes into command"};
+                 "' is not an option: expected flags only; the program goes into command"};
   Settings merged = common;
   for (const FlagSpec& spec : flag_table()) {
     const std::string_view flag = first_name(spec);
@@ -57,7 +57,7 @@ Result<Settings> settings_of(const core::FaultPlan& plan, const Settings& common
     const char* why = why_not_in_campaign(flag);
     if (is_of_campaign(flag) || flag == "--help" || flag == "--version")
       why = "it belongs to ddp-launch --campaign";
-    if (why != nullptr) return Error{std::string(flag) + " cannot stand in a plan: " + why};
+    if (why != nullptr) return Error{std::string(flag) + " cannot be used in a plan: " + why};
     merged.take(flag, line->settings);
   }
   return merged;

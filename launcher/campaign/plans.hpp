@@ -52,7 +52,7 @@ std::string replaced(std::string text, std::string_view part, std::string_view b
 
 // Flags of the campaign itself: not for its runs.
 bool is_of_campaign(std::string_view flag);
-// Why a flag can stand neither beside --campaign nor in a plan; nullptr for all others.
+// Why a flag can be used neither with --campaign nor in a plan; nullptr for all others.
 const char* why_not_in_campaign(std::string_view flag);
 
 }  // namespace ddp::campaign

@@ -24,7 +24,7 @@ std::string names_for_parser(const FlagSpec& spec) {
 
 std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
 
-// CLI11 takes the next word as the value of "--flag=", which nobody means.
+// CLI11 takes the next word as the value of "--flag=", which no user means.
 std::optional<Error> flag_without_value(int consumed, const char* const* argv) {
   for (int i = 1; i <= consumed; ++i) {
     const std::string_view word = argv[i];
@@ -97,7 +97,7 @@ Result<CommandLine> read_command_line(int argc, const char* const* argv) {
       line.command[0][0] == '-') {
     const std::string name = line.command[0].substr(0, line.command[0].find('='));
     return Error{"unknown option " + in_quotes(name) + did_you_mean_flag(name) +
-                 ": see ddp-launch --help; a program's own options go behind its name"};
+                 ": see ddp-launch --help; a program's own options follow its name"};
   }
   if (auto error = flag_without_value(argc - 1 - static_cast<int>(line.command.size()), argv))
     return *error;

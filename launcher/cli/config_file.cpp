@@ -104,10 +104,11 @@ std::optional<Error> read_key(std::string_view key, const toml::node& node, cons
                               const std::string& where, ConfigFile& file) {
   const FlagSpec* const spec = find_flag(key);
   if (spec == nullptr || spec->kind == ValueKind::shell_only) {
-    const std::string hint = spec != nullptr ? " belongs on the command line" : " is no option";
+    const std::string hint =
+        spec != nullptr ? " is allowed on the command line only" : " is not an option";
     std::string guess = spec != nullptr ? "" : did_you_mean_flag("--" + std::string(key));
     if (const std::size_t dashes = guess.find("--"); dashes != std::string::npos)
-      guess.erase(dashes, 2);  // a key has none
+      guess.erase(dashes, 2);  // a key has no dashes
     return Error{where + std::string(key) + hint + guess +
                  ": expected a long flag without its dashes, or command"};
   }

@@ -18,19 +18,19 @@ constexpr std::string_view kAbout = "ddp-launch itself";
 
 constexpr FlagSpec kCampaign[] = {
     {"--campaign", "DIR", ValueKind::shell_only, "", kFaults,
-     "run each plan of this directory (*.toml), one after another, and tell which were met; other "
-     "flags and the program are for every run (docs/ci.md)"},
+     "run each plan of this directory (*.toml), one after another, and report which were met; "
+     "other flags and the program apply to every run (docs/ci.md)"},
 };
 
 constexpr FlagSpec kOwn[] = {
     {"--log-level", "LEVEL", ValueKind::text, "warn", kAbout,
-     "how much ddp-launch says: trace, debug, info, warn, error or off; also DDP_LAUNCH_LOG"},
+     "how much ddp-launch logs: trace, debug, info, warn, error or off; also DDP_LAUNCH_LOG"},
     {"--config", "FILE", ValueKind::shell_only, "", kAbout,
      "read flags and the command from a TOML file; the command line wins"},
     {"--dry-run", "", ValueKind::toggle, "off", kAbout,
      "show each rank's device, environment and command, and start nothing"},
     {"--version", "", ValueKind::shell_only, "", kAbout, "show the version"},
-    {"--help,-h", "", ValueKind::shell_only, "", kAbout, "show this text"},
+    {"--help,-h", "", ValueKind::shell_only, "", kAbout, "show this help"},
 };
 
 // In the order of --help.
@@ -84,7 +84,7 @@ std::string did_you_mean_flag(std::string_view given) {
   std::string name(given);
   std::replace(name.begin(), name.end(), '_', '-');
   std::string_view best;
-  std::size_t least = name.size() / 4 + 1;  // farther than this is no slip of the finger
+  std::size_t least = name.size() / 4 + 1;  // farther than this is not a typo
   for (const FlagSpec& spec : flag_table()) {
     for_each_name(spec, [&](std::string_view candidate) {
       if (!candidate.starts_with("--")) return;

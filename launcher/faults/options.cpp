@@ -14,15 +14,14 @@ constexpr std::string_view kFaults = "Faults";
 
 constexpr FlagSpec kFlags[] = {
     {"--inject", "SPEC", ValueKind::several, "none", kFaults,
-     "strike the group with this fault, such as kill@step=50,rank=2 or stop@rank=any,ready=10s; "
-     "may "
-     "be given several times (docs/faults.md)"},
+     "inject this fault, such as kill@step=50,rank=2 or stop@rank=any,ready=10s; may be given "
+     "several times (docs/faults.md)"},
     {"--faults", "FILE", ValueKind::text, "none", kFaults,
-     "a TOML plan: faults, and what is expected of the run, which then decides the exit code"},
+     "a TOML plan: faults, and expectations of the run, which then decide the exit code"},
     {"--fault-seed", "N", ValueKind::number, "the plan's, or 0", kFaults,
-     "what ranks and steps left to chance are drawn from: the same seed, the same faults"},
+     "seed for random ranks and steps: the same seed gives the same faults"},
     {"--replay", "FILE", ValueKind::text, "none", kFaults,
-     "strike with the faults of a former run, as its events.jsonl tells them"},
+     "replay the faults recorded in the events.jsonl of an earlier run"},
 };
 
 // Which faults are injected into the run, and what is expected of it.
@@ -56,8 +55,7 @@ class FaultsReader : SettingsReader {
     if (setting == nullptr) return std::nullopt;
     for (const char* const other : {"--inject", "--faults", "--fault-seed"}) {
       if (given(other) != nullptr)
-        return refusal(*setting,
-                       "no " + std::string(other) + " beside it: what is replayed is complete");
+        return refusal(*setting, "no " + std::string(other) + ": a replay is complete");
     }
     auto plan = read_replay(setting->text, launch_.ranks.world_size());
     if (!plan) return Error{setting->what + ": " + plan.error()};
@@ -77,7 +75,7 @@ class FaultsReader : SettingsReader {
     return std::nullopt;
   }
 
-  // A fault that waits for a generation beyond the last would be a test that tests nothing. A
+  // A fault that waits for an attempt beyond the last would be a test that tests nothing. A
   // replay may: what it repeats is one run of many.
   Failure comes_about(const std::string& where) const {
     const auto& restart = launch_.restart;
@@ -85,20 +83,20 @@ class FaultsReader : SettingsReader {
     const auto& expect = plan_.expect;
     if (expect && expect->restarts.value_or(0) > restart.max_restarts) {
       return Error{where + ": restarts = " + std::to_string(*expect->restarts) +
-                   " comes never: --max-restarts is " + std::to_string(restart.max_restarts)};
+                   " can never happen: --max-restarts is " + std::to_string(restart.max_restarts)};
     }
     if (expect && std::ssize(expect->root_causes) > restart.max_restarts + 1) {
       return Error{where + ": root_cause of " + std::to_string(expect->root_causes.size()) +
-                   " failures comes never: --max-restarts is " +
+                   " failures can never happen: --max-restarts is " +
                    std::to_string(restart.max_restarts)};
     }
     for (const fault::Spec& spec : plan_.faults) {
       if (spec.generations.empty() || spec.generations.front().first <= restart.max_restarts)
         continue;
       const auto most = std::to_string(restart.max_restarts);
-      return Error{where + ": " + fault::format(spec) +
-                   " comes never: expected gen=" + (restart.max_restarts > 0 ? "0-" + most : "0") +
-                   ", because --max-restarts is " + most};
+      return Error{where + ": " + fault::format(spec) + " can never trigger: expected gen=" +
+                   (restart.max_restarts > 0 ? "0-" + most : "0") + ", because --max-restarts is " +
+                   most};
     }
     return std::nullopt;
   }
@@ -112,13 +110,13 @@ class FaultsReader : SettingsReader {
     if (hides && visible_devices_variable(launch_.device_type) == nullptr)
       return Error{where + ": hide-device: expected a --device-type with devices, not cpu"};
     if (!launch_.ranks.is_whole_world())
-      return std::nullopt;  // another machine's ranks may be heard
+      return std::nullopt;  // another machine's ranks may be read there
     for (const fault::Spec& spec : faults) {
       const auto streams = streams_of(spec, launch_.ranks, launch_.output);
       if (spec.line && streams.read == 0)
         return Error{where + ": " + fault::format(spec) +
-                     " comes never: --redirects sends what its ranks write to files directly; "
-                     "expected --tee"};
+                     " can never trigger: --redirects sends the output of its ranks directly to "
+                     "files; expected --tee"};
     }
     return std::nullopt;
   }

@@ -10,27 +10,28 @@ constexpr std::string_view kHangs = "Hangs and stragglers";
 
 constexpr FlagSpec kFlags[] = {
     {"--timeout", "TIME", ValueKind::duration, "off", kHangs,
-     "the longest the whole run may take, restarts included; then it is ended for good"},
+     "time limit for the whole run, restarts included; after it there is no restart"},
     {"--ready-timeout", "TIME", ValueKind::duration, "off", kHangs,
-     "from the start of an attempt until every rank has said READY=1 (sd_notify)"},
+     "time limit from the start of an attempt until every rank has sent READY=1 (sd_notify)"},
     {"--heartbeat-timeout", "TIME", ValueKind::duration, "off", kHangs,
-     "between a rank's READY=1 or WATCHDOG=1 and its next WATCHDOG=1; workers get it as "
+     "time limit between a rank's READY=1 or WATCHDOG=1 and its next WATCHDOG=1; workers get it as "
      "WATCHDOG_USEC"},
     {"--progress-timeout", "TIME", ValueKind::duration, "off", kHangs,
-     "without a new X_DDP_STEP of the slowest rank that tells them"},
+     "no rank that sends X_DDP_STEP may go longer than TIME without a new step"},
     {"--output-timeout", "TIME", ValueKind::duration, "off", kHangs,
-     "without a byte of output of any one rank"},
+     "no rank may go longer than TIME without output"},
     {"--on-hang", "CMD", ValueKind::text, "py-spy or gdb, where installed", kHangs,
-     "shell command to look into each rank of a hung group, with {pid}, {rank} and {dir}; none: "
+     "shell command that examines each rank of a hung group, with {pid}, {rank} and {dir}; none: "
      "no command"},
     {"--hang-signal", "SIGNAL", ValueKind::text, "none", kHangs,
-     "signal that makes a worker tell where it is (USR1), sent to each rank of a hung group"},
+     "signal that makes workers dump their stacks (USR1), sent to each rank of a hung group"},
     {"--evidence-timeout", "TIME", ValueKind::duration, "10s", kHangs,
-     "the longest that a hung group is looked at before it has to go"},
+     "time limit for collecting diagnostics of a hung group"},
     {"--straggler-factor", "X", ValueKind::real, "off", kHangs,
-     "name a rank whose part of a step takes X times the median rank's, 1.1 to 1000"},
+     "report a rank as a straggler if its part of a step takes X times the median rank's, 1.1 to "
+     "1000"},
     {"--straggler-window", "N", ValueKind::number, "20", kHangs,
-     "steps that it is measured over, 5 to 10000"},
+     "number of steps that stragglers are measured over, 5 to 10000"},
 };
 
 }  // namespace

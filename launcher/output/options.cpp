@@ -13,9 +13,9 @@ constexpr std::string_view kOutput = "Output";
 
 constexpr FlagSpec kFlags[] = {
     {"--output", "prefix|raw|none", ValueKind::text, "prefix", kOutput,
-     "workers' lines on the console: behind '[rank] ', as they are, or not at all"},
+     "workers' lines on the console: after '[rank] ', unchanged, or not at all"},
     {"--prefix", "TEMPLATE", ValueKind::text, "'[{rank}] '", kOutput,
-     "what a line begins with, in log files too: text with {rank}, {local_rank}, {world_size}, "
+     "what each line begins with, in log files too: text with {rank}, {local_rank}, {world_size}, "
      "{role}, {time}, {attempt}, {stream} and {run_id}; {{ and }} are braces"},
     {"--timestamps", "iso|elapsed", ValueKind::text, "none", kOutput,
      "put the time at which each line was read in front of it, on the console and in log files: in "
@@ -23,15 +23,15 @@ constexpr FlagSpec kFlags[] = {
     {"--local-ranks-filter", "LIST", ValueKind::list, "all", kOutput,
      "show only these local ranks on the console (0,2 or 0-3)"},
     {"--log-dir", "DIR", ValueKind::text, "none", kOutput,
-     "keep this run's files in DIR/<run id>, or DIR/<run id>.2 and so on where that exists"},
+     "keep this run's files in DIR/<run id>, or in DIR/<run id>.2 and so on if that exists"},
     {"--redirects,-r", "MAP", ValueKind::list, "0", kOutput,
-     "to files in the log directory instead of the console: 0 nothing, 1 stdout, 2 stderr, 3 both; "
-     "for all, or by local rank (0:3,1:2)"},
-    {"--tee,-t", "MAP", ValueKind::list, "0", kOutput, "to files and the console; the same values"},
+     "write to files in the log directory instead of the console: 0 nothing, 1 stdout, 2 stderr, 3 "
+     "both; for all, or by local rank (0:3,1:2)"},
+    {"--tee,-t", "MAP", ValueKind::list, "0", kOutput,
+     "write to files and the console; same values"},
     {"--pty", "", ValueKind::toggle, "off", kOutput,
-     "make each rank's stdout and stderr a terminal of its own: C programs write line by line, "
-     "bars "
-     "and colours appear"},
+     "give each rank its own terminal for stdout and stderr: C programs write line by line, and "
+     "progress bars and colours appear"},
 };
 
 Failure console(const SettingsReader& reader, int nproc, OutputOptions& options) {
@@ -79,7 +79,8 @@ Failure stream_map(const SettingsReader& reader, std::string_view flag, int npro
   const bool used = std::any_of(map->begin(), map->end(),
                                 [](const out::StreamSet& set) { return set.out || set.err; });
   if (used && log_dir.empty())
-    return refusal(*setting, "--log-dir beside it, to say where the files go");
+    return Error{setting->what + " is '" + setting->text +
+                 "': requires --log-dir, where the files go"};
   into = std::move(*map);
   return std::nullopt;
 }

@@ -13,12 +13,12 @@ constexpr std::string_view kNodes = "Several machines";
 constexpr FlagSpec kFlags[] = {
     {"--nnodes", "N", ValueKind::number, "1", kNodes,
      "machines in the job, 1 to 65536; start ddp-launch on each"},
-    {"--node-rank", "N", ValueKind::number, "0", kNodes, "which of them this is, 0 to nnodes-1"},
+    {"--node-rank", "N", ValueKind::number, "0", kNodes, "number of this machine, 0 to nnodes-1"},
     {"--master-addr", "HOST", ValueKind::text, "127.0.0.1", kNodes,
      "where rank 0 listens: a host name or an IP address, without a port"},
     {"--master-port", "PORT", ValueKind::number, "a fresh one each attempt", kNodes,
      "the port it listens on, 1 to 65535"},
-    {"--run-id", "NAME", ValueKind::text, "date, time and chance", kNodes,
+    {"--run-id", "NAME", ValueKind::text, "generated", kNodes,
      "name of the run: up to 64 letters, digits, '.', '_' and '-'; the same on every machine"},
 };
 
@@ -51,7 +51,9 @@ Failure read_rendezvous(const SettingsReader& reader, core::RankGroup& ranks,
                                     ? "--master-addr and --master-port"
                                 : addr == nullptr ? "--master-addr"
                                                   : "--master-port";
-    return refusal(*reader.given("--nnodes"), missing + " beside it, to say where rank 0 listens");
+    const Setting& nnodes = *reader.given("--nnodes");
+    return Error{nnodes.what + " is '" + nnodes.text + "': requires " + missing +
+                 ", where rank 0 listens"};
   }
   if (addr != nullptr) {
     const auto address = read_master_address(addr->text);

@@ -9,7 +9,7 @@ constexpr std::string_view kFaults = "Faults";
 
 constexpr FlagSpec kFlags[] = {
     {"--junit", "FILE", ValueKind::text, "none", kFaults,
-     "write what was expected and what came of it as JUnit XML"},
+     "write the expectations and their results as JUnit XML"},
 };
 
 }  // namespace
@@ -25,7 +25,7 @@ Failure read_junit(const SettingsReader& reader, std::string& junit) {
   std::error_code failed;
   if (!path.has_filename() || std::filesystem::is_directory(path, failed) ||
       !std::filesystem::is_directory(directory, failed))
-    return refusal(*setting, "a file in a directory that is there");
+    return refusal(*setting, "a file in a directory that exists");
   return std::nullopt;
 }
 

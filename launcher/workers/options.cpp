@@ -22,9 +22,10 @@ constexpr FlagSpec kFlags[] = {
     {"--device-type", "TYPE", ValueKind::text, "cuda", kWorkers,
      "cpu, cuda, ascend, hip or ze: which variable names the devices"},
     {"--virtual-local-rank", "", ValueKind::toggle, "off", kWorkers,
-     "each worker sees its own device alone and LOCAL_RANK 0"},
+     "each worker sees only its own device, and LOCAL_RANK is 0"},
     {"--oversubscribe", "", ValueKind::toggle, "off", kWorkers,
-     "let ranks share a device where there are fewer, for development: NCCL is told to bear it"},
+     "let ranks share a device where there are fewer, for development; sets NCCL's "
+     "multi-rank-per-GPU variables"},
     {"--stdin", "RANK", ValueKind::number, "none", kWorkers,
      "the rank that reads ddp-launch's input; the others read /dev/null"},
 };
@@ -69,7 +70,7 @@ class WorkersReader : SettingsReader {
     if (setting == nullptr) return std::nullopt;
     const char* const variable = visible_devices_variable(options_.device_type);
     if (variable == nullptr)
-      return refusal(*setting, "no devices beside --device-type cpu, which has none to choose");
+      return refusal(*setting, "no --devices with --device-type cpu, which has none to choose");
     auto list = parse_device_list(*setting, visible(), variable);
     if (!list) return Error{list.error()};
     options_.devices = std::move(*list);
@@ -97,7 +98,7 @@ class WorkersReader : SettingsReader {
     }
     const auto listed = visible();
     if (!listed) return installed;
-    // A MIG slice is a device of its own; anything else cannot be more than there is.
+    // A MIG slice is a separate device; anything else cannot be more than is installed.
     const auto slices =
         std::count_if(listed->begin(), listed->end(),
                       [](const std::string& device) { return device.starts_with("MIG-"); });
@@ -127,7 +128,7 @@ class WorkersReader : SettingsReader {
     return std::nullopt;
   }
 
-  // Every rank needs a device of its own, or with --oversubscribe some device: LOCAL_RANK is an
+  // Every rank needs its own device, or with --oversubscribe any device: LOCAL_RANK is an
   // index into them, modulo their number.
   Failure device_per_rank() {
     const auto size = static_cast<std::size_t>(ranks_.nproc);

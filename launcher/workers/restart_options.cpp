@@ -20,13 +20,13 @@ constexpr FlagSpec kFlags[] = {
      "restarts of the whole group after a failure, 0 to 1000000; '3 in 10m': at most three within "
      "any ten minutes"},
     {"--backoff", "TIME", ValueKind::duration, "1s", kFailure,
-     "wait before the second restart in a row without progress (the first comes at once); doubles "
-     "each time; up to a tenth less, by chance"},
+     "wait before the second restart in a row without progress (the first is immediate); doubles "
+     "each time; jitter shortens it by up to 10 %"},
     {"--max-backoff", "TIME", ValueKind::duration, "30s", kFailure, "the longest such wait"},
     {"--crash-loop", "N", ValueKind::number, "5", kFailure,
-     "give up after N attempts in a row that fail alike without progress; 0: never"},
+     "give up after N attempts in a row that fail in the same way without progress; 0: never"},
     {"--restart-on", "CODES", ValueKind::list, "all others", kFailure,
-     "restart after these exit codes and signals alone (1,100-110,SIGKILL)"},
+     "restart only after these exit codes and signals (1,100-110,SIGKILL)"},
     {"--no-restart-on", "CODES", ValueKind::list, "2,126,127", kFailure,
      "never restart after these, in addition to 2, 126 and 127 (78,100-110,SIGILL)"},
     {"--restart-after", "ready|TIME", ValueKind::duration, "0", kFailure,

@@ -1,4 +1,4 @@
-// How a group ends: who is asked to stop, with which signal, and how long that may take.
+// How a group is stopped: which processes get which signal, and how long that may take.
 #include "launcher/workers/options.hpp"
 
 #include <string_view>
@@ -10,23 +10,24 @@ constexpr std::string_view kFailure = "Failure and shutdown";
 
 constexpr FlagSpec kFlags[] = {
     {"--early-exit", "ok|fail|'fail after TIME'", ValueKind::text, "ok", kFailure,
-     "whether a rank that exits 0 while others still run has failed: never, at once, or when they "
-     "still run after TIME"},
+     "whether a rank that exits 0 while others still run has failed: never, immediately, or if "
+     "they still run after TIME"},
     {"--shutdown-timeout,--grace-period", "TIME", ValueKind::duration, "30s", kFailure,
-     "grace period from the stop signal to SIGKILL, one for the whole group and all it started"},
+     "grace period from the stop signal to SIGKILL, for the whole group and everything it started"},
     {"--linger-timeout", "TIME", ValueKind::duration, "5s", kFailure,
-     "the same after success: how long what the ranks left running may take to end; 0: no time"},
+     "linger period: after success, how long processes that the ranks left running may take to "
+     "exit; 0: none"},
     {"--stop-signal", "SIGNAL", ValueKind::text, "TERM; INT after Ctrl-C", kFailure,
      "the signal that asks a rank to stop"},
     {"--stop-signal-to", "rank|group", ValueKind::text, "rank", kFailure,
      "rank: to its first process, through shells to what they run, to the rest when that has "
-     "exited or half of the grace period is over; group: to its process group at once"},
+     "exited or half of the grace period is over; group: to its process group, immediately"},
     {"--graceful-exit-code", "N", ValueKind::number, "128+n", kFailure,
      "exit code of a run that signal n stopped and whose ranks all exited 0, 0 to 255"},
     {"--clean-shm", "none|generated|all", ValueKind::text, "generated", kFailure,
-     "which files a failed attempt's ranks left in /dev/shm are removed: those with names that "
-     "libraries generate (Python, PyTorch, NCCL, CUDA), or all; only what is proven to be a "
-     "rank's"},
+     "which files that the ranks of a failed attempt left in /dev/shm are removed: those with "
+     "names that libraries generate (Python, PyTorch, NCCL, CUDA), or all; only files that are "
+     "proven to be a rank's"},
 };
 
 // "ok", "fail" or "fail after 30s".

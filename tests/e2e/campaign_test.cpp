@@ -393,8 +393,8 @@ TEST_CASE("what makes no sense with a campaign is refused in one line") {
     CHECK(lines_of(run.err).size() == 1);
     return run.err;
   };
-  CHECK(contains(refused(campaign({"--inject", "kill"})), "--inject cannot stand beside"));
-  CHECK(contains(refused(campaign({"--stdin", "0"})), "--stdin cannot stand beside --campaign"));
+  CHECK(contains(refused(campaign({"--inject", "kill"})), "--inject cannot be used with"));
+  CHECK(contains(refused(campaign({"--stdin", "0"})), "--stdin cannot be used with --campaign"));
   CHECK(contains(refused(campaign({"--run-id", "a/b"})), "--run-id is 'a/b': expected"));
   CHECK(contains(refused(campaign({"--junit", "no/dir.xml"})), "--junit is 'no/dir.xml'"));
   CHECK(contains(refused({"--campaign", "nowhere"}),

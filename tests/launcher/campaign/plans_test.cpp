@@ -137,12 +137,12 @@ TEST_CASE("what one plan says is checked with what the campaign says") {
                            "--replay", "--stdin", "--nnodes"}) {
     CHECK(refused("[launch]\noptions = ['" + std::string(flag) + "', '1']")
               .starts_with("p.toml: [launch] options: " + std::string(flag) +
-                           " cannot stand in a plan: "));
+                           " cannot be used in a plan: "));
   }
   CHECK(refused("[launch]\noptions = ['--help']")
-            .starts_with("p.toml: [launch] options: --help cannot stand in a plan: "));
+            .starts_with("p.toml: [launch] options: --help cannot be used in a plan: "));
   CHECK(refused("", {"--replay", "x", "--", "./worker"}) ==
-        "--replay cannot stand beside --campaign: faults are what its plans are for\n");
+        "--replay cannot be used with --campaign: faults are what its plans are for\n");
   plans.plan("two words.toml", "");
   CHECK(plans.refused().starts_with("two words.toml: the plan's file name is the name of its run"));
 }

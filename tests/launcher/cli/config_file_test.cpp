@@ -79,15 +79,19 @@ TEST_CASE("a wrong value of a file is named with its place") {
 TEST_CASE("every refusal of a file is one line with file, line and column") {
   const std::pair<std::string_view, std::string> cases[] = {
       {"npoc = 1",
-       "run.toml:1:1: npoc is no option (did you mean nproc?): expected a long flag without its "
+       "run.toml:1:1: npoc is not an option (did you mean nproc?): expected a long flag without "
+       "its "
        "dashes, or command"},
       {"\n  colour = true",
-       "run.toml:2:3: colour is no option: expected a long flag without its dashes, or command"},
+       "run.toml:2:3: colour is not an option: expected a long flag without its dashes, or "
+       "command"},
       {"config = \"x\"",
-       "run.toml:1:1: config belongs on the command line: expected a long flag without its dashes, "
+       "run.toml:1:1: config is allowed on the command line only: expected a long flag without its "
+       "dashes, "
        "or command"},
       {"help = true",
-       "run.toml:1:1: help belongs on the command line: expected a long flag without its dashes, "
+       "run.toml:1:1: help is allowed on the command line only: expected a long flag without its "
+       "dashes, "
        "or "
        "command"},
       {"nproc = [1]", "run.toml:1:1: nproc is an array: expected an integer or a string"},
@@ -127,7 +131,7 @@ TEST_CASE("every refusal of a file is one line with file, line and column") {
   CHECK(refused("") == "accepted");
   // Where toml++ asserts instead of refusing.
   const std::string no_toml =
-      ": no TOML: expected a key, a table's name in [brackets], or a comment";
+      ": invalid TOML: expected a key, a table's name in [brackets], or a comment";
   CHECK(refused("[.\"") == "run.toml:1" + no_toml);
   CHECK(refused("nproc = 1\n\n[\n\nx = 1\n") == "run.toml:3" + no_toml);
   CHECK(refused("nproc = 1\n[=") == "run.toml:2" + no_toml);

@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <set>
 #include <span>
@@ -17,8 +18,10 @@ using namespace ddp;
 
 namespace {
 
+constexpr const char* kReferencePage = DDP_SOURCE_DIR "/docs/command-line.md";
+
 std::string reference_page() {
-  std::ifstream file(DDP_SOURCE_DIR "/docs/command-line.md");
+  std::ifstream file(kReferencePage);
   REQUIRE(file);
   std::stringstream page;
   page << file.rdbuf();
@@ -116,7 +119,7 @@ TEST_CASE("a flag that no room reads is found") {
   CHECK(unread(table, names_read()) == Names{"--forgotten"});
 }
 
-// docs/command-line.md holds the table between two marks.
+// docs/command-line.md holds the table between two marks; DDP_UPDATE_DOCS=1 writes it anew.
 TEST_CASE("the reference page holds exactly the flags there are") {
   const std::string text = reference_page();
   const std::string begin = "<!-- flags -->\n";
@@ -126,7 +129,13 @@ TEST_CASE("the reference page holds exactly the flags there are") {
   REQUIRE(from != std::string::npos);
   REQUIRE(to != std::string::npos);
   const std::string table = text.substr(from + begin.size(), to - from - begin.size());
-  INFO("the page should hold:\n" << flags_markdown());
+  if (std::getenv("DDP_UPDATE_DOCS") != nullptr) {
+    std::ofstream(kReferencePage) << text.substr(0, from + begin.size()) << flags_markdown()
+                                  << text.substr(to);
+    return;
+  }
+  INFO("run this test with DDP_UPDATE_DOCS=1 to write the page; it should hold:\n"
+       << flags_markdown());
   CHECK(table == flags_markdown());
 }
 
