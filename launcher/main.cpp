@@ -16,7 +16,6 @@
 #include "launcher/output/colour.hpp"
 #include "launcher/report/run_result.hpp"
 #include "launcher/supervisor/supervise.hpp"
-#include "launcher/workers/worker_environment.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -42,13 +41,13 @@ void open_standard_descriptors() {
 int evaluate_without_supervisor(const ddp::Options& options, const std::string& run_dir,
                                 const std::string& log_dir, int code,
                                 std::chrono::steady_clock::time_point began) {
-  ddp::EventLog events(ddp::events_path(log_dir), nullptr, options.campaign_events);
-  ddp::core::RunRecord record(options.first_rank());
+  ddp::EventLog events(ddp::events_path(log_dir), nullptr, options.report.campaign_events);
+  ddp::core::RunRecord record(options.ranks.first_rank().value);
   std::vector<ddp::core::FaultTally> planned;
-  for (const auto& spec : options.plan.faults) planned.push_back({spec});
+  for (const auto& spec : options.faults.plan.faults) planned.push_back({spec});
   record.lost(code, std::ssize(ddp::os::processes_of_launch(run_dir)), std::move(planned));
-  const auto result =
-      ddp::evaluate(options, record, events, std::chrono::steady_clock::now() - began);
+  const auto result = ddp::evaluate(ddp::launch_facts(options), options.faults.plan, record, events,
+                                    std::chrono::steady_clock::now() - began);
   ddp::write_all(STDERR_FILENO, result.text);
   return result.exit_code;
 }
@@ -128,15 +127,15 @@ int main(int argc, char** argv) {
   const os::LaunchResources resources{*run_dir, os::Cgroup::make_leaf()};
   // Before the fork, because both processes write there. A campaign makes the directories of its
   // runs.
-  const os::LogDir log_dir =
-      os::make_log_dir(options.log_dir, options.run_id, !options.campaign_events.empty());
+  const os::LogDir log_dir = os::make_log_dir(options.output.log_dir, options.rendezvous.run_id,
+                                              !options.report.campaign_events.empty());
   const auto began = std::chrono::steady_clock::now();
   const os::LaunchEnd end =
       os::keep(resources, [&](os::ScopedFd from_keeper, os::ScopedFd signals) {
         return supervise(options, resources, log_dir, std::move(from_keeper), std::move(signals));
       });
   // A supervisor that exited normally has checked the expectations itself.
-  const bool asked = options.plan.expect || !options.junit.empty();
+  const bool asked = options.faults.plan.expect || !options.report.junit.empty();
   return end.supervisor_died && asked
              ? evaluate_without_supervisor(options, resources.run_dir, log_dir.path, end.exit_code,
                                            began)

@@ -3,11 +3,12 @@
 #include "common/utf8.hpp"
 #include "launcher/base/shell_word.hpp"
 #include "launcher/cli/command_line.hpp"
-#include "launcher/cli/options_check.hpp"
-#include "launcher/cli/run_id.hpp"
-#include "launcher/cli/settings_reader.hpp"
+#include "launcher/cli/flags.hpp"
 #include "launcher/core/group/exit_code.hpp"
 #include "launcher/os/devices.hpp"
+#include "launcher/rendezvous/run_id.hpp"
+#include "launcher/report/options.hpp"
+#include "launcher/settings/reader.hpp"
 
 #include <filesystem>
 
@@ -16,7 +17,7 @@ namespace {
 
 class Reader : SettingsReader {
  public:
-  explicit Reader(const CommandLine& line) : SettingsReader(line.settings) {
+  explicit Reader(const CommandLine& line) : SettingsReader(line.settings), line_(line) {
     common_.command = line.command;
   }
 
@@ -24,34 +25,35 @@ class Reader : SettingsReader {
     for (const auto step : {&Reader::sort_flags, &Reader::run_id, &Reader::files}) {
       if (auto failure = (this->*step)()) return *failure;
     }
-    campaign_.dry_run = toggle(Flag::dry_run);
-    auto runs = read_plans(given(Flag::campaign)->text, common_, machine);
+    campaign_.dry_run = toggle("--dry-run");
+    auto runs = read_plans(given("--campaign")->text, common_, machine);
     if (!runs) return Error{runs.error()};
     campaign_.runs = std::move(*runs);
     return std::move(campaign_);
   }
 
  private:
-  // Separates the campaign's own flags from those for every run.
+  // The campaign's own flags, and those that apply to every run.
   Failure sort_flags() {
     for (const FlagSpec& spec : flag_table()) {
-      if (given(spec.flag) == nullptr || is_of_campaign(spec.flag)) continue;
-      if (const char* const why = why_not_in_campaign(spec.flag))
-        return Error{std::string(first_name(spec)) + " cannot be used with --campaign: " + why};
-      common_.settings.take(spec.flag, settings());
+      const std::string_view flag = first_name(spec);
+      if (given(flag) == nullptr || is_of_campaign(flag)) continue;
+      if (const char* const why = why_not_in_campaign(flag))
+        return Error{std::string(flag) + " cannot be used with --campaign: " + why};
+      common_.settings.take(flag, line_.settings);
     }
     return std::nullopt;
   }
 
   Failure run_id() {
-    const Setting* const setting = given(Flag::run_id);
+    const Setting* const setting = given("--run-id");
     campaign_.run_id = setting != nullptr ? setting->text : generate_run_id();
     if (is_run_id(campaign_.run_id)) return std::nullopt;
     return refusal(*setting, kRunIdRule);
   }
 
   Failure files() {
-    if (const Setting* const dir = given(Flag::log_dir)) {
+    if (const Setting* const dir = given("--log-dir")) {
       if (dir->text.empty()) return refusal(*dir, "a directory");
       campaign_.log_dir = dir->text;
     }
@@ -59,12 +61,10 @@ class Reader : SettingsReader {
     const auto kept = std::filesystem::path(campaign_.log_dir) / campaign_.run_id;
     if (!campaign_.log_dir.empty() && std::filesystem::exists(kept, ignored))
       return Error{kept.string() + " already exists: expected another --run-id or --log-dir"};
-    const Setting* const junit = given(Flag::junit);
-    if (junit == nullptr) return std::nullopt;
-    campaign_.junit = junit->text;
-    return check_junit(*junit);
+    return read_junit(*this, campaign_.junit);
   }
 
+  const CommandLine& line_;
   Common common_;
   Campaign campaign_;
 };
@@ -83,13 +83,12 @@ ExitNow refused(const std::string& why) {
 }  // namespace
 
 bool is_campaign(int argc, const char* const* argv) {
-  // Cheap, because every launch calls it.
-  const std::string_view name = first_name(spec_of(Flag::campaign));
+  // A launch without a campaign parses its command line once.
   bool named = false;
-  for (int i = 1; i < argc; ++i) named |= std::string_view(argv[i]).starts_with(name);
+  for (int i = 1; i < argc; ++i) named |= std::string_view(argv[i]).starts_with("--campaign");
   if (!named) return false;
   const auto line = read_command_line(argc, argv);
-  return line && line->settings.get(Flag::campaign) != nullptr;
+  return line && line->settings.get("--campaign") != nullptr;
 }
 
 std::variant<Campaign, ExitNow> parse_campaign(int argc, const char* const* argv,

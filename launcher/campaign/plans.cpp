@@ -2,8 +2,9 @@
 
 #include "common/join.hpp"
 #include "launcher/cli/command_line.hpp"
-#include "launcher/cli/run_id.hpp"
+#include "launcher/cli/flags.hpp"
 #include "launcher/plan/plan_file.hpp"
+#include "launcher/rendezvous/run_id.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -49,16 +50,16 @@ Result<Settings> settings_of(const core::FaultPlan& plan, const Settings& common
   if (!line) return Error{line.error()};
   if (!line->command.empty())
     return Error{"'" + line->command.front() +
-                 "' is no option: expected flags alone; the program goes into command"};
+                 "' is not an option: expected flags only; the program goes into command"};
   Settings merged = common;
   for (const FlagSpec& spec : flag_table()) {
-    if (line->settings.get(spec.flag) == nullptr) continue;
-    const char* why = why_not_in_campaign(spec.flag);
-    if (is_of_campaign(spec.flag) || spec.flag == Flag::help || spec.flag == Flag::version)
+    const std::string_view flag = first_name(spec);
+    if (line->settings.get(flag) == nullptr) continue;
+    const char* why = why_not_in_campaign(flag);
+    if (is_of_campaign(flag) || flag == "--help" || flag == "--version")
       why = "it belongs to ddp-launch --campaign";
-    if (why != nullptr)
-      return Error{std::string(first_name(spec)) + " cannot be used in a plan: " + why};
-    merged.take(spec.flag, line->settings);
+    if (why != nullptr) return Error{std::string(flag) + " cannot be used in a plan: " + why};
+    merged.take(flag, line->settings);
   }
   return merged;
 }
@@ -96,7 +97,7 @@ Result<PlannedRun> read_plan(const std::string& path, const Common& common,
   if (const auto* refused = std::get_if<ExitNow>(&parsed))
     return Error{about_plan(path, refused->text)};
   auto& options = std::get<Options>(parsed);
-  run.plan = std::move(options.plan);
+  run.plan = std::move(options.faults.plan);
   run.shutdown_timeout = options.group.shutdown_timeout;
   return run;
 }
@@ -109,34 +110,22 @@ std::string replaced(std::string text, std::string_view part, std::string_view b
   return text;
 }
 
-bool is_of_campaign(Flag flag) {
-  switch (flag) {
-    case Flag::campaign:
-    case Flag::log_dir:
-    case Flag::run_id:
-    case Flag::junit:
-    case Flag::dry_run:
-      return true;
-    default:
-      return false;
-  }
+bool is_of_campaign(std::string_view flag) {
+  constexpr std::string_view kOwn[] = {"--campaign", "--log-dir", "--run-id", "--junit",
+                                       "--dry-run"};
+  return std::find(std::begin(kOwn), std::end(kOwn), flag) != std::end(kOwn);
 }
 
-const char* why_not_in_campaign(Flag flag) {
-  switch (flag) {
-    case Flag::inject:
-    case Flag::replay:
-      return "the plans have the faults";
-    case Flag::faults:
-      return "each run gets its own plan";
-    case Flag::stdin_rank:
-      return "the runs have no standard input";
-    case Flag::nnodes:
-    case Flag::node_rank:
-      return "it runs on one machine";
-    default:
-      return nullptr;
+const char* why_not_in_campaign(std::string_view flag) {
+  constexpr std::pair<std::string_view, const char*> kReasons[] = {
+      {"--inject", "the plans have the faults"},  {"--replay", "the plans have the faults"},
+      {"--faults", "each run gets its own plan"}, {"--stdin", "the runs have no standard input"},
+      {"--nnodes", "it runs on one machine"},     {"--node-rank", "it runs on one machine"},
+  };
+  for (const auto& [name, why] : kReasons) {
+    if (name == flag) return why;
   }
+  return nullptr;
 }
 
 Result<std::vector<PlannedRun>> read_plans(const std::string& where, const Common& common,
@@ -176,7 +165,7 @@ std::vector<std::string> run_arguments(const PlannedRun& run, const std::string&
   const std::string dir = work_dir(run, base);
   std::vector<std::string> words;
   for (const FlagSpec& spec : flag_table()) {
-    for (const Setting& setting : run.settings.all(spec.flag)) {
+    for (const Setting& setting : run.settings.all(first_name(spec))) {
       const std::string name(first_name(spec));
       words.push_back(spec.argument.empty() ? name
                                             : name + "=" + replaced(setting.text, kDirWord, dir));

@@ -1,9 +1,9 @@
 // Turns a directory of fault plans into runs. All of them are checked before the first starts.
 #pragma once
 
-#include "launcher/cli/flags.hpp"
 #include "launcher/cli/options.hpp"
 #include "launcher/core/record/fault_plan.hpp"
+#include "launcher/settings/settings.hpp"
 
 #include <string>
 #include <string_view>
@@ -49,9 +49,9 @@ std::vector<std::string> run_arguments(const PlannedRun& run, const std::string&
 // `text` with each `part` of it replaced.
 std::string replaced(std::string text, std::string_view part, std::string_view by);
 
-// Whether a flag is for the campaign itself and not for its runs.
-bool is_of_campaign(Flag flag);
+// Flags of the campaign itself: not for its runs.
+bool is_of_campaign(std::string_view flag);
 // Why a flag can be used neither with --campaign nor in a plan; nullptr for all others.
-const char* why_not_in_campaign(Flag flag);
+const char* why_not_in_campaign(std::string_view flag);
 
 }  // namespace ddp::campaign

@@ -1,5 +1,7 @@
 #include "launcher/cli/command_line.hpp"
 
+#include "launcher/cli/flags.hpp"
+
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -22,7 +24,7 @@ std::string names_for_parser(const FlagSpec& spec) {
 
 std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
 
-// CLI11 takes the next word as the value of "--flag=", which nobody means.
+// CLI11 takes the next word as the value of "--flag=", which no user means.
 std::optional<Error> flag_without_value(int consumed, const char* const* argv) {
   for (int i = 1; i <= consumed; ++i) {
     const std::string_view word = argv[i];
@@ -53,7 +55,7 @@ std::optional<Error> store(const FlagSpec& spec, const CLI::Option& option, Sett
   for (const auto& value : results) {
     if (!spec.argument.empty() && value.starts_with("--"))
       return Error{name + " needs a value, not " + in_quotes(value)};
-    settings.add(spec.flag, {name, value});
+    settings.add(name, {name, value});
   }
   return std::nullopt;
 }
@@ -64,12 +66,12 @@ Result<CommandLine> read_command_line(int argc, const char* const* argv) {
   CLI::App app;
   app.set_help_flag();  // help is a flag of our table, rendered from it
   app.prefix_command();
-  std::array<CLI::Option*, kFlagCount> options{};
+  std::vector<CLI::Option*> options;  // in the order of the table
   for (const FlagSpec& spec : flag_table()) {
     const std::string names = names_for_parser(spec);
     CLI::Option* const option = spec.argument.empty() ? app.add_flag(names) : app.add_option(names);
     option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    options[static_cast<std::size_t>(spec.flag)] = option;
+    options.push_back(option);
   }
 
   try {
@@ -85,9 +87,9 @@ Result<CommandLine> read_command_line(int argc, const char* const* argv) {
   CommandLine line;
   line.command = app.remaining();
   // --help and --version are answered whatever else is wrong.
-  for (const Flag flag : {Flag::help, Flag::version}) {
-    if (options[static_cast<std::size_t>(flag)]->count() > 0) {
-      line.settings.set(flag, {std::string(first_name(spec_of(flag))), "true"});
+  for (const char* const flag : {"--help", "--version"}) {
+    if (app.count(flag) > 0) {
+      line.settings.set(flag, {flag, "true"});
       return line;
     }
   }
@@ -95,13 +97,12 @@ Result<CommandLine> read_command_line(int argc, const char* const* argv) {
       line.command[0][0] == '-') {
     const std::string name = line.command[0].substr(0, line.command[0].find('='));
     return Error{"unknown option " + in_quotes(name) + did_you_mean_flag(name) +
-                 ": see ddp-launch --help; a program's own options go behind its name"};
+                 ": see ddp-launch --help; a program's own options follow its name"};
   }
   if (auto error = flag_without_value(argc - 1 - static_cast<int>(line.command.size()), argv))
     return *error;
-  for (const FlagSpec& spec : flag_table()) {
-    if (auto error = store(spec, *options[static_cast<std::size_t>(spec.flag)], line.settings))
-      return *error;
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    if (auto error = store(flag_table()[i], *options[i], line.settings)) return *error;
   }
   if (!line.command.empty() && line.command[0] == "--") line.command.erase(line.command.begin());
   return line;

@@ -2,6 +2,9 @@
 
 #include "launcher/base/text_file.hpp"
 #include "launcher/base/toml.hpp"
+#include "launcher/cli/flags.hpp"
+
+#include <charconv>
 
 namespace ddp {
 namespace {
@@ -88,21 +91,22 @@ std::optional<Error> read_key(std::string_view key, const toml::node& node, cons
                               const std::string& where, ConfigFile& file) {
   const FlagSpec* const spec = find_flag(key);
   if (spec == nullptr || spec->kind == ValueKind::shell_only) {
-    const std::string hint = spec != nullptr ? " belongs on the command line" : " is no option";
+    const std::string hint =
+        spec != nullptr ? " is allowed on the command line only" : " is not an option";
     std::string guess = spec != nullptr ? "" : did_you_mean_flag("--" + std::string(key));
     if (const std::size_t dashes = guess.find("--"); dashes != std::string::npos)
-      guess.erase(dashes, 2);  // a key has none
+      guess.erase(dashes, 2);  // a key has no dashes
     return Error{where + std::string(key) + hint + guess +
                  ": expected a long flag without its dashes, or command"};
   }
-  if (file.settings.get(spec->flag) != nullptr)
+  if (file.settings.get(first_name(*spec)) != nullptr)
     return Error{where + std::string(key) + " is given twice: expected one of its spellings"};
   const auto add = [&](const toml::node& value, const std::string& at) -> std::optional<Error> {
     const auto text = as_text(value, spec->kind);
     if (!text)
       return Error{at + std::string(key) + " is " + type_name(value) + ": expected " +
                    std::string(allowed(spec->kind))};
-    file.settings.add(spec->flag, {at + std::string(key), *text});
+    file.settings.add(first_name(*spec), {at + std::string(key), *text});
     return std::nullopt;
   };
   const auto* const array = node.as_array();

@@ -2,7 +2,7 @@
 // stays inside config_file.cpp.
 #pragma once
 
-#include "launcher/cli/flags.hpp"
+#include "launcher/settings/settings.hpp"
 
 #include <string>
 #include <vector>

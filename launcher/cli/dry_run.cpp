@@ -2,9 +2,10 @@
 #include "common/env_names.hpp"
 #include "launcher/base/shell_word.hpp"
 #include "launcher/base/table.hpp"
-#include "launcher/cli/device_list.hpp"
+#include "launcher/cli/options.hpp"
 #include "launcher/core/faults/engine.hpp"
 #include "launcher/report/fault_preview.hpp"
+#include "launcher/workers/device_list.hpp"
 #include "launcher/workers/worker_environment.hpp"
 
 #include <algorithm>
@@ -29,33 +30,36 @@ const char* value_in(const char* const* environment, std::string_view name) {
 
 // The device that LOCAL_RANK selects, as far as it is known here.
 std::string device_of(const Options& options, std::size_t local_rank, const char* const* parent) {
-  const char* const variable = visible_devices_variable(options.device_type);
+  const char* const variable = visible_devices_variable(options.workers.device_type);
   if (variable == nullptr) return "cpu";
-  std::vector<std::string> devices = options.devices;
+  std::vector<std::string> devices = options.workers.devices;
   if (const char* const value = value_in(parent, variable); devices.empty() && value != nullptr)
     devices = read_visible_devices(value);
-  if (options.share_devices && !devices.empty()) local_rank %= devices.size();
+  if (options.workers.share_devices && !devices.empty()) local_rank %= devices.size();
   return local_rank < devices.size() ? devices[local_rank] : "-";
 }
 
-Variables variables_of(const Options& options, int local_rank, const char* const* parent) {
-  const std::string run_dir =
-      options.log_dir.empty() ? std::string(kRunDirectory) : options.log_dir + "/" + options.run_id;
+Variables variables_of(const Options& options, core::LocalRank local_rank,
+                       const char* const* parent) {
+  const std::string run_dir = options.output.log_dir.empty()
+                                  ? std::string(kRunDirectory)
+                                  : options.output.log_dir + "/" + options.rendezvous.run_id;
   WorkerSlot slot{
       .local_rank = local_rank,
-      .master_port = options.master_port.value_or(0),
+      .master_port = options.rendezvous.master_port.value_or(0),
       .run_dir = run_dir,
       .notify_socket = std::string(kRunDirectory) + "/notify." + std::to_string(local_rank),
       .error_file = run_dir + "/attempt_0/" + std::to_string(local_rank) + "/error.json"};
-  if (!options.plan.faults.empty()) {
-    core::FaultEngine engine(options.plan.faults, options.plan.seed,
-                             {options.world_size(), options.first_rank(), options.nproc});
+  if (!options.faults.plan.faults.empty()) {
+    core::FaultEngine engine(
+        options.faults.plan.faults, options.faults.plan.seed,
+        {options.ranks.world_size(), options.ranks.first_rank().value, options.ranks.nproc});
     engine.step(core::GenerationBegan{}, {});
     slot.faults = engine.worker_faults(local_rank);
   }
-  Variables variables = launcher_variables(options, slot, parent);
+  Variables variables = launcher_variables(worker_spec(options), slot, parent);
   for (auto& [name, value] : variables) {
-    if (name == env::kMasterPort && !options.master_port) value = kFreshPort;
+    if (name == env::kMasterPort && !options.rendezvous.master_port) value = kFreshPort;
   }
   return variables;
 }
@@ -68,7 +72,7 @@ void append_table(std::string& out, const std::vector<Row>& rows) {
 
 std::string dry_run_table(const Options& options, const char* const* parent) {
   std::vector<Variables> ranks;
-  for (int rank = 0; rank < options.nproc; ++rank)
+  for (int rank = 0; rank < options.ranks.nproc; ++rank)
     ranks.push_back(variables_of(options, rank, parent));
 
   // Every rank gets the same names in the same order: a column for each value that differs between
@@ -85,11 +89,11 @@ std::string dry_run_table(const Options& options, const char* const* parent) {
     (column ? differing : same).push_back(i);
   }
 
-  std::string out = "run " + options.run_id + ": " + std::to_string(options.nproc) +
-                    (options.nproc == 1 ? " worker" : " workers") + " on node " +
-                    std::to_string(options.node_rank) + " of " + std::to_string(options.nnodes) +
-                    ", world size " + std::to_string(options.world_size()) +
-                    "; nothing is started\n\n";
+  std::string out =
+      "run " + options.rendezvous.run_id + ": " + std::to_string(options.ranks.nproc) +
+      (options.ranks.nproc == 1 ? " worker" : " workers") + " on node " +
+      std::to_string(options.ranks.node_rank) + " of " + std::to_string(options.ranks.nnodes) +
+      ", world size " + std::to_string(options.ranks.world_size()) + "; nothing is started\n\n";
   std::vector<Row> table(1, Row{"device"});
   for (const std::size_t i : differing) table[0].emplace_back(ranks.front()[i].first);
   for (std::size_t rank = 0; rank < ranks.size(); ++rank) {
@@ -100,15 +104,16 @@ std::string dry_run_table(const Options& options, const char* const* parent) {
   for (Row& row : table) std::rotate(row.begin(), row.begin() + 1, row.begin() + 2);  // RANK first
   append_table(out, table);
 
-  out += options.nproc == 1 ? "\nenvironment of the rank:\n" : "\nenvironment of every rank:\n";
+  out +=
+      options.ranks.nproc == 1 ? "\nenvironment of the rank:\n" : "\nenvironment of every rank:\n";
   std::vector<Row> shared;
   for (const std::size_t i : same)
     shared.push_back({std::string(ranks.front()[i].first), ranks.front()[i].second});
   append_table(out, shared);
 
   out += "\ncommand:\n ";
-  for (const std::string& word : options.command) out += " " + shell_word(word);
-  return out + "\n" + faults_preview(options.plan, options.world_size());
+  for (const std::string& word : options.workers.command) out += " " + shell_word(word);
+  return out + "\n" + faults_preview(options.faults.plan, options.ranks.world_size());
 }
 
 }  // namespace ddp

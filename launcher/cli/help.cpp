@@ -9,8 +9,9 @@ constexpr std::size_t kWidth = 96;
 constexpr std::size_t kIndent = 30;
 
 constexpr std::string_view kHead =
-    "Starts one worker per device on this machine, hands each its rank, watches them all, and on\n"
-    "the first failure stops the group, says which rank was to blame, and starts it again while\n"
+    "Starts one worker per device on this machine, gives each its rank, and supervises them all. "
+    "On\n"
+    "the first failure it stops the group, reports the root cause, and restarts the group while\n"
     "restarts are left.\n\n"
     "Usage: ddp-launch [options] [--] PROGRAM [arguments]\n";
 
@@ -87,7 +88,8 @@ std::string help_text() {
     append_wrapped(text, with_default(spec), left.size(), kIndent);
   }
   text +=
-      "\nA TIME is seconds, or 250ms, 30s, 10m, 2h. Options of the program go behind its name.\n";
+      "\nA TIME is a number of seconds, or 250ms, 30s, 10m, 2h. The program's own options follow "
+      "its name.\n";
   text += kExamples;
   text += "\nExit codes:\n";
   for (const auto& row : core::exit_code_table()) {

@@ -4,10 +4,11 @@
 #include "common/utf8.hpp"
 #include "launcher/cli/command_line.hpp"
 #include "launcher/cli/config_file.hpp"
+#include "launcher/cli/flags.hpp"
 #include "launcher/cli/options_check.hpp"
-#include "launcher/cli/rendezvous.hpp"
 #include "launcher/core/group/exit_code.hpp"
 #include "launcher/os/devices.hpp"
+#include "launcher/rendezvous/check.hpp"
 
 #include <cstdlib>
 
@@ -18,34 +19,42 @@ constexpr const char* kVersionLine = "ddp-launch " DDP_VERSION "\n";
 
 // `merged` gets what the command line, the environment and the file have said together.
 Result<Options> read_options(CommandLine line, const Machine& machine, Settings& merged) {
-  if (const Setting* path = line.settings.get(Flag::config)) {
+  if (const Setting* path = line.settings.get("--config")) {
     const auto file = read_config_file(path->text);
     if (!file) return Error{file.error()};
     merged = file->settings;
     if (line.command.empty()) line.command = file->command;
   }
   if (const char* level = machine.get_env(env::kLaunchLog); level != nullptr && *level != '\0')
-    merged.set(Flag::log_level, {env::kLaunchLog, level});
-  for (const FlagSpec& spec : flag_table()) merged.take(spec.flag, line.settings);
-  auto options = check_options(merged, std::move(line.command), machine);
+    merged.set("--log-level", {env::kLaunchLog, level});
+  merged.take(line.settings);
+  auto options = check_options(SettingsReader(merged), std::move(line.command), machine);
   const char* const campaign = machine.get_env(env::kCampaignEvents);
-  if (options && campaign != nullptr) options->campaign_events = campaign;
+  if (options && campaign != nullptr) options->report.campaign_events = campaign;
   return options;
 }
 
 }  // namespace
 
-StreamCount streams_of(const fault::Spec& spec, const Options& options) {
-  StreamCount count;
-  for (int rank = 0; rank < options.nproc; ++rank) {
-    if (!spec.addresses(options.first_rank() + rank)) continue;
-    const auto& direct = options.redirect.at(static_cast<std::size_t>(rank));
-    // A file whose lines begin with something is written by the launcher.
-    const bool given_away = options.line_start.file.empty();
-    for (const bool redirected : {direct.out, direct.err})
-      ++(redirected && given_away ? count.unread : count.read);
-  }
-  return count;
+WorkerSpec worker_spec(const Options& options) {
+  const core::HangLimits& limits = options.hangs.limits;
+  return {.ranks = options.ranks,
+          .options = options.workers,
+          .rendezvous = options.rendezvous,
+          .max_restarts = options.group.restart.max_restarts,
+          .heartbeat = limits.heartbeat,
+          .traceable = limits.any() && options.hangs.on_hang != "none"};
+}
+
+LaunchFacts launch_facts(const Options& options) {
+  return {.ranks = options.ranks,
+          .run_id = options.rendezvous.run_id,
+          .program = options.workers.command.front(),
+          .max_restarts = options.group.restart.max_restarts,
+          .straggler_window = options.hangs.straggler.window,
+          .stdin_rank = options.workers.stdin_rank,
+          .clean_shm = options.workers.clean_shm,
+          .options = options.report};
 }
 
 std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv,
@@ -55,13 +64,15 @@ std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv,
   };
   auto line = read_command_line(argc, argv);
   if (!line) return refused(line.error());
-  if (line->settings.get(Flag::help) != nullptr) return ExitNow{core::kSuccess, help_text()};
-  if (line->settings.get(Flag::version) != nullptr) return ExitNow{core::kSuccess, kVersionLine};
+  if (line->settings.get("--help") != nullptr) return ExitNow{core::kSuccess, help_text()};
+  if (line->settings.get("--version") != nullptr) return ExitNow{core::kSuccess, kVersionLine};
   Settings merged;
   auto options = read_options(std::move(*line), machine, merged);
   if (!options) return refused(options.error());
   if (!options->dry_run) {
-    if (auto leave = check_rendezvous(merged, machine.network, *options)) return std::move(*leave);
+    if (auto leave = check_rendezvous(merged, machine.network, options->ranks, options->rendezvous,
+                                      options->warnings))
+      return std::move(*leave);
   }
   return std::move(*options);
 }

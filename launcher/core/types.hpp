@@ -2,6 +2,8 @@
 // read the global rank.
 #pragma once
 
+#include "launcher/core/ranks.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -13,7 +15,6 @@ using Nanoseconds = std::chrono::nanoseconds;
 // Of the monotonic clock. The core never reads a clock: every time comes in from outside.
 using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Nanoseconds>;
 
-using LocalRank = int;
 using Generation = int;  // the number of an attempt, from 0
 
 // How a process ended, decoded once from what waitid returns.

@@ -7,16 +7,17 @@ namespace ddp {
 
 using fault::Kind;
 
-FaultController::FaultController(os::Loop& loop, const Options& options, out::Router& router,
-                                 Workers& workers, core::Publish publish)
+FaultController::FaultController(os::Loop& loop, const core::RankGroup& ranks,
+                                 const core::FaultPlan& plan, out::Router& router, Workers& workers,
+                                 core::Publish publish)
     : loop_(loop),
       router_(router),
       publish_(std::move(publish)),
-      injector_(options, router, workers),
+      injector_(ranks, router, workers),
       timer_(loop.make_timer()) {
-  if (options.plan.faults.empty()) return;
-  engine_.emplace(options.plan.faults, options.plan.seed,
-                  core::FaultScope{options.world_size(), options.first_rank(), options.nproc});
+  if (plan.faults.empty()) return;
+  engine_.emplace(plan.faults, plan.seed,
+                  core::FaultScope{ranks.world_size(), ranks.first_rank().value, ranks.nproc});
   if (!engine_->wants_lines()) return;
   router_.on_line([this](int local_rank, out::Stream, std::string_view line) {
     publish_(core::WorkerLine{local_rank, line});

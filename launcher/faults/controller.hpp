@@ -10,9 +10,10 @@
 // whoever kills the launcher (launcher/os/fault_effects.hpp).
 #pragma once
 
-#include "launcher/cli/options.hpp"
 #include "launcher/core/faults/engine.hpp"
 #include "launcher/core/observer.hpp"
+#include "launcher/core/ranks.hpp"
+#include "launcher/core/record/fault_plan.hpp"
 #include "launcher/faults/injector.hpp"
 #include "launcher/os/loop.hpp"
 #include "launcher/output/router.hpp"
@@ -29,8 +30,8 @@ namespace ddp {
 class FaultController final : public core::Observer {
  public:
   // All borrowed.
-  FaultController(os::Loop& loop, const Options& options, out::Router& router, Workers& workers,
-                  core::Publish publish);
+  FaultController(os::Loop& loop, const core::RankGroup& ranks, const core::FaultPlan& plan,
+                  out::Router& router, Workers& workers, core::Publish publish);
   ~FaultController() override;
 
   void on(const core::Event& event, core::TimePoint now) override;

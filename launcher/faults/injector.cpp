@@ -25,11 +25,11 @@ core::SpawnError spawn_error(const fault::Value& value) {
 
 }  // namespace
 
-FaultInjector::FaultInjector(const Options& options, out::Router& router, Workers& workers)
-    : options_(options),
+FaultInjector::FaultInjector(const core::RankGroup& ranks, out::Router& router, Workers& workers)
+    : ranks_(ranks),
       router_(router),
       workers_(workers),
-      pids_(static_cast<std::size_t>(options.nproc)),
+      pids_(static_cast<std::size_t>(ranks.nproc)),
       keeper_(::getppid()) {}
 
 void FaultInjector::exited(core::LocalRank rank) {
@@ -74,7 +74,7 @@ std::string FaultInjector::inject(const core::Injection& injection, SpawnChange&
 }
 
 std::string FaultInjector::take_port() {
-  if (options_.node_rank != 0) return "rank 0 listens on another machine";
+  if (ranks_.node_rank != 0) return "rank 0 listens on another machine";
   if (port_ == 0) return "no port was reserved";
   auto taken = os::occupy_port(port_);
   if (!taken) return taken.error();

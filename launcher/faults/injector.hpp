@@ -2,7 +2,6 @@
 // and the duty cycle of `slow`. Decides and reports nothing.
 #pragma once
 
-#include "launcher/cli/options.hpp"
 #include "launcher/core/faults/action.hpp"
 #include "launcher/os/fault_effects.hpp"
 #include "launcher/output/router.hpp"
@@ -29,7 +28,7 @@ struct SpawnChange {
 class FaultInjector {
  public:
   // Made in the supervisor, whose parent is the keeper.
-  FaultInjector(const Options& options, out::Router& router, Workers& workers);
+  FaultInjector(const core::RankGroup& ranks, out::Router& router, Workers& workers);
 
   void generation_began(std::uint16_t port) { port_ = port; }
   void started(core::LocalRank local_rank, int pid) { pid_of(local_rank) = pid; }
@@ -49,7 +48,7 @@ class FaultInjector {
   std::string kill_keeper();
   int& pid_of(core::LocalRank rank) { return pids_.at(static_cast<std::size_t>(rank)); }
 
-  const Options& options_;
+  const core::RankGroup ranks_;
   out::Router& router_;
   Workers& workers_;
   os::FaultEffects effects_;

@@ -40,18 +40,21 @@ bool moves_deadline(const core::Event& event) {
 
 }  // namespace
 
-HangMonitor::HangMonitor(os::Loop& loop, const Options& options, const out::Router& router,
-                         Workers& workers, std::string run_dir, core::Publish publish)
+HangMonitor::HangMonitor(os::Loop& loop, const core::RankGroup& ranks, const HangOptions& options,
+                         const out::Router& router, Workers& workers, std::string run_dir,
+                         bool keeps_files, core::Publish publish)
     : loop_(loop),
+      ranks_(ranks),
       options_(options),
       workers_(workers),
       run_dir_(std::move(run_dir)),
+      keeps_files_(keeps_files),
       publish_(std::move(publish)),
-      limits_(options.hang.any()),
+      limits_(options.limits.any()),
       compares_(options.straggler.factor > 0),
-      watch_(options.hang, options.nproc,
+      watch_(options.limits, ranks.nproc,
              [&router](core::LocalRank rank) { return router.last_output(rank); }),
-      stragglers_(options.straggler, options.nproc),
+      stragglers_(options.straggler, ranks.nproc),
       timer_(loop.make_timer()) {}
 
 void HangMonitor::on(const core::Event& event, core::TimePoint now) {
@@ -121,7 +124,7 @@ HangEvidencePlan HangMonitor::plan(const core::TakeEvidence& take) const {
   for (const auto& rank : take.hang.ranks) {
     HangSubject subject;
     subject.local_rank = rank.local_rank;
-    subject.rank = options_.first_rank() + rank.local_rank;
+    subject.rank = ranks_.global(rank.local_rank).value;
     subject.pid = workers_.living_pid(rank.local_rank);
     subject.dir = dir(take.generation, std::to_string(rank.local_rank));
     subject.behind = rank.behind;
@@ -141,8 +144,8 @@ void HangMonitor::explain(std::optional<core::LocalRank> root_cause) {
         os::read_file(dir(generation_, std::to_string(*root_cause)) + "/on-hang.log", kStackBytes);
     explained.stack = first_stack(output.value_or(""), kStackLines);
   }
-  if (options_.group.evidence_timeout.count() > 0) {
-    explained.where = !options_.log_dir.empty()
+  if (options_.evidence_timeout.count() > 0) {
+    explained.where = keeps_files_
                           ? "what each rank was found doing is in " + dir(generation_, "*")
                           : "start it with --log-dir DIR to keep what each rank was found doing";
   }

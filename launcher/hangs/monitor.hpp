@@ -3,11 +3,12 @@
 // torn down. Without a limit it never wakes up.
 #pragma once
 
-#include "launcher/cli/options.hpp"
 #include "launcher/core/hangs/hang_watch.hpp"
 #include "launcher/core/hangs/straggler_watch.hpp"
 #include "launcher/core/observer.hpp"
+#include "launcher/core/ranks.hpp"
 #include "launcher/hangs/diagnostics.hpp"
+#include "launcher/hangs/options.hpp"
 #include "launcher/os/loop.hpp"
 #include "launcher/output/router.hpp"
 #include "launcher/workers/workers.hpp"
@@ -20,9 +21,11 @@ namespace ddp {
 
 class HangMonitor final : public core::Observer {
  public:
-  // All borrowed. Diagnostics are kept below `run_dir`.
-  HangMonitor(os::Loop& loop, const Options& options, const out::Router& router, Workers& workers,
-              std::string run_dir, core::Publish publish);
+  // References are borrowed. Diagnostics are written below `run_dir`; `keeps_files`: they outlive
+  // the run.
+  HangMonitor(os::Loop& loop, const core::RankGroup& ranks, const HangOptions& options,
+              const out::Router& router, Workers& workers, std::string run_dir, bool keeps_files,
+              core::Publish publish);
 
   void on(const core::Event& event, core::TimePoint now) override;
   void on(const core::Action& action, core::TimePoint now) override;
@@ -42,9 +45,11 @@ class HangMonitor final : public core::Observer {
   void due(bool news_read);
 
   os::Loop& loop_;
-  const Options& options_;
+  const core::RankGroup ranks_;
+  const HangOptions& options_;
   Workers& workers_;
   std::string run_dir_;
+  const bool keeps_files_;
   core::Publish publish_;
   const bool limits_;  // whether there is one
   const bool compares_;

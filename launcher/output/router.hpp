@@ -26,6 +26,7 @@
 
 #include "common/result.hpp"
 #include "launcher/os/fd.hpp"
+#include "launcher/output/options.hpp"
 #include "launcher/output/prefix.hpp"
 
 #include <chrono>
@@ -43,17 +44,6 @@ class io_context;
 namespace ddp::out {
 
 enum class Stream { out, err };
-enum class Style {
-  prefix,  // "[rank] line"
-  raw,     // the line alone, or with its time
-  none,    // nothing on the console
-};
-
-// Which of a worker's two streams go somewhere: torchrun's 0, 1, 2, 3.
-struct StreamSet {
-  bool out = false;
-  bool err = false;
-};
 
 struct RouterConfig {
   Style style = Style::prefix;

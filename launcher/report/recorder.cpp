@@ -1,6 +1,7 @@
 #include "launcher/report/recorder.hpp"
 
 #include "launcher/events/failure_event.hpp"
+#include "launcher/faults/stream_count.hpp"
 #include "launcher/os/descendants.hpp"
 #include "launcher/os/proc.hpp"
 
@@ -23,13 +24,15 @@ std::int64_t processes_left(const std::string& run_dir) {
 
 }  // namespace
 
-Recorder::Recorder(const Options& options, EventLog& events, std::string run_dir)
-    : options_(options),
+Recorder::Recorder(const core::RankGroup& ranks, const core::FaultPlan& plan,
+                   const OutputOptions& output, EventLog& events, std::string run_dir)
+    : ranks_(ranks),
+      plan_(plan),
       events_(events),
       run_dir_(std::move(run_dir)),
-      record_(options.first_rank()) {
-  for (const auto& spec : options.plan.faults) {
-    const bool unread = spec.line && streams_of(spec, options).unread > 0;
+      record_(ranks.first_rank().value) {
+  for (const auto& spec : plan.faults) {
+    const bool unread = spec.line && streams_of(spec, ranks, output).unread > 0;
     tallies_.push_back({.spec = spec, .unread = unread});
   }
 }
@@ -73,7 +76,7 @@ void Recorder::apply(const core::GenerationOver& over, core::TimePoint) {
 
 void Recorder::apply(const core::Finish& finish, core::TimePoint) {
   write_last_failure();
-  const bool count = options_.plan.expect && options_.plan.expect->no_process_left;
+  const bool count = plan_.expect && plan_.expect->no_process_left;
   // A killed keeper is what the user sees, whatever the supervisor does afterwards.
   record_.finished(keeper_killed_ ? 128 + SIGKILL : finish.exit_code,
                    count ? processes_left(run_dir_) : 0, tallies_here());
@@ -83,11 +86,11 @@ void Recorder::apply(const core::Finish& finish, core::TimePoint) {
 // faults that must be injected into one of its ranks.
 std::vector<core::FaultTally> Recorder::tallies_here() const {
   auto here = tallies_;
-  if (options_.world_size() == options_.nproc) return here;
+  if (ranks_.is_whole_world()) return here;
   std::erase_if(here, [this](const core::FaultTally& tally) {
     if (tally.spec.ranks.mode == fault::Ranks::Mode::any) return true;
-    for (int rank = options_.first_rank(); rank < options_.first_rank() + options_.nproc; ++rank)
-      if (tally.spec.addresses(rank)) return false;
+    for (core::LocalRank rank = 0; rank < ranks_.nproc; ++rank)
+      if (tally.spec.addresses(ranks_.global(rank).value)) return false;
     return true;
   });
   return here;

@@ -3,10 +3,12 @@
 // attempt or the run has ended.
 #pragma once
 
-#include "launcher/cli/options.hpp"
 #include "launcher/core/observer.hpp"
+#include "launcher/core/ranks.hpp"
+#include "launcher/core/record/fault_plan.hpp"
 #include "launcher/core/record/run_record.hpp"
 #include "launcher/events/event_log.hpp"
+#include "launcher/output/options.hpp"
 
 #include <string>
 #include <vector>
@@ -15,8 +17,9 @@ namespace ddp {
 
 class Recorder final : public core::Observer {
  public:
-  // Borrowed. The workers get sockets in `run_dir`.
-  Recorder(const Options& options, EventLog& events, std::string run_dir);
+  // `plan` and `events` are borrowed. The workers get sockets in `run_dir`.
+  Recorder(const core::RankGroup& ranks, const core::FaultPlan& plan, const OutputOptions& output,
+           EventLog& events, std::string run_dir);
 
   void on(const core::Event& event, core::TimePoint now) override {
     core::dispatch(*this, event, now);
@@ -42,7 +45,8 @@ class Recorder final : public core::Observer {
   std::vector<core::FaultTally> tallies_here() const;
   void write_last_failure();
 
-  const Options& options_;
+  const core::RankGroup ranks_;
+  const core::FaultPlan& plan_;
   EventLog& events_;
   std::string run_dir_;
   core::RunRecord record_;

@@ -31,7 +31,7 @@ std::int64_t number(std::size_t count) { return static_cast<std::int64_t>(count)
 void Reporter::record_in(const std::string& log_dir) {
   events_ = EventLog(
       events_path(log_dir), [](const std::string& text) { log::write(log::Level::warn, text); },
-      options_.campaign_events);
+      launch_.options.campaign_events);
 }
 
 void Reporter::lost(const std::string& what) {
@@ -42,10 +42,10 @@ void Reporter::lost(const std::string& what) {
 void Reporter::apply(const core::StartRequested&, core::TimePoint now) {
   began_ = now;
   events_.write(now, "run_started",
-                {{"run_id", options_.run_id},
-                 {"nproc", std::int64_t{options_.nproc}},
-                 {"nnodes", std::int64_t{options_.nnodes}},
-                 {"first_rank", std::int64_t{options_.first_rank()}}});
+                {{"run_id", launch_.run_id},
+                 {"nproc", std::int64_t{launch_.ranks.nproc}},
+                 {"nnodes", std::int64_t{launch_.ranks.nnodes}},
+                 {"first_rank", std::int64_t{launch_.ranks.first_rank().value}}});
 }
 
 void Reporter::apply(const core::GenerationBegan& began, core::TimePoint now) {
@@ -70,7 +70,7 @@ void Reporter::apply(const core::SpawnFailed& failed, core::TimePoint now) {
 void Reporter::apply(const core::GroupRunning&, core::TimePoint now) {
   events_.write(now, "group_running", {{"gen", gen()}});
   log::write(log::Level::info, fmt::format("attempt {}: {} workers are started, MASTER_PORT {}",
-                                           generation_, options_.nproc, master_port_));
+                                           generation_, launch_.ranks.nproc, master_port_));
 }
 
 void Reporter::apply(const core::WorkerExited& exited, core::TimePoint now) {
@@ -95,7 +95,7 @@ void Reporter::apply(const core::HangDetected& detected, core::TimePoint now) {
                 {{"gen", gen()},
                  {"kind", std::string(core::name_of(hang_.kind))},
                  {"limit_ns", std::int64_t{hang_.limit.count()}},
-                 {"behind", rank_list(behind, options_.first_rank())}});
+                 {"behind", rank_list(behind, launch_.ranks.first_rank().value)}});
 }
 
 void Reporter::apply(const core::ProcessesSeen& seen, core::TimePoint now) {
@@ -134,9 +134,9 @@ void Reporter::apply(const core::StragglerFound& found, core::TimePoint now) {
                  {"own_ns", std::int64_t{straggler.own.count()}},
                  {"median_ns", std::int64_t{straggler.median.count()}},
                  {"factor", straggler.factor},
-                 {"steps", std::int64_t{options_.straggler.window}},
+                 {"steps", std::int64_t{launch_.straggler_window}},
                  {"by", std::string(straggler.by_metric ? kBusySeconds : "arrival")}});
-  notice(straggler_text(straggler, options_.straggler.window, options_.first_rank()));
+  notice(straggler_text(straggler, launch_.straggler_window, launch_.ranks.first_rank().value));
 }
 
 void Reporter::apply(const core::HangExplained& explained, core::TimePoint) {
@@ -163,7 +163,7 @@ void Reporter::apply(const core::FaultTriggered& triggered, core::TimePoint now)
   if (count == kReportedInjections + 1)
     notice(
         fmt::format("ddp-launch: more injections of {} follow; events.jsonl has all (--log-dir)\n",
-                    fault::format(options_.plan.faults.at(fault))));
+                    fault::format(plan_.faults.at(fault))));
   // The supervisor's own death leaves no time to report it.
   if (count <= kReportedInjections && injection.kind == fault::Kind::kill_supervisor)
     notice("ddp-launch: injected " + replay + "\n");
@@ -213,7 +213,7 @@ void Reporter::still_waiting(const core::Cause& cause,
 }
 
 void Reporter::still_dying(const std::vector<core::Survivor>& remaining, core::Nanoseconds left) {
-  if (!remaining.empty()) notice(dying_text(remaining, options_.first_rank(), left));
+  if (!remaining.empty()) notice(dying_text(remaining, launch_.ranks.first_rank().value, left));
 }
 
 void Reporter::apply(const core::TeardownEscalated& escalated, core::TimePoint now) {
@@ -223,12 +223,12 @@ void Reporter::apply(const core::TeardownEscalated& escalated, core::TimePoint n
                  {"by_request", escalated.by_request.has_value()}});
   if (escalated.by_request && !escalated.waiting_for.empty())
     notice(fmt::format("ddp-launch: {}: killing {} at once\n", signal_name(*escalated.by_request),
-                       ranks_text(escalated.waiting_for, options_.first_rank())));
+                       ranks_text(escalated.waiting_for, launch_.ranks.first_rank().value)));
 }
 
 void Reporter::still_lingering(const std::vector<core::Leftover>& running, core::Nanoseconds left) {
   if (!running.empty())
-    notice("ddp-launch: " + lingering_text(running, options_.first_rank(), left) + "\n");
+    notice("ddp-launch: " + lingering_text(running, launch_.ranks.first_rank().value, left) + "\n");
 }
 
 void Reporter::apply(const core::ProcessesGone& gone, core::TimePoint now) {
@@ -288,17 +288,18 @@ void Reporter::apply(const core::GenerationOver& over, core::TimePoint now) {
   context.evidence = std::exchange(evidence_, {});
   const auto shown = rank ? rank : raised_while_stopping(over.verdict);
   if (shown) context.tail = router_.tail(*shown, kTailLines);
-  if (rank && rank != options_.stdin_rank)
-    context.hint = stdin_hint(context.tail, options_.first_rank() + *rank);
+  if (rank && rank != launch_.stdin_rank)
+    context.hint = stdin_hint(context.tail, launch_.ranks.global(*rank).value);
   std::string text = verdict_text(over.verdict, context);
-  for (const auto& line : shared_memory_lines(segments, options_.clean_shm, options_.first_rank()))
+  for (const auto& line :
+       shared_memory_lines(segments, launch_.clean_shm, launch_.ranks.first_rank().value))
     text += "ddp-launch: " + line + "\n";
   if (over.decision) text += decision_text(*over.decision, over.verdict, context);
   if (!text.empty()) notice(text);
 }
 
 void Reporter::apply(const core::Finish&, core::TimePoint now) {
-  const auto result = evaluate(options_, recorder_.record(), events_, now - began_);
+  const auto result = evaluate(launch_, plan_, recorder_.record(), events_, now - began_);
   if (!result.text.empty()) notice(result.text);
   exit_code_ = result.exit_code;
   events_.write(now, "run_finished", {{"exit_code", std::int64_t{exit_code_}}});
@@ -308,9 +309,9 @@ void Reporter::apply(const core::Finish&, core::TimePoint now) {
 // What does not change from failure to failure, and when the present one was seen.
 VerdictContext Reporter::context() const {
   VerdictContext context;
-  context.first_rank = options_.first_rank();
-  context.max_restarts = options_.group.restart.max_restarts;
-  context.program = options_.command.front();
+  context.first_rank = launch_.ranks.first_rank().value;
+  context.max_restarts = launch_.max_restarts;
+  context.program = launch_.program;
   context.local_time = cause_time_;
   context.colour = out::wants_colour(STDERR_FILENO);
   return context;

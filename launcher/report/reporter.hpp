@@ -2,17 +2,18 @@
 // nothing.
 #pragma once
 
-#include "launcher/cli/options.hpp"
 #include "launcher/core/observer.hpp"
 #include "launcher/events/event_log.hpp"
 #include "launcher/output/router.hpp"
 #include "launcher/report/failure_message.hpp"
+#include "launcher/report/options.hpp"
 #include "launcher/report/recorder.hpp"
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ddp {
@@ -21,12 +22,14 @@ class Reporter final : public core::Observer {
  public:
   // All borrowed. Messages go through `router`, in order with the workers' lines. `recorder` hears
   // each event before this one does.
-  Reporter(const Options& options, out::Router& router, EventLog& events, const Recorder& recorder)
-      : options_(options),
+  Reporter(LaunchFacts launch, const core::FaultPlan& plan, out::Router& router, EventLog& events,
+           const Recorder& recorder)
+      : launch_(std::move(launch)),
+        plan_(plan),
         router_(router),
         events_(events),
         recorder_(recorder),
-        injections_(options.plan.faults.size()) {}
+        injections_(plan.faults.size()) {}
 
   void on(const core::Event& event, core::TimePoint now) override {
     core::dispatch(*this, event, now);
@@ -80,12 +83,13 @@ class Reporter final : public core::Observer {
 
  private:
   std::int64_t gen() const { return std::int64_t{generation_}; }
-  std::int64_t global(core::LocalRank rank) const { return options_.first_rank() + rank; }
+  std::int64_t global(core::LocalRank rank) const { return launch_.ranks.global(rank).value; }
   std::int64_t rank_field(std::optional<core::LocalRank> rank) const;
   VerdictContext context() const;
   void notice(std::string_view text) { router_.notice(text); }
 
-  const Options& options_;
+  const LaunchFacts launch_;
+  const core::FaultPlan& plan_;
   out::Router& router_;
   EventLog& events_;
   const Recorder& recorder_;

@@ -24,9 +24,10 @@ JUnitSuite suite_of(const std::string& name, const std::vector<core::Check>& che
 
 }  // namespace
 
-RunResult evaluate(const Options& options, const core::RunRecord& record, EventLog& events,
+RunResult evaluate(const LaunchFacts& launch, const core::FaultPlan& plan,
+                   const core::RunRecord& record, EventLog& events,
                    std::chrono::nanoseconds duration) {
-  const auto& expect = options.plan.expect;
+  const auto& expect = plan.expect;
   const auto checks = core::evaluate(expect.value_or(core::exit_0_alone()), record);
   RunResult result{failure_table(record), record.exit_code()};
   if (expect) {
@@ -42,11 +43,11 @@ RunResult evaluate(const Options& options, const core::RunRecord& record, EventL
     result.exit_code = all_met ? core::kSuccess : core::kExpectationFailed;
     result.text += checks_text(checks);
   }
-  if (!options.junit.empty()) {
-    auto suite = suite_of(options.plan.name.empty() ? options.run_id : options.plan.name, checks);
+  if (!launch.options.junit.empty()) {
+    auto suite = suite_of(plan.name.empty() ? launch.run_id : plan.name, checks);
     suite.duration = duration;
     suite.output = result.text;
-    const std::string failure = write_junit(options.junit, {suite});
+    const std::string failure = write_junit(launch.options.junit, {suite});
     if (!failure.empty()) {
       result.text += "ddp-launch: " + failure + "\n";
       if (result.exit_code == core::kSuccess) result.exit_code = core::kSystemRefused;

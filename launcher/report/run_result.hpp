@@ -2,9 +2,10 @@
 // code.
 #pragma once
 
-#include "launcher/cli/options.hpp"
+#include "launcher/core/record/fault_plan.hpp"
 #include "launcher/core/record/run_record.hpp"
 #include "launcher/events/event_log.hpp"
+#include "launcher/report/options.hpp"
 
 #include <chrono>
 #include <string>
@@ -17,8 +18,9 @@ struct RunResult {
   int exit_code = 0;
 };
 
-// Writes an "expectation" event for each check, and the file options.junit if it is set.
-RunResult evaluate(const Options& options, const core::RunRecord& record, EventLog& events,
+// Writes an "expectation" event for each check, and the JUnit file if one is wanted.
+RunResult evaluate(const LaunchFacts& launch, const core::FaultPlan& plan,
+                   const core::RunRecord& record, EventLog& events,
                    std::chrono::nanoseconds duration);
 
 }  // namespace ddp

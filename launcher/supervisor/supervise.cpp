@@ -28,19 +28,19 @@ namespace {
 
 out::RouterConfig router_config(const Options& options, const std::string& log_dir) {
   out::RouterConfig config;
-  config.style = options.output;
-  config.line_start = options.line_start;
-  config.run_id = options.run_id;
+  config.style = options.output.style;
+  config.line_start = options.output.line_start;
+  config.run_id = options.rendezvous.run_id;
   config.colour_out = out::wants_colour(STDOUT_FILENO);
   config.colour_err = out::wants_colour(STDERR_FILENO);
-  config.nproc = options.nproc;
-  config.first_rank = options.first_rank();
-  config.world_size = options.world_size();
-  config.redirect = options.redirect;
-  config.tee = options.tee;
-  config.shown = options.shown;
-  config.stdin_rank = options.stdin_rank;
-  config.pty = options.pty;
+  config.nproc = options.ranks.nproc;
+  config.first_rank = options.ranks.first_rank().value;
+  config.world_size = options.ranks.world_size();
+  config.redirect = options.output.redirect;
+  config.tee = options.output.tee;
+  config.shown = options.output.shown;
+  config.stdin_rank = options.workers.stdin_rank;
+  config.pty = options.output.pty;
   config.log_dir = log_dir;
   return config;
 }
@@ -56,12 +56,13 @@ class Launch {
         log_dir_(log_dir),
         router_(io_, router_config(options, log_dir.path), STDOUT_FILENO, STDERR_FILENO,
                 [this](const std::string& loss) { supervisor_.reporter().lost(loss); }),
-        memory_(options, [this](const core::Event& event) { supervisor_.publish(event); }),
+        memory_(options.ranks.nproc, options.workers.clean_shm,
+                [this](const core::Event& event) { supervisor_.publish(event); }),
         workers_(io_, loop_,
-                 {.nproc = options.nproc,
+                 {.nproc = options.ranks.nproc,
                   .cgroup = place.cgroup ? &*place.cgroup : nullptr,
                   .notify_prefix = notify_prefix(place.run_dir),
-                  .stop_scope = options.stop_scope,
+                  .stop_scope = options.workers.stop_scope,
                   .before_kill = [this](const auto& processes) { memory_.look(processes); }},
                  [this](const core::WorkerExited& exited) { supervisor_.publish(exited); }),
         supervisor_({.loop = loop_,
@@ -111,7 +112,7 @@ class Launch {
   }
 
   bool open_sockets() {
-    for (core::LocalRank rank = 0; rank < options_.nproc; ++rank) {
+    for (core::LocalRank rank = 0; rank < options_.ranks.nproc; ++rank) {
       auto socket = os::NotifySocket::open(
           io_, notify_prefix(place_.run_dir) + std::to_string(rank),
           [this, rank](const NotifyMessage& message) { supervisor_.notified(rank, message); });

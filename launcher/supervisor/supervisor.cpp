@@ -22,13 +22,17 @@ std::chrono::milliseconds drain_wait() {
 Supervisor::Supervisor(Deps deps)
     : deps_(std::move(deps)),
       group_(deps_.options.group),
-      recorder_(deps_.options, events_, deps_.private_dir),
-      reporter_(deps_.options, deps_.router, events_, recorder_),
+      recorder_(deps_.options.ranks, deps_.options.faults.plan, deps_.options.output, events_,
+                deps_.private_dir),
+      reporter_(launch_facts(deps_.options), deps_.options.faults.plan, deps_.router, events_,
+                recorder_),
       waits_(deps_.loop, group_, deps_.workers, reporter_),
-      faults_(deps_.loop, deps_.options, deps_.router, deps_.workers, publisher()),
-      hangs_(deps_.loop, deps_.options, deps_.router, deps_.workers, deps_.run_dir, publisher()),
-      starter_(deps_.loop, deps_.options, deps_.router, deps_.workers, faults_, deps_.run_dir,
-               deps_.private_dir, publisher()),
+      faults_(deps_.loop, deps_.options.ranks, deps_.options.faults.plan, deps_.router,
+              deps_.workers, publisher()),
+      hangs_(deps_.loop, deps_.options.ranks, deps_.options.hangs, deps_.router, deps_.workers,
+             deps_.run_dir, !deps_.options.output.log_dir.empty(), publisher()),
+      starter_(deps_.loop, worker_spec(deps_.options), deps_.router, deps_.workers, faults_,
+               deps_.run_dir, deps_.private_dir, publisher()),
       observers_{&recorder_, &reporter_, &waits_},
       deadline_timer_(deps_.loop.make_timer()) {
   observers_.insert(observers_.end(), deps_.observers.begin(), deps_.observers.end());

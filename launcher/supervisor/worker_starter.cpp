@@ -15,11 +15,11 @@ namespace ddp {
 
 std::string notify_prefix(const std::string& private_dir) { return private_dir + "/notify."; }
 
-WorkerStarter::WorkerStarter(os::Loop& loop, const Options& options, out::Router& router,
-                             Workers& workers, FaultController& faults, std::string run_dir,
-                             std::string private_dir, core::Publish publish)
+WorkerStarter::WorkerStarter(os::Loop& loop, WorkerSpec spec, out::Router& router, Workers& workers,
+                             FaultController& faults, std::string run_dir, std::string private_dir,
+                             core::Publish publish)
     : loop_(loop),
-      options_(options),
+      spec_(std::move(spec)),
       router_(router),
       workers_(workers),
       faults_(faults),
@@ -31,7 +31,7 @@ WorkerStarter::WorkerStarter(os::Loop& loop, const Options& options, out::Router
 
 std::uint16_t WorkerStarter::begin() {
   reservation_.reset();
-  port_ = options_.master_port.value_or(0);
+  port_ = spec_.rendezvous.master_port.value_or(0);
   if (port_ != 0) return port_;
   errno = 0;
   auto reserved = os::PortReservation::any();
@@ -98,10 +98,10 @@ os::SpawnRequest WorkerStarter::request(const core::SpawnWorker& spawn,
   const std::string rank_dir =
       run_dir_ + fmt::format("/attempt_{}/{}", spawn.generation, spawn.local_rank);
   os::SpawnRequest request;
-  request.program = options_.command.front();
-  request.arguments.assign(options_.command.begin() + 1, options_.command.end());
+  request.program = spec_.options.command.front();
+  request.arguments.assign(spec_.options.command.begin() + 1, spec_.options.command.end());
   request.environment = worker_environment(
-      options_,
+      spec_,
       {.local_rank = spawn.local_rank,
        .generation = spawn.generation,
        .master_port = port_,
@@ -111,8 +111,8 @@ os::SpawnRequest WorkerStarter::request(const core::SpawnWorker& spawn,
        .faults = change.worker_faults,
        .hide_devices = change.hide_devices},
       environ);
-  request.traceable = options_.hang.any() && options_.on_hang != "none";
-  request.stdin_fd = options_.stdin_rank == spawn.local_rank ? STDIN_FILENO : dev_null_.get();
+  request.traceable = spec_.traceable;
+  request.stdin_fd = spec_.options.stdin_rank == spawn.local_rank ? STDIN_FILENO : dev_null_.get();
   return request;
 }
 

@@ -2,7 +2,6 @@
 // delay or refusal that a fault asks for.
 #pragma once
 
-#include "launcher/cli/options.hpp"
 #include "launcher/core/event.hpp"
 #include "launcher/core/group/action.hpp"
 #include "launcher/core/observer.hpp"
@@ -11,6 +10,7 @@
 #include "launcher/os/loop.hpp"
 #include "launcher/os/port.hpp"
 #include "launcher/output/router.hpp"
+#include "launcher/workers/worker_environment.hpp"
 #include "launcher/workers/workers.hpp"
 
 #include <cstdint>
@@ -26,9 +26,9 @@ std::string notify_prefix(const std::string& private_dir);
 
 class WorkerStarter {
  public:
-  // All borrowed. `run_dir` is the log directory of the run, or where there is none its private
-  // directory; `private_dir` has the notification sockets.
-  WorkerStarter(os::Loop& loop, const Options& options, out::Router& router, Workers& workers,
+  // References are borrowed. `run_dir` is the log directory of the run, or where there is none its
+  // private directory; `private_dir` has the notification sockets.
+  WorkerStarter(os::Loop& loop, WorkerSpec spec, out::Router& router, Workers& workers,
                 FaultController& faults, std::string run_dir, std::string private_dir,
                 core::Publish publish);
 
@@ -53,7 +53,7 @@ class WorkerStarter {
   void answer(Outcome outcome);
 
   os::Loop& loop_;
-  const Options& options_;
+  const WorkerSpec spec_;
   out::Router& router_;
   Workers& workers_;
   FaultController& faults_;

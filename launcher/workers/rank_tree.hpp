@@ -8,7 +8,7 @@
 
 #include "launcher/core/processes/stop_scope.hpp"
 #include "launcher/os/process_table.hpp"
-#include "launcher/workers/stop_signal_target.hpp"
+#include "launcher/workers/options.hpp"
 
 #include <cstddef>
 #include <functional>

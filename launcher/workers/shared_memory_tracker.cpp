@@ -55,7 +55,7 @@ void SharedMemoryTracker::apply(const core::ProcessesGone& gone, core::TimePoint
   std::vector<core::ReportedSegment> reported;
   for (auto& segment : watch_.left(workers)) {
     core::ReportedSegment one{std::move(segment)};
-    if (core::is_to_be_removed(one.segment, options_.clean_shm)) {
+    if (core::is_to_be_removed(one.segment, policy_)) {
       one.failure = os::remove_shared_memory(one.segment);
       one.removed = one.failure.empty();
     }

@@ -5,7 +5,6 @@
 // it. One that something else kills before that is known by a pid in a file's name alone.
 #pragma once
 
-#include "launcher/cli/options.hpp"
 #include "launcher/core/observer.hpp"
 #include "launcher/core/processes/stop_scope.hpp"
 #include "launcher/os/shared_memory.hpp"
@@ -17,10 +16,8 @@ namespace ddp {
 
 class SharedMemoryTracker final : public core::Observer {
  public:
-  SharedMemoryTracker(const Options& options, core::Publish publish)
-      : options_(options),
-        publish_(std::move(publish)),
-        ranks_(static_cast<std::size_t>(options.nproc)) {}
+  SharedMemoryTracker(int nproc, core::CleanSharedMemory policy, core::Publish publish)
+      : policy_(policy), publish_(std::move(publish)), ranks_(static_cast<std::size_t>(nproc)) {}
 
   void on(const core::Event& event, core::TimePoint now) override {
     core::dispatch(*this, event, now);
@@ -49,7 +46,7 @@ class SharedMemoryTracker final : public core::Observer {
   };
   void examine(core::LocalRank local_rank, core::TimePoint now);
 
-  const Options& options_;
+  const core::CleanSharedMemory policy_;
   core::Publish publish_;
   os::SharedMemoryWatch watch_;
   std::vector<Rank> ranks_;

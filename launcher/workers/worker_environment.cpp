@@ -23,12 +23,13 @@ const char* look_up(const char* const* environment, std::string_view name) {
 // NCCL refuses two ranks of one host on one GPU ("Duplicate GPU detected"). From 2.30 it can be
 // told to bear it; before, ranks with host ids of their own pass for ranks of different hosts,
 // which talk over sockets. Whoever has set either knows what he wants.
-void share_devices(const Options& options, int rank, const char* const* parent, Variables& set) {
+void share_devices(const std::string& run_id, core::GlobalRank rank, const char* const* parent,
+                   Variables& set) {
   if (look_up(parent, env::kNcclMultiRankGpu) != nullptr ||
       look_up(parent, env::kNcclHostId) != nullptr)
     return;
   set.emplace_back(env::kNcclMultiRankGpu, "1");
-  set.emplace_back(env::kNcclHostId, options.run_id + "-" + std::to_string(rank));
+  set.emplace_back(env::kNcclHostId, run_id + "-" + to_string(rank));
 }
 
 std::string joined(const std::vector<std::string>& words) {
@@ -39,67 +40,67 @@ std::string joined(const std::vector<std::string>& words) {
 
 }  // namespace
 
-Variables launcher_variables(const Options& options, const WorkerSlot& slot,
+Variables launcher_variables(const WorkerSpec& spec, const WorkerSlot& slot,
                              const char* const* parent) {
-  const int rank = options.first_rank() + slot.local_rank;
-  const std::string world = std::to_string(options.world_size());
-  const bool own_device = options.virtual_local_rank;
+  const core::GlobalRank rank = spec.ranks.global(slot.local_rank);
+  const std::string world = std::to_string(spec.ranks.world_size());
+  const bool own_device = spec.options.virtual_local_rank;
   Variables set{
-      {env::kRank, std::to_string(rank)},
+      {env::kRank, to_string(rank)},
       {env::kLocalRank, std::to_string(own_device ? 0 : slot.local_rank)},
       {env::kWorldSize, world},
-      {env::kLocalWorldSize, std::to_string(options.nproc)},
-      {env::kGroupRank, std::to_string(options.node_rank)},
-      {env::kGroupWorldSize, std::to_string(options.nnodes)},
+      {env::kLocalWorldSize, std::to_string(spec.ranks.nproc)},
+      {env::kGroupRank, std::to_string(spec.ranks.node_rank)},
+      {env::kGroupWorldSize, std::to_string(spec.ranks.nnodes)},
       {env::kRoleName, "default"},
-      {env::kRoleRank, std::to_string(rank)},
+      {env::kRoleRank, to_string(rank)},
       {env::kRoleWorldSize, world},
-      {env::kMasterAddr, options.master_addr},
+      {env::kMasterAddr, spec.rendezvous.master_addr},
       {env::kMasterPort, std::to_string(slot.master_port)},
-      {env::kRunId, options.run_id},
+      {env::kRunId, spec.rendezvous.run_id},
       {env::kRestartCount, std::to_string(slot.generation)},
-      {env::kMaxRestarts, std::to_string(options.group.restart.max_restarts)},
+      {env::kMaxRestarts, std::to_string(spec.max_restarts)},
       {env::kUseAgentStore, "False"},
       {env::kErrorFile, slot.error_file},
   };
   if (look_up(parent, env::kNcclAsyncErrorHandling) == nullptr)
     set.emplace_back(env::kNcclAsyncErrorHandling, "1");
   // One thread each, or N workers would each start a thread per core.
-  if (options.nproc > 1 && look_up(parent, env::kOmpNumThreads) == nullptr)
+  if (spec.ranks.nproc > 1 && look_up(parent, env::kOmpNumThreads) == nullptr)
     set.emplace_back(env::kOmpNumThreads, "1");
   // Python buffers whole blocks when its output is no terminal: the last lines of a rank that is
   // killed would be lost, and one that prints would seem silent to --output-timeout.
   if (look_up(parent, env::kPythonUnbuffered) == nullptr)
     set.emplace_back(env::kPythonUnbuffered, "1");
   set.emplace_back(env::kDdpRunDir, slot.run_dir);
-  set.emplace_back(env::kDdpRunId, options.run_id);
+  set.emplace_back(env::kDdpRunId, spec.rendezvous.run_id);
   if (!slot.notify_socket.empty()) set.emplace_back(env::kNotifySocket, slot.notify_socket);
   if (slot.faults) set.emplace_back(env::kDdpFaults, *slot.faults);
   // Without WATCHDOG_PID, which is not known before the exec: then it is meant for whoever has it.
-  if (const auto limit = options.hang.heartbeat; limit.count() > 0)
+  if (const auto limit = spec.heartbeat; limit.count() > 0)
     set.emplace_back(
         env::kWatchdogUsec,
         std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(limit).count()));
 
-  const char* const visible = visible_devices_variable(options.device_type);
+  const char* const visible = visible_devices_variable(spec.options.device_type);
   if (visible != nullptr && slot.hide_devices) {
     // An index that no device has: an empty list means all of them to some runtimes.
     set.emplace_back(visible, "-1");
-  } else if (visible != nullptr && !options.devices.empty()) {
+  } else if (visible != nullptr && !spec.options.devices.empty()) {
     if (own_device) {
-      assert(static_cast<std::size_t>(slot.local_rank) < options.devices.size());
-      set.emplace_back(visible, options.devices[static_cast<std::size_t>(slot.local_rank)]);
+      assert(static_cast<std::size_t>(slot.local_rank) < spec.options.devices.size());
+      set.emplace_back(visible, spec.options.devices[static_cast<std::size_t>(slot.local_rank)]);
     } else {
-      set.emplace_back(visible, joined(options.devices));
+      set.emplace_back(visible, joined(spec.options.devices));
     }
   }
-  if (options.share_devices) share_devices(options, rank, parent, set);
+  if (spec.options.share_devices) share_devices(spec.rendezvous.run_id, rank, parent, set);
   return set;
 }
 
-std::vector<std::string> worker_environment(const Options& options, const WorkerSlot& slot,
+std::vector<std::string> worker_environment(const WorkerSpec& spec, const WorkerSlot& slot,
                                             const char* const* parent) {
-  const Variables set = launcher_variables(options, slot, parent);
+  const Variables set = launcher_variables(spec, slot, parent);
   // A launcher started by a service manager or another launcher does not pass on what was addressed
   // to itself.
   std::vector<std::string_view> names{env::kNotifySocket, env::kWatchdogUsec, env::kWatchdogPid,

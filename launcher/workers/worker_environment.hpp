@@ -2,7 +2,10 @@
 // "Environment").
 #pragma once
 
-#include "launcher/cli/options.hpp"
+#include "launcher/core/ranks.hpp"
+#include "launcher/core/types.hpp"
+#include "launcher/rendezvous/options.hpp"
+#include "launcher/workers/options.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -12,6 +15,16 @@
 #include <vector>
 
 namespace ddp {
+
+// What all workers of a launch have in common.
+struct WorkerSpec {
+  core::RankGroup ranks;
+  WorkerOptions options;
+  RendezvousOptions rendezvous;
+  int max_restarts = 0;
+  core::Nanoseconds heartbeat{};  // the longest between two heartbeats; 0: no limit
+  bool traceable = false;         // a debugger may attach
+};
 
 // What differs from one generation or rank to the next.
 struct WorkerSlot {
@@ -31,14 +44,11 @@ using Variables = std::vector<std::pair<std::string_view, std::string>>;
 // Only what the launcher sets for this rank, in the order the documentation lists it. `parent` is
 // the launcher's own environment ("NAME=value", as environ): variables that are only set if unset
 // are looked up there.
-Variables launcher_variables(const Options& options, const WorkerSlot& slot,
+Variables launcher_variables(const WorkerSpec& spec, const WorkerSlot& slot,
                              const char* const* parent);
 
 // The whole environment as "NAME=value", the launcher's variables replacing the parent's.
-std::vector<std::string> worker_environment(const Options& options, const WorkerSlot& slot,
+std::vector<std::string> worker_environment(const WorkerSpec& spec, const WorkerSlot& slot,
                                             const char* const* parent);
-
-// --dry-run: a table of rank, device, environment and command.
-std::string dry_run_table(const Options& options, const char* const* parent);
 
 }  // namespace ddp

@@ -43,12 +43,13 @@ TEST_CASE("a wrong fault is refused with its place, and nothing is started") {
   CHECK(contains(refused({"--faults", scene.path("none")}), "No such file"));
   const std::string never = plan(scene, "[expect]\nrestarts = 2\n", "never");
   CHECK(contains(refused({"--faults", never, "--max-restarts", "1"}),
-                 "restarts = 2 comes never: --max-restarts is 1"));
+                 "restarts = 2 can never happen: --max-restarts is 1"));
   const std::string third = plan(scene, "[expect]\nroot_cause = [{}, {}, {}]\n", "third");
   CHECK(contains(refused({"--faults", third, "--max-restarts", "1"}),
-                 "root_cause of 3 failures comes never: --max-restarts is 1"));
+                 "root_cause of 3 failures can never happen: --max-restarts is 1"));
   CHECK(contains(refused({"--replay", bad}), bad + ":1: not an event"));
-  CHECK(contains(refused({"--replay", bad, "--inject", "kill"}), "no --inject beside it"));
+  CHECK(contains(refused({"--replay", bad, "--inject", "kill"}),
+                 "no --inject: a replay is complete"));
   CHECK(contains(refused({"--fault-seed", "x"}), "--fault-seed"));
   CHECK(contains(refused({"--junit", scene.path("no/where.xml")}), "--junit"));
   write_file(scene.path("run.toml"), "inject = [\"kill@step=1\",\n \"kil@step=2\"]\n");

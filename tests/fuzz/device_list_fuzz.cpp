@@ -1,5 +1,5 @@
 // --devices (first line) given what the environment makes visible (second line, if there is one).
-#include "launcher/cli/device_list.hpp"
+#include "launcher/workers/device_list.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 #include <algorithm>

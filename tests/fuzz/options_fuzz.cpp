@@ -24,15 +24,18 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     return 0;
   }
   const auto& options = std::get<ddp::Options>(parsed);
-  require(options.nproc >= 1 && options.nnodes >= 1, "somebody is launched");
-  require(options.node_rank >= 0 && options.node_rank < options.nnodes, "0 <= node rank < nodes");
-  require(!options.run_id.empty() && options.run_id.find('/') == std::string::npos,
+  require(options.ranks.nproc >= 1 && options.ranks.nnodes >= 1, "somebody is launched");
+  require(options.ranks.node_rank >= 0 && options.ranks.node_rank < options.ranks.nnodes,
+          "0 <= node rank < nodes");
+  require(!options.rendezvous.run_id.empty() &&
+              options.rendezvous.run_id.find('/') == std::string::npos,
           "a run id is a file name");
-  require(!options.master_addr.empty() && options.master_addr.size() <= 253 &&
-              options.master_addr.find_first_of("[]/ \n") == std::string::npos,
+  require(!options.rendezvous.master_addr.empty() && options.rendezvous.master_addr.size() <= 253 &&
+              options.rendezvous.master_addr.find_first_of("[]/ \n") == std::string::npos,
           "the master address is a host name or an address without brackets");
-  require(!options.command.empty() || options.dry_run, "there is a program to run");
-  for (const auto* per_rank : {&options.redirect, &options.tee})
-    require(per_rank->size() == static_cast<std::size_t>(options.nproc), "an entry for each rank");
+  require(!options.workers.command.empty() || options.dry_run, "there is a program to run");
+  for (const auto* per_rank : {&options.output.redirect, &options.output.tee})
+    require(per_rank->size() == static_cast<std::size_t>(options.ranks.nproc),
+            "an entry for each rank");
   return 0;
 }

@@ -1,5 +1,5 @@
 // -r and -t, --local-ranks-filter: first byte, how many ranks there are; the rest, the value.
-#include "launcher/cli/rank_map.hpp"
+#include "launcher/output/rank_map.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 #include <algorithm>

@@ -43,29 +43,29 @@ command = ["./worker", "--data", "README.md"]
   const auto parsed = machine.parse({"--config", config});
   REQUIRE_MESSAGE(std::holds_alternative<Options>(parsed), std::get<ExitNow>(parsed).text);
   const auto& o = std::get<Options>(parsed);
-  CHECK(o.nproc == 4);
-  CHECK(o.first_rank() == 4);
-  CHECK(o.master_addr == "host0");
-  CHECK(o.master_port == 29500);
+  CHECK(o.ranks.nproc == 4);
+  CHECK(o.ranks.first_rank() == core::GlobalRank{4});
+  CHECK(o.rendezvous.master_addr == "host0");
+  CHECK(o.rendezvous.master_port == 29500);
   CHECK(o.group.restart.max_restarts == 3);
   CHECK(o.group.restart.window == std::chrono::minutes(10));
   CHECK(o.group.shutdown_timeout == std::chrono::milliseconds(1500));
-  CHECK(o.devices == Words{"2", "5", "GPU-8a1b", "7"});
-  CHECK(o.virtual_local_rank);
-  CHECK(o.log_dir == "logs");
-  CHECK(o.tee[3].err);
-  CHECK(o.shown == std::vector<bool>{true, false, true, true});
+  CHECK(o.workers.devices == Words{"2", "5", "GPU-8a1b", "7"});
+  CHECK(o.workers.virtual_local_rank);
+  CHECK(o.output.log_dir == "logs");
+  CHECK(o.output.tee[3].err);
+  CHECK(o.output.shown == std::vector<bool>{true, false, true, true});
   CHECK_FALSE(o.dry_run);
-  CHECK(o.command == Words{"./worker", "--data", "README.md"});
+  CHECK(o.workers.command == Words{"./worker", "--data", "README.md"});
 
   // The command line wins, flag by flag and for the command as a whole.
   const Options over = machine.good(
       {"--config", config, "--nproc-per-node", "3", "--dry-run", "--local-ranks-filter", "1"});
-  CHECK(over.nproc == 3);
-  CHECK(over.shown == std::vector<bool>{false, true, false});
+  CHECK(over.ranks.nproc == 3);
+  CHECK(over.output.shown == std::vector<bool>{false, true, false});
   CHECK(over.dry_run);
-  CHECK(over.command == Words{"./worker"});
-  CHECK(over.log_dir == "logs");
+  CHECK(over.workers.command == Words{"./worker"});
+  CHECK(over.output.log_dir == "logs");
 }
 
 TEST_CASE("a wrong value of a file is named with its place") {
@@ -79,15 +79,19 @@ TEST_CASE("a wrong value of a file is named with its place") {
 TEST_CASE("every refusal of a file is one line with file, line and column") {
   const std::pair<std::string_view, std::string> cases[] = {
       {"npoc = 1",
-       "run.toml:1:1: npoc is no option (did you mean nproc?): expected a long flag without its "
+       "run.toml:1:1: npoc is not an option (did you mean nproc?): expected a long flag without "
+       "its "
        "dashes, or command"},
       {"\n  colour = true",
-       "run.toml:2:3: colour is no option: expected a long flag without its dashes, or command"},
+       "run.toml:2:3: colour is not an option: expected a long flag without its dashes, or "
+       "command"},
       {"config = \"x\"",
-       "run.toml:1:1: config belongs on the command line: expected a long flag without its dashes, "
+       "run.toml:1:1: config is allowed on the command line only: expected a long flag without its "
+       "dashes, "
        "or command"},
       {"help = true",
-       "run.toml:1:1: help belongs on the command line: expected a long flag without its dashes, "
+       "run.toml:1:1: help is allowed on the command line only: expected a long flag without its "
+       "dashes, "
        "or "
        "command"},
       {"nproc = [1]", "run.toml:1:1: nproc is an array: expected an integer or a string"},

@@ -86,12 +86,12 @@ TEST_CASE("a dry run tells the faults, and what was drawn for them") {
             "kill@rank=any,mtbf=20steps,times=3\n    rank "));
   CHECK(has(text, "  port-taken\n"));
   // What is shown is what will strike.
-  const fault::Schedule schedule(options.plan.faults[1], 7, 1, fault::Schedule::kAny, 4);
+  const fault::Schedule schedule(options.faults.plan.faults[1], 7, 1, fault::Schedule::kAny, 4);
   for (int i = 0; i < 3; ++i) {
     CHECK(has(text, "rank " + std::to_string(schedule.rank(i)) + " at step " +
                         std::to_string(schedule.step(i))));
   }
-  const fault::Schedule own(options.plan.faults[2], 7, 2, 1, 4);
+  const fault::Schedule own(options.faults.plan.faults[2], 7, 2, 1, 4);
   CHECK(has(text, "    rank 1 at step " + std::to_string(own.step(0)) + "\n"));
   CHECK(has(text, "DDP_FAULTS"));
   CHECK(has(text, "2/0:exit=3@rank=0-1,step=10-90,seed=7"));

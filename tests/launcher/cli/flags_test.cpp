@@ -1,33 +1,60 @@
 #include "launcher/cli/flags.hpp"
 
-#include "launcher/cli/run_id.hpp"
+#include "launcher/cli/options_check.hpp"
 #include "launcher/core/group/exit_code.hpp"
+#include "launcher/rendezvous/run_id.hpp"
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <set>
+#include <span>
 #include <sstream>
+#include <string>
+#include <vector>
 
 using namespace ddp;
 
 namespace {
 
+constexpr const char* kReferencePage = DDP_SOURCE_DIR "/docs/command-line.md";
+
 std::string reference_page() {
-  std::ifstream file(DDP_SOURCE_DIR "/docs/command-line.md");
+  std::ifstream file(kReferencePage);
   REQUIRE(file);
   std::stringstream page;
   page << file.rdbuf();
   return page.str();
 }
 
+using Names = std::vector<std::string>;
+
+// The flags that the rooms look for when a command line is read.
+SettingsReader::Names names_read() {
+  SettingsReader::Names reads;
+  const Settings settings;
+  const Machine machine{.get_env = [](const char*) { return nullptr; }};
+  REQUIRE(check_options(SettingsReader(settings, &reads), {"./worker"}, machine));
+  return reads;
+}
+
+// Those of the table that are not among `reads`. A flag that is no key of a configuration file is
+// handled before the rooms see any.
+Names unread(std::span<const FlagSpec> table, const SettingsReader::Names& reads) {
+  Names missing;
+  for (const FlagSpec& spec : table) {
+    if (spec.kind != ValueKind::shell_only && !reads.contains(first_name(spec)))
+      missing.emplace_back(first_name(spec));
+  }
+  return missing;
+}
+
 }  // namespace
 
-TEST_CASE("the table is in the order of its enumeration and no name is used twice") {
+TEST_CASE("no name is used twice, and each flag has a help text and a default") {
   std::set<std::string_view> names;
-  for (std::size_t i = 0; i < kFlagCount; ++i) {
-    const FlagSpec& spec = flag_table()[i];
-    CHECK(static_cast<std::size_t>(spec.flag) == i);
+  for (const FlagSpec& spec : flag_table()) {
     CHECK(first_name(spec).starts_with("--"));
     for_each_name(spec, [&](std::string_view name) {
       CHECK(names.insert(name).second);
@@ -40,9 +67,9 @@ TEST_CASE("the table is in the order of its enumeration and no name is used twic
 }
 
 TEST_CASE("a long name is found in both spellings, a short one never") {
-  CHECK(find_flag("nproc")->flag == Flag::nproc);
-  CHECK(find_flag("nproc_per_node")->flag == Flag::nproc);
-  CHECK(find_flag("grace-period")->flag == Flag::shutdown_timeout);
+  CHECK(first_name(*find_flag("nproc")) == "--nproc");
+  CHECK(first_name(*find_flag("nproc_per_node")) == "--nproc");
+  CHECK(first_name(*find_flag("grace-period")) == "--shutdown-timeout");
   for (const char* none : {"", "r", "-r", "--nproc", "np", "nproc-", "Nproc"})
     CHECK(find_flag(none) == nullptr);
 }
@@ -77,7 +104,22 @@ TEST_CASE("--help tells every flag and every exit code, in lines that fit") {
   }
 }
 
-// docs/command-line.md holds the table between two marks.
+TEST_CASE("each flag is read by exactly the room that declares it, and no other name is read") {
+  const SettingsReader::Names reads = names_read();
+  CHECK(unread(flag_table(), reads) == Names{});
+  for (const std::string& name : reads) {
+    CAPTURE(name);
+    CHECK((find_flag(name.substr(2)) != nullptr && first_name(*find_flag(name.substr(2))) == name));
+  }
+}
+
+TEST_CASE("a flag that no room reads is found") {
+  std::vector<FlagSpec> table(flag_table().begin(), flag_table().end());
+  table.push_back({"--forgotten,-f", "N", ValueKind::number, "1", "Workers", "is never read"});
+  CHECK(unread(table, names_read()) == Names{"--forgotten"});
+}
+
+// docs/command-line.md holds the table between two marks; DDP_UPDATE_DOCS=1 writes it anew.
 TEST_CASE("the reference page holds exactly the flags there are") {
   const std::string text = reference_page();
   const std::string begin = "<!-- flags -->\n";
@@ -87,7 +129,13 @@ TEST_CASE("the reference page holds exactly the flags there are") {
   REQUIRE(from != std::string::npos);
   REQUIRE(to != std::string::npos);
   const std::string table = text.substr(from + begin.size(), to - from - begin.size());
-  INFO("the page should hold:\n" << flags_markdown());
+  if (std::getenv("DDP_UPDATE_DOCS") != nullptr) {
+    std::ofstream(kReferencePage) << text.substr(0, from + begin.size()) << flags_markdown()
+                                  << text.substr(to);
+    return;
+  }
+  INFO("run this test with DDP_UPDATE_DOCS=1 to write the page; it should hold:\n"
+       << flags_markdown());
   CHECK(table == flags_markdown());
 }
 

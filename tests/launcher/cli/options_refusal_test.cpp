@@ -1,6 +1,6 @@
 #include "launcher/cli/flags.hpp"
 #include "launcher/cli/options.hpp"
-#include "launcher/cli/run_id.hpp"
+#include "launcher/rendezvous/run_id.hpp"
 #include "tests/launcher/cli/options_fixture.hpp"
 
 #include <doctest/doctest.h>
@@ -26,12 +26,11 @@ TEST_CASE("every refusal is one line: the flag, its value, what is allowed") {
       {{"--log-dir", "--nproc", "2"}, "--log-dir needs a value, not '--nproc'"},
       {{"--nnodes", "0"}, "--nnodes is '0': expected an integer from 1 to 65536"},
       {{"--nnodes", "2"},
-       "--nnodes is '2': expected --master-addr and --master-port beside it, to say where rank 0 "
-       "listens"},
+       "--nnodes is '2': requires --master-addr and --master-port, where rank 0 listens"},
       {{"--nnodes", "2", "--master-port", "1"},
-       "--nnodes is '2': expected --master-addr beside it, to say where rank 0 listens"},
+       "--nnodes is '2': requires --master-addr, where rank 0 listens"},
       {{"--nnodes", "2", "--master-addr", "h"},
-       "--nnodes is '2': expected --master-port beside it, to say where rank 0 listens"},
+       "--nnodes is '2': requires --master-port, where rank 0 listens"},
       {{"--node-rank", "x"}, "--node-rank is 'x': expected an integer from 0 to 65535"},
       {{"--node-rank", "1"}, "--node-rank is '1': expected 0, because --nnodes is 1"},
       {{"--node-rank", "2", "--nnodes", "2", "--master-addr", "h", "--master-port", "1"},
@@ -43,7 +42,7 @@ TEST_CASE("every refusal is one line: the flag, its value, what is allowed") {
       {{"--master-port", "65536"}, "--master-port is '65536': expected an integer from 1 to 65535"},
       {{"--device-type", "tpu"}, "--device-type is 'tpu': expected cpu, cuda, ascend, hip or ze"},
       {{"--device-type", "cpu", "--devices", "0"},
-       "--devices is '0': expected no devices beside --device-type cpu, which has none to choose"},
+       "--devices is '0': expected no --devices with --device-type cpu, which has none to choose"},
       {{"--devices", "2,2"}, "--devices is '2,2': expected each device once, not '2' twice"},
       {{"--devices", "1,0-3"}, "--devices is '1,0-3': expected each device once, not '1' twice"},
       {{"--devices", "2;5"},
@@ -123,8 +122,8 @@ TEST_CASE("every refusal is one line: the flag, its value, what is allowed") {
        "--local-ranks-filter is '2': expected local ranks 0 to 1 (--nproc is 2), such as 0 or 0,2 "
        "or 0-3, not '2'"},
       {{"--log-dir", ""}, "--log-dir is '': expected a directory"},
-      {{"-r", "3"}, "--redirects is '3': expected --log-dir beside it, to say where the files go"},
-      {{"-t", "0:2"}, "--tee is '0:2': expected --log-dir beside it, to say where the files go"},
+      {{"-r", "3"}, "--redirects is '3': requires --log-dir, where the files go"},
+      {{"-t", "0:2"}, "--tee is '0:2': requires --log-dir, where the files go"},
       {{"-r", "4", "--log-dir", "d"},
        "--redirects is '4': expected 0, 1, 2 or 3, or a map such as 0:3,1:2"},
       {{"-t", "0:3,2:1", "--nproc", "2", "--log-dir", "d"},
@@ -141,18 +140,6 @@ TEST_CASE("every refusal is one line: the flag, its value, what is allowed") {
   for (const auto& [words, line] : cases) CHECK(machine.refused(words) == line);
 }
 
-TEST_CASE("a fault in a generation that cannot come is refused") {
-  const FakeMachine machine;
-  CHECK(machine.refused({"--inject", "kill@gen=1-3"}) ==
-        "--inject is 'kill@gen=1-3': kill@rank=any,gen=1-3 comes never: expected gen=0, because "
-        "--max-restarts is 0");
-  CHECK(machine.refused({"--max-restarts", "2", "--inject", "kill@gen=3"}) ==
-        "--inject is 'kill@gen=3': kill@rank=any,gen=3 comes never: expected gen=0-2, because "
-        "--max-restarts is 2");
-  machine.good({"--max-restarts", "1", "--inject", "kill@gen=1-3"});
-  machine.good({"--max-restarts", "1 in 1m", "--inject", "kill@gen=9"});
-}
-
 TEST_CASE(
     "a redirected file whose lines begin with something is read, so a fault may wait for it") {
   const FakeMachine machine;
@@ -163,27 +150,6 @@ TEST_CASE(
     more.emplace_back(flag);
     machine.good(more);
   }
-}
-
-TEST_CASE("a fault that waits for a line of ranks whose output nobody reads is refused") {
-  const FakeMachine machine;
-  const auto words = [](std::vector<std::string> more) {
-    more.insert(more.end(), {"--log-dir", "d", "--nproc", "2"});
-    return more;
-  };
-  CHECK(machine.refused(words({"-r", "3", "--inject", "kill@line=x"})) ==
-        "--inject is 'kill@line=x': kill@rank=any,line=x comes never: --redirects sends what its "
-        "ranks "
-        "write to files directly; expected --tee");
-  const auto one = words({"-r", "1:3", "--inject", "kill@line=x,rank=1"});
-  CHECK(machine.refused(one).find("comes never: --redirects sends") != std::string::npos);
-  // One of its ranks or streams is heard; or another machine's ranks may be.
-  machine.good(words({"-r", "1:3", "--inject", "kill@line=x,rank=all"}));
-  machine.good(words({"-r", "1", "--inject", "kill@line=x"}));
-  machine.good(words({"-r", "3", "-t", "3", "--inject", "kill@line=x"}));
-  machine.good(words({"-r", "3", "--inject", "kill@step=1"}));
-  machine.good(words({"-r", "3", "--nnodes", "2", "--master-addr", "h", "--master-port", "1",
-                      "--inject", "kill@line=x"}));
 }
 
 TEST_CASE("a program is needed, and an unknown flag is no program") {
@@ -199,7 +165,7 @@ TEST_CASE("a program is needed, and an unknown flag is no program") {
   CHECK(machine.refused({"-r"}, false) == "--redirects needs a value");
   const auto unknown = [](const std::string& name, const std::string& guess) {
     return "unknown option '" + name + "'" + guess +
-           ": see ddp-launch --help; a program's own options go behind its name";
+           ": see ddp-launch --help; a program's own options follow its name";
   };
   CHECK(machine.refused({"--npoc", "2"}) == unknown("--npoc", " (did you mean --nproc?)"));
   CHECK(machine.refused({"--max-restart=2"}) ==
@@ -256,11 +222,11 @@ TEST_CASE("any words either parse or are refused in one line") {
     } else {
       ++accepted;
       const auto& o = std::get<Options>(parsed);
-      CHECK_FALSE(o.command.empty());
-      CHECK(o.shown.size() == static_cast<std::size_t>(o.nproc));
-      CHECK(o.redirect.size() == o.shown.size());
-      CHECK(o.tee.size() == o.shown.size());
-      CHECK(is_run_id(o.run_id));
+      CHECK_FALSE(o.workers.command.empty());
+      CHECK(o.output.shown.size() == static_cast<std::size_t>(o.ranks.nproc));
+      CHECK(o.output.redirect.size() == o.output.shown.size());
+      CHECK(o.output.tee.size() == o.output.shown.size());
+      CHECK(is_run_id(o.rendezvous.run_id));
     }
   }
   CHECK(accepted > 100);

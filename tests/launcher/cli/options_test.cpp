@@ -1,6 +1,6 @@
 #include "launcher/cli/options.hpp"
 
-#include "launcher/cli/run_id.hpp"
+#include "launcher/rendezvous/run_id.hpp"
 #include "tests/launcher/cli/options_fixture.hpp"
 
 #include <doctest/doctest.h>
@@ -13,38 +13,38 @@ using Words = std::vector<std::string>;
 
 TEST_CASE("without a flag everything has its default") {
   const Options o = FakeMachine().good({});
-  CHECK(o.nproc == 1);
+  CHECK(o.ranks.nproc == 1);
   CHECK(o.group.nproc == 1);
-  CHECK(o.nnodes == 1);
-  CHECK(o.node_rank == 0);
-  CHECK(o.world_size() == 1);
-  CHECK(o.first_rank() == 0);
-  CHECK(o.master_addr == "127.0.0.1");
-  CHECK_FALSE(o.master_port);
-  CHECK(o.device_type == DeviceType::cuda);
-  CHECK(o.devices.empty());
-  CHECK_FALSE(o.virtual_local_rank);
+  CHECK(o.ranks.nnodes == 1);
+  CHECK(o.ranks.node_rank == 0);
+  CHECK(o.ranks.world_size() == 1);
+  CHECK(o.ranks.first_rank() == core::GlobalRank{0});
+  CHECK(o.rendezvous.master_addr == "127.0.0.1");
+  CHECK_FALSE(o.rendezvous.master_port);
+  CHECK(o.workers.device_type == DeviceType::cuda);
+  CHECK(o.workers.devices.empty());
+  CHECK_FALSE(o.workers.virtual_local_rank);
   CHECK(o.group.restart.max_restarts == 0);
   CHECK_FALSE(o.group.restart.window);
   CHECK(o.group.restart.backoff == 1s);
   CHECK(o.group.restart.max_backoff == 30s);
   CHECK(o.group.restart.crash_loop == 5);
   CHECK(o.group.shutdown_timeout == 30s);
-  CHECK(o.clean_shm == core::CleanSharedMemory::generated);
-  CHECK_FALSE(o.hang.any());
+  CHECK(o.workers.clean_shm == core::CleanSharedMemory::generated);
+  CHECK_FALSE(o.hangs.limits.any());
   CHECK_FALSE(o.group.early_exit_allowed);
-  CHECK(is_run_id(o.run_id));
-  CHECK(o.log_dir.empty());
-  CHECK(o.output == out::Style::prefix);
-  CHECK(o.line_start.file.empty());
-  CHECK(o.redirect.size() == 1);
-  CHECK(o.tee.size() == 1);
-  CHECK(o.shown == std::vector<bool>{true});
-  CHECK_FALSE(o.stdin_rank);
-  CHECK_FALSE(o.pty);
+  CHECK(is_run_id(o.rendezvous.run_id));
+  CHECK(o.output.log_dir.empty());
+  CHECK(o.output.style == out::Style::prefix);
+  CHECK(o.output.line_start.file.empty());
+  CHECK(o.output.redirect.size() == 1);
+  CHECK(o.output.tee.size() == 1);
+  CHECK(o.output.shown == std::vector<bool>{true});
+  CHECK_FALSE(o.workers.stdin_rank);
+  CHECK_FALSE(o.output.pty);
   CHECK(o.log_level == log::Level::warn);
   CHECK_FALSE(o.dry_run);
-  CHECK(o.command == Words{"./worker"});
+  CHECK(o.workers.command == Words{"./worker"});
 }
 
 TEST_CASE("every flag reaches its field, as two words or with '='") {
@@ -90,47 +90,47 @@ TEST_CASE("every flag reaches its field, as two words or with '='") {
   const FakeMachine machine;
   for (const Words& words : {apart, joined}) {
     const Options o = machine.good(words);
-    CHECK(o.nproc == 2);
+    CHECK(o.ranks.nproc == 2);
     CHECK(o.group.nproc == 2);
-    CHECK(o.nnodes == 3);
-    CHECK(o.node_rank == 1);
-    CHECK(o.world_size() == 6);
-    CHECK(o.first_rank() == 2);
-    CHECK(o.master_addr == "host0");
-    CHECK(o.master_port == 4711);
-    CHECK(o.device_type == DeviceType::hip);
-    CHECK(o.devices == Words{"2", "5"});
-    CHECK(o.stdin_rank == 1);  // rank 3 is the second one here
-    CHECK(o.run_id == "night_7.a");
+    CHECK(o.ranks.nnodes == 3);
+    CHECK(o.ranks.node_rank == 1);
+    CHECK(o.ranks.world_size() == 6);
+    CHECK(o.ranks.first_rank() == core::GlobalRank{2});
+    CHECK(o.rendezvous.master_addr == "host0");
+    CHECK(o.rendezvous.master_port == 4711);
+    CHECK(o.workers.device_type == DeviceType::hip);
+    CHECK(o.workers.devices == Words{"2", "5"});
+    CHECK(o.workers.stdin_rank == 1);  // rank 3 is the second one here
+    CHECK(o.rendezvous.run_id == "night_7.a");
     CHECK(o.group.restart.max_restarts == 3);
     CHECK(o.group.restart.window == 10min);
     CHECK(o.group.restart.backoff == 250ms);
     CHECK(o.group.restart.max_backoff == 1min);
     CHECK(o.group.restart.crash_loop == 0);
     CHECK(o.group.early_exit_allowed == 0s);
-    CHECK(o.log_dir == "logs");
+    CHECK(o.output.log_dir == "logs");
     CHECK(o.group.shutdown_timeout == 1500ms);
-    CHECK(o.clean_shm == core::CleanSharedMemory::all);
-    CHECK(o.output == out::Style::raw);
-    CHECK(o.line_start.time == out::TimeFormat::elapsed);
-    CHECK(o.line_start.console.has_time());
-    CHECK(o.shown == std::vector<bool>{false, true});
-    CHECK(o.redirect[0].out);
-    CHECK_FALSE(o.redirect[0].err);
-    CHECK_FALSE(o.redirect[1].out);
-    CHECK(o.tee[1].err);
-    CHECK_FALSE(o.tee[1].out);
+    CHECK(o.workers.clean_shm == core::CleanSharedMemory::all);
+    CHECK(o.output.style == out::Style::raw);
+    CHECK(o.output.line_start.time == out::TimeFormat::elapsed);
+    CHECK(o.output.line_start.console.has_time());
+    CHECK(o.output.shown == std::vector<bool>{false, true});
+    CHECK(o.output.redirect[0].out);
+    CHECK_FALSE(o.output.redirect[0].err);
+    CHECK_FALSE(o.output.redirect[1].out);
+    CHECK(o.output.tee[1].err);
+    CHECK_FALSE(o.output.tee[1].out);
     CHECK(o.log_level == log::Level::debug);
-    CHECK(o.hang.run == 2h);
-    CHECK(o.hang.ready == 5min);
-    CHECK(o.hang.heartbeat == 10s);
-    CHECK(o.hang.progress == 30s);
-    CHECK(o.hang.output == 90s);
-    CHECK(o.on_hang == "dump {pid}");
-    CHECK(o.hang_signal == 10);
+    CHECK(o.hangs.limits.run == 2h);
+    CHECK(o.hangs.limits.ready == 5min);
+    CHECK(o.hangs.limits.heartbeat == 10s);
+    CHECK(o.hangs.limits.progress == 30s);
+    CHECK(o.hangs.limits.output == 90s);
+    CHECK(o.hangs.on_hang == "dump {pid}");
+    CHECK(o.hangs.hang_signal == 10);
     CHECK(o.group.evidence_timeout == 20s);
-    CHECK(o.straggler.factor == 2.5);
-    CHECK(o.straggler.window == 50);
+    CHECK(o.hangs.straggler.factor == 2.5);
+    CHECK(o.hangs.straggler.window == 50);
     CHECK(o.dry_run);
   }
 }
@@ -138,12 +138,12 @@ TEST_CASE("every flag reaches its field, as two words or with '='") {
 TEST_CASE("aliases, short names and torchrun's underscores are the same flags") {
   const FakeMachine machine;
   for (const char* name : {"--nproc", "--nproc-per-node", "--nproc_per_node"})
-    CHECK(machine.good({name, "4"}).nproc == 4);
+    CHECK(machine.good({name, "4"}).ranks.nproc == 4);
   CHECK(machine.good({"--max_restarts=2"}).group.restart.max_restarts == 2);
   CHECK(machine.good({"--grace-period", "5"}).group.shutdown_timeout == 5s);
   CHECK(machine.good({"--grace_period", "5"}).group.shutdown_timeout == 5s);
-  CHECK(machine.good({"--log_dir", "d", "-r", "3"}).redirect[0].err);
-  CHECK(machine.good({"--log-dir", "d", "-t3"}).tee[0].out);
+  CHECK(machine.good({"--log_dir", "d", "-r", "3"}).output.redirect[0].err);
+  CHECK(machine.good({"--log-dir", "d", "-t3"}).output.tee[0].out);
   CHECK(machine.refused({"--nproc", "2", "--nproc_per_node", "3"}) ==
         "--nproc is given twice: '2' and '3': expected one value");
 }
@@ -153,7 +153,7 @@ TEST_CASE("what follows the program is the program's") {
   const auto command = [&](const Words& words) {
     auto parsed = machine.parse(words);
     REQUIRE(std::holds_alternative<Options>(parsed));
-    return std::get<Options>(parsed).command;
+    return std::get<Options>(parsed).workers.command;
   };
   CHECK(command({"--nproc", "2", "./w", "--nproc", "9", "--help"}) ==
         Words{"./w", "--nproc", "9", "--help"});
@@ -182,126 +182,6 @@ TEST_CASE("--help and --version answer on stdout with 0, whatever else is wrong"
   CHECK(std::get<ExitNow>(parsed).text.starts_with("ddp-launch "));
 }
 
-TEST_CASE("--nproc counts what is there") {
-  FakeMachine machine;
-  CHECK(machine.good({"--nproc", "cpu"}).nproc == 6);
-  CHECK(machine.good({"--nproc", "auto"}).nproc == 6);
-  CHECK(machine.refused({"--nproc", "gpu"}) ==
-        "--nproc is 'gpu': expected a number, because no cuda device is seen here");
-  machine.gpus(4);
-  CHECK(machine.good({"--nproc", "auto"}).nproc == 4);
-  CHECK(machine.good({"--nproc", "gpu"}).nproc == 4);
-  CHECK(machine.good({"--nproc", "cpu"}).nproc == 6);
-  CHECK(machine.good({"--nproc", "auto", "--device-type", "cpu"}).nproc == 6);
-  CHECK(machine.good({"--nproc", "gpu", "--devices", "1,3"}).nproc == 2);
-  const std::pair<const char*, int> listed[] = {{"2,3", 2},
-                                                {"0", 1},
-                                                {"0,1,2,3,4,5", 4},
-                                                {"1,-1,2", 1},
-                                                {"MIG-a,MIG-b,MIG-c,MIG-d,MIG-e", 5},
-                                                {"GPU-aa,GPU-bb", 2}};
-  for (const auto& [value, count] : listed) {
-    CAPTURE(value);
-    machine.environment["CUDA_VISIBLE_DEVICES"] = value;
-    CHECK(machine.good({"--nproc", "gpu"}).nproc == count);
-  }
-  for (const char* none : {"", "-1", "NoDevFiles"}) {
-    machine.environment["CUDA_VISIBLE_DEVICES"] = none;
-    CHECK(machine.good({"--nproc", "auto"}).nproc == 6);
-    CHECK(machine.refused({"--nproc", "gpu"}).find("no cuda device") != std::string::npos);
-  }
-}
-
-TEST_CASE("--devices counts what is visible and gives each rank one") {
-  FakeMachine machine;
-  CHECK(machine.good({"--devices", "0-2,7", "--nproc", "4"}).devices == Words{"0", "1", "2", "7"});
-  CHECK(machine.good({"--devices", "2,5", "--nproc", "1"}).devices == Words{"2", "5"});
-  machine.environment["CUDA_VISIBLE_DEVICES"] = "4,5,6";
-  CHECK(machine.good({"--devices", "2,0", "--nproc", "2"}).devices == Words{"6", "4"});
-  CHECK(machine.refused({"--devices", "3"}) ==
-        "--devices is '3': expected indices 0 to 2, because CUDA_VISIBLE_DEVICES shows 3, not '3'");
-  // Another kind of device has its own variable.
-  CHECK(machine.good({"--devices", "3", "--device-type", "hip"}).devices == Words{"3"});
-  machine.environment["CUDA_VISIBLE_DEVICES"] = "";
-  CHECK(
-      machine.refused({"--devices", "0"}) ==
-      "--devices is '0': expected no device at all, because CUDA_VISIBLE_DEVICES hides every one");
-}
-
-TEST_CASE("--virtual-local-rank finds a device for each rank or says that it cannot") {
-  FakeMachine machine;
-  CHECK(
-      machine.refused({"--virtual-local-rank", "--nproc", "2"}) ==
-      "--virtual-local-rank needs 2 devices, one for each rank, and sees 0: expected --devices to "
-      "name them, or --device-type cpu");
-  CHECK(machine.refused({"--virtual-local-rank", "--device-type", "ze"}) ==
-        "--virtual-local-rank needs a device, one for each rank, and cannot count them here: "
-        "expected --devices to name them, or --device-type cpu");
-  CHECK(machine.good({"--virtual-local-rank", "--nproc", "2", "--device-type", "cpu"})
-            .devices.empty());
-  machine.gpus(2);
-  CHECK(machine.good({"--virtual-local-rank", "--nproc", "2"}).devices == Words{"0", "1"});
-  CHECK(machine.refused({"--virtual-local-rank", "--nproc", "3"}).find("sees 2") !=
-        std::string::npos);
-  machine.environment["CUDA_VISIBLE_DEVICES"] = "7,3";
-  CHECK(machine.good({"--virtual-local-rank", "--nproc", "2"}).devices == Words{"7", "3"});
-  CHECK(machine.refused({"--virtual-local-rank", "--nproc", "3", "--devices", "0,1"}) ==
-        "--devices is '0,1': expected 3 devices, one for each rank of this machine, or "
-        "--oversubscribe to share them");
-}
-
-TEST_CASE(
-    "--oversubscribe lets ranks share what devices there are, and does nothing where there "
-    "are enough") {
-  FakeMachine machine;
-  CHECK(machine.good({"--oversubscribe", "--nproc", "3"}).share_devices);  // none known here
-  machine.gpus(2);
-  CHECK_FALSE(machine.good({"--nproc", "3"}).share_devices);
-  CHECK_FALSE(
-      machine.good({"--oversubscribe", "--nproc", "3", "--device-type", "cpu"}).share_devices);
-  CHECK(machine.good({"--oversubscribe", "--nproc", "3"}).share_devices);
-  CHECK_FALSE(machine.good({"--oversubscribe", "--nproc", "2"}).share_devices);
-  const auto shared = machine.good({"--oversubscribe", "--nproc", "3", "--devices", "1"});
-  CHECK(shared.share_devices);
-  CHECK(shared.devices == Words{"1"});
-  CHECK(machine.good({"--oversubscribe", "--nproc", "5", "--virtual-local-rank"}).devices ==
-        Words{"0", "1", "0", "1", "0"});
-  CHECK(machine.good({"--oversubscribe", "--nproc", "3", "--virtual-local-rank", "--devices", "1"})
-            .devices == Words{"1", "1", "1"});
-}
-
-TEST_CASE("two launches make the table of ranks") {
-  const FakeMachine machine;
-  const Words job{"--nnodes",      "2",     "--nproc", "2", "--master-addr", "127.0.0.1",
-                  "--master-port", "29500", "--stdin", "2", "--node-rank"};
-  Words first = job;
-  first.push_back("0");
-  Words second = job;
-  second.push_back("1");
-  const Options a = machine.good(first);
-  const Options b = machine.good(second);
-  CHECK(a.first_rank() == 0);
-  CHECK(b.first_rank() == 2);
-  CHECK(a.world_size() == 4);
-  CHECK_FALSE(a.stdin_rank);
-  CHECK(b.stdin_rank == 0);
-}
-
-TEST_CASE("where a stream is both redirected and teed, tee wins as with torchrun") {
-  const Options o = FakeMachine().good({"--log-dir", "d", "--nproc", "2", "-r", "3", "-t", "0:1"});
-  CHECK_FALSE(o.redirect[0].out);
-  CHECK(o.redirect[0].err);
-  CHECK(o.redirect[1].out);
-  CHECK(o.tee[0].out);
-  CHECK_FALSE(o.tee[0].err);
-}
-
-TEST_CASE("a longer first wait lifts the usual limit of waits") {
-  const Options o = FakeMachine().good({"--backoff", "2m"});
-  CHECK(o.group.restart.backoff == 2min);
-  CHECK(o.group.restart.max_backoff == 2min);
-}
-
 TEST_CASE("the log level comes from the flag, then the environment, then the file") {
   FakeMachine machine;
   machine.file("run.toml", "log-level = \"error\"\n");
@@ -325,7 +205,7 @@ TEST_CASE(
   const std::string config = machine.root / "run.toml";
   const auto kinds = [](const Options& options) {
     std::vector<fault::Kind> all;
-    for (const auto& spec : options.plan.faults) all.push_back(spec.kind);
+    for (const auto& spec : options.faults.plan.faults) all.push_back(spec.kind);
     return all;
   };
   using fault::Kind;
@@ -335,36 +215,6 @@ TEST_CASE(
   machine.file("one.toml", "inject = \"kill@step=1\"\n");
   CHECK(kinds(machine.good({"--config", (machine.root / "one.toml").string()})) ==
         std::vector{Kind::kill});
-  CHECK(machine.good({"--inject", "kill@rank=any", "--fault-seed", "9"}).plan.seed == 9);
-  CHECK(machine.good({}).plan.faults.empty());
-}
-
-TEST_CASE("--inject adds to a plan's faults, and --fault-seed replaces its seed") {
-  FakeMachine machine;
-  machine.file("plan.toml", "seed = 3\nfault = [\"kill@step=1\"]\n[expect]\nexit = 137\n");
-  const std::string plan = machine.root / "plan.toml";
-  const Options both = machine.good({"--faults", plan, "--inject", "stop@step=2"});
-  CHECK(both.plan.faults.size() == 2);
-  CHECK(both.plan.seed == 3);
-  CHECK(both.plan.name == "plan");
-  REQUIRE(both.plan.expect);
-  CHECK(both.plan.expect->exit == 137);
-  CHECK(machine.good({"--faults", plan, "--fault-seed", "4"}).plan.seed == 4);
-}
-
-TEST_CASE("how a group is stopped and restarted") {
-  const FakeMachine machine;
-  const Options o = machine.good({"--restart-on", "1,100-102,SIGKILL", "--no-restart-on", "ILL,78",
-                                  "--restart-after", "ready", "--early-exit", "fail after 30s",
-                                  "--linger-timeout", "250ms", "--stop-signal", "USR1",
-                                  "--stop-signal-to", "group", "--graceful-exit-code", "0"});
-  CHECK(o.group.restart.restart_on == std::vector<int>{1, 100, 101, 102, 137});
-  CHECK(o.group.restart.no_restart_on == std::vector<int>{132, 78});
-  CHECK(o.group.restart.restart_after_ready);
-  CHECK(o.group.early_exit_allowed == 30s);
-  CHECK(o.group.linger_timeout == 250ms);
-  CHECK(o.group.stop_signal == SIGUSR1);
-  CHECK(o.stop_scope == StopScope::group);
-  CHECK(o.group.graceful_exit_code == 0);
-  CHECK(machine.good({"--restart-after", "10m"}).group.restart.restart_after == 10min);
+  CHECK(machine.good({"--inject", "kill@rank=any", "--fault-seed", "9"}).faults.plan.seed == 9);
+  CHECK(machine.good({}).faults.plan.faults.empty());
 }

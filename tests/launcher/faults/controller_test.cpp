@@ -129,8 +129,8 @@ TEST_CASE("a line of output triggers a fault; without such a fault no line is pu
 
 TEST_CASE("a fault that cannot be injected is reported with the reason, and harms nothing") {
   Options options = options_of(1);
-  options.nnodes = 2;
-  options.node_rank = 1;
+  options.ranks.nnodes = 2;
+  options.ranks.node_rank = 1;
   plan_fault(options, "port-taken");
   Rig rig(options);
   rig.start();

@@ -14,8 +14,8 @@ using Lines = std::vector<std::string>;
 
 Options watched(int nproc) {
   Options options = options_of(nproc);
-  options.hang.progress = seconds(10);
-  options.on_hang = "dump {pid}";
+  options.hangs.limits.progress = seconds(10);
+  options.hangs.on_hang = "dump {pid}";
   return options;
 }
 
@@ -108,7 +108,7 @@ TEST_CASE("news that waits to be read when the limit is over is read first") {
 
 TEST_CASE("a rank that is not ready in time") {
   Options options = options_of(2);
-  options.hang.ready = seconds(30);
+  options.hangs.limits.ready = seconds(30);
   Rig rig(options);
   rig.start();
   rig.ready(0);
@@ -119,7 +119,7 @@ TEST_CASE("a rank that is not ready in time") {
 
 TEST_CASE("a straggler is named once") {
   Options options = options_of(3);
-  options.straggler = {.factor = 2, .window = 5};
+  options.hangs.straggler = {.factor = 2, .window = 5};
   Rig rig(options);
   rig.start();
   for (int step = 1; step <= 40; ++step) {

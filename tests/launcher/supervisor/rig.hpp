@@ -22,21 +22,21 @@ namespace ddp::test {
 
 inline Options options_of(int nproc) {
   Options options;
-  options.nproc = nproc;
+  options.ranks.nproc = nproc;
   options.group.nproc = nproc;
-  options.run_id = "r1";
-  options.command = {"train"};
-  options.master_port = 29500;
-  options.redirect.resize(static_cast<std::size_t>(nproc));
-  options.tee.resize(static_cast<std::size_t>(nproc));
-  options.shown.assign(static_cast<std::size_t>(nproc), true);
+  options.rendezvous.run_id = "r1";
+  options.workers.command = {"train"};
+  options.rendezvous.master_port = 29500;
+  options.output.redirect.resize(static_cast<std::size_t>(nproc));
+  options.output.tee.resize(static_cast<std::size_t>(nproc));
+  options.output.shown.assign(static_cast<std::size_t>(nproc), true);
   return options;
 }
 
 inline void plan_fault(Options& options, const std::string& text) {
-  const auto spec = fault::parse(text, options.world_size());
+  const auto spec = fault::parse(text, options.ranks.world_size());
   REQUIRE_MESSAGE(spec, (spec ? "" : spec.error()));
-  options.plan.faults.push_back(*spec);
+  options.faults.plan.faults.push_back(*spec);
 }
 
 class Rig {
@@ -123,12 +123,12 @@ class Rig {
  private:
   static out::RouterConfig config(const Options& options) {
     out::RouterConfig config;
-    config.nproc = options.nproc;
-    config.world_size = options.world_size();
-    config.first_rank = options.first_rank();
-    config.redirect = options.redirect;
-    config.tee = options.tee;
-    config.shown = options.shown;
+    config.nproc = options.ranks.nproc;
+    config.world_size = options.ranks.world_size();
+    config.first_rank = options.ranks.first_rank().value;
+    config.redirect = options.output.redirect;
+    config.tee = options.output.tee;
+    config.shown = options.output.shown;
     return config;
   }
   os::ScopedFd console_;

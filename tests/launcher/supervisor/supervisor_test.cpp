@@ -274,8 +274,8 @@ TEST_CASE("the keeper's death is reported, and the stop request that follows sto
 
 TEST_CASE("each worker gets its rank, its port and its output") {
   Options options = options_of(2);
-  options.nnodes = 2;
-  options.node_rank = 1;
+  options.ranks.nnodes = 2;
+  options.ranks.node_rank = 1;
   Rig rig(options);
   rig.start();
   const auto& environment = rig.workers.requests.at(1).environment;
@@ -293,8 +293,8 @@ TEST_CASE("each worker gets its rank, its port and its output") {
 
 TEST_CASE("expectations decide the exit code") {
   Options options = options_of(1);
-  options.plan.expect.emplace();
-  options.plan.expect->exit = 3;
+  options.faults.plan.expect.emplace();
+  options.faults.plan.expect->exit = 3;
   Rig rig(options);
   rig.start();
   SUBCASE("met") {

@@ -9,13 +9,13 @@ namespace {
 
 using namespace ddp;
 
-Options four_workers() {
-  Options options;
-  options.nproc = 4;
-  options.run_id = "r1";
-  options.group.restart.max_restarts = 3;
-  options.command = {"./worker"};
-  return options;
+WorkerSpec four_workers() {
+  WorkerSpec spec;
+  spec.ranks.nproc = 4;
+  spec.rendezvous.run_id = "r1";
+  spec.max_restarts = 3;
+  spec.options.command = {"./worker"};
+  return spec;
 }
 
 const WorkerSlot kSlot{.local_rank = 2,
@@ -25,11 +25,11 @@ const WorkerSlot kSlot{.local_rank = 2,
                        .notify_socket = "/run/x/notify.2",
                        .error_file = "/run/x/attempt_1/2/error.json"};
 
-std::map<std::string, std::string> table(const Options& options, const WorkerSlot& slot,
+std::map<std::string, std::string> table(const WorkerSpec& spec, const WorkerSlot& slot,
                                          std::vector<const char*> parent = {}) {
   parent.push_back(nullptr);
   std::map<std::string, std::string> variables;
-  for (const auto& entry : worker_environment(options, slot, parent.data())) {
+  for (const auto& entry : worker_environment(spec, slot, parent.data())) {
     const auto equals = entry.find('=');
     REQUIRE(equals != std::string::npos);
     // Twice the same name: which one a program sees would be chance.
@@ -69,17 +69,17 @@ TEST_CASE("a worker is given torchrun's variables and ours, exactly these") {
 }
 
 TEST_CASE("two nodes of two: ranks 0 1 2 3, local ranks 0 1 0 1") {
-  Options options = four_workers();
-  options.nproc = 2;
-  options.nnodes = 2;
+  WorkerSpec spec = four_workers();
+  spec.ranks.nproc = 2;
+  spec.ranks.nnodes = 2;
   std::vector<std::string> ranks;
   std::vector<std::string> local_ranks;
   for (const int node : {0, 1}) {
-    options.node_rank = node;
+    spec.ranks.node_rank = node;
     for (const int local_rank : {0, 1}) {
       WorkerSlot slot = kSlot;
       slot.local_rank = local_rank;
-      const auto env = table(options, slot);
+      const auto env = table(spec, slot);
       ranks.push_back(env.at("RANK"));
       local_ranks.push_back(env.at("LOCAL_RANK"));
       CHECK(env.at("WORLD_SIZE") == "4");
@@ -105,8 +105,8 @@ TEST_CASE("what a user has set himself stays: threads and NCCL's error handling"
       table(four_workers(), kSlot, {"OMP_NUM_THREADS=8", "TORCH_NCCL_ASYNC_ERROR_HANDLING=0"});
   CHECK(env.at("OMP_NUM_THREADS") == "8");
   CHECK(env.at("TORCH_NCCL_ASYNC_ERROR_HANDLING") == "0");
-  Options alone = four_workers();
-  alone.nproc = 1;
+  WorkerSpec alone = four_workers();
+  alone.ranks.nproc = 1;
   WorkerSlot slot = kSlot;
   slot.local_rank = 0;
   CHECK(table(alone, slot).count("OMP_NUM_THREADS") == 0);
@@ -130,9 +130,9 @@ TEST_CASE("what a service manager told the launcher is not the worker's") {
 }
 
 TEST_CASE("a heartbeat that is asked for is told in microseconds, to whichever process has it") {
-  Options options = four_workers();
-  options.hang.heartbeat = std::chrono::milliseconds(1500);
-  const auto env = table(options, kSlot, {"WATCHDOG_PID=1"});
+  WorkerSpec spec = four_workers();
+  spec.heartbeat = std::chrono::milliseconds(1500);
+  const auto env = table(spec, kSlot, {"WATCHDOG_PID=1"});
   CHECK(env.at("WATCHDOG_USEC") == "1500000");
   CHECK(env.count("WATCHDOG_PID") == 0);
 }
@@ -144,14 +144,14 @@ TEST_CASE("devices go to the variable of their kind, for the group or one to eac
       {DeviceType::hip, "HIP_VISIBLE_DEVICES"},
       {DeviceType::ze, "ZE_AFFINITY_MASK"}};
   for (const auto& [kind, name] : kinds) {
-    Options options = four_workers();
-    options.device_type = kind;
-    CHECK(table(options, kSlot).count(name) == 0);
-    options.devices = {"5", "2", "7", "0"};
-    CHECK(table(options, kSlot, {"CUDA_VISIBLE_DEVICES=9"}).at(name) == "5,2,7,0");
-    CHECK(table(options, kSlot).at("LOCAL_RANK") == "2");
-    options.virtual_local_rank = true;
-    const auto env = table(options, kSlot);
+    WorkerSpec spec = four_workers();
+    spec.options.device_type = kind;
+    CHECK(table(spec, kSlot).count(name) == 0);
+    spec.options.devices = {"5", "2", "7", "0"};
+    CHECK(table(spec, kSlot, {"CUDA_VISIBLE_DEVICES=9"}).at(name) == "5,2,7,0");
+    CHECK(table(spec, kSlot).at("LOCAL_RANK") == "2");
+    spec.options.virtual_local_rank = true;
+    const auto env = table(spec, kSlot);
     CHECK(env.at(name) == "7");
     CHECK(env.at("LOCAL_RANK") == "0");
     CHECK(env.at("RANK") == "2");
@@ -159,11 +159,11 @@ TEST_CASE("devices go to the variable of their kind, for the group or one to eac
 }
 
 TEST_CASE("faults are handed to the worker, and a parent's are not passed on") {
-  const Options options = four_workers();
+  const WorkerSpec spec = four_workers();
   WorkerSlot slot = kSlot;
-  CHECK(table(options, slot, {"DDP_FAULTS=0/0:abort@rank=0,seed=0"}).count("DDP_FAULTS") == 0);
+  CHECK(table(spec, slot, {"DDP_FAULTS=0/0:abort@rank=0,seed=0"}).count("DDP_FAULTS") == 0);
   slot.faults = "";
-  CHECK(table(options, slot).at("DDP_FAULTS").empty());
+  CHECK(table(spec, slot).at("DDP_FAULTS").empty());
 }
 
 TEST_CASE("a campaign hears of its own runs alone, not of a launcher that a worker starts") {
@@ -172,23 +172,23 @@ TEST_CASE("a campaign hears of its own runs alone, not of a launcher that a work
 }
 
 TEST_CASE("a rank whose devices are hidden sees none, whatever others and the parent see") {
-  Options options = four_workers();
-  options.devices = {"0", "1", "2", "3"};
+  WorkerSpec spec = four_workers();
+  spec.options.devices = {"0", "1", "2", "3"};
   WorkerSlot slot = kSlot;
   slot.hide_devices = true;
-  CHECK(table(options, slot, {"CUDA_VISIBLE_DEVICES=5"}).at("CUDA_VISIBLE_DEVICES") == "-1");
-  options.device_type = DeviceType::hip;
-  CHECK(table(options, slot).at("HIP_VISIBLE_DEVICES") == "-1");
+  CHECK(table(spec, slot, {"CUDA_VISIBLE_DEVICES=5"}).at("CUDA_VISIBLE_DEVICES") == "-1");
+  spec.options.device_type = DeviceType::hip;
+  CHECK(table(spec, slot).at("HIP_VISIBLE_DEVICES") == "-1");
 }
 
 TEST_CASE("ranks that share a device are told apart to NCCL, unless the user has seen to it") {
-  Options options = four_workers();
-  CHECK(table(options, kSlot).count("NCCL_HOSTID") == 0);
-  options.share_devices = true;
-  const auto env = table(options, kSlot);
+  WorkerSpec spec = four_workers();
+  CHECK(table(spec, kSlot).count("NCCL_HOSTID") == 0);
+  spec.options.share_devices = true;
+  const auto env = table(spec, kSlot);
   CHECK(env.at("NCCL_HOSTID") == "r1-2");
   CHECK(env.at("NCCL_MULTI_RANK_GPU_ENABLE") == "1");
-  CHECK(table(options, kSlot, {"NCCL_HOSTID=x"}).at("NCCL_HOSTID") == "x");
-  CHECK(table(options, kSlot, {"NCCL_HOSTID=x"}).count("NCCL_MULTI_RANK_GPU_ENABLE") == 0);
-  CHECK(table(options, kSlot, {"NCCL_MULTI_RANK_GPU_ENABLE=0"}).count("NCCL_HOSTID") == 0);
+  CHECK(table(spec, kSlot, {"NCCL_HOSTID=x"}).at("NCCL_HOSTID") == "x");
+  CHECK(table(spec, kSlot, {"NCCL_HOSTID=x"}).count("NCCL_MULTI_RANK_GPU_ENABLE") == 0);
+  CHECK(table(spec, kSlot, {"NCCL_MULTI_RANK_GPU_ENABLE=0"}).count("NCCL_HOSTID") == 0);
 }

@@ -1,7 +1,7 @@
 // --devices: which devices, given what is visible already.
 #pragma once
 
-#include "launcher/cli/flags.hpp"
+#include "launcher/settings/settings.hpp"
 
 #include <optional>
 #include <string>

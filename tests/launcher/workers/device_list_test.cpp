@@ -1,4 +1,4 @@
-#include "launcher/cli/device_list.hpp"
+#include "launcher/workers/device_list.hpp"
 
 #include "launcher/os/devices.hpp"
 #include "tests/launcher/cli/options_fixture.hpp"

@@ -1,7 +1,7 @@
-#include "launcher/cli/device_list.hpp"
+#include "launcher/workers/device_list.hpp"
 
 #include "common/parse.hpp"
-#include "launcher/cli/comma_list.hpp"
+#include "launcher/settings/comma_list.hpp"
 
 #include <algorithm>
 #include <cctype>

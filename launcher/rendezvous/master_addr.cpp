@@ -1,4 +1,4 @@
-#include "launcher/cli/master_addr.hpp"
+#include "launcher/rendezvous/master_addr.hpp"
 
 #include <arpa/inet.h>
 
@@ -36,8 +36,8 @@ bool is_ipv6(const std::string& text) {
   return good_zone && ::inet_pton(AF_INET6, text.substr(0, percent).c_str(), &address) == 1;
 }
 
-// "1.2.3", "256.1.1.1", "2130706433": what inet_aton might read as an address, or nobody. Digits
-// alone that are too many for that are a name, such as a container's.
+// "1.2.3", "256.1.1.1", "2130706433": what inet_aton might read as an address, or what nothing
+// reads. Digits alone that are too many for that are a name, such as a container's.
 bool is_number(std::string_view text) {
   const bool dotted = text.find('.') != std::string_view::npos;
   return std::all_of(text.begin(), text.end(), [](char c) { return is_digit(c) || c == '.'; }) &&

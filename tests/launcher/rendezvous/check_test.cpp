@@ -1,4 +1,4 @@
-#include "launcher/cli/rendezvous.hpp"
+#include "launcher/rendezvous/check.hpp"
 
 #include "tests/launcher/cli/options_fixture.hpp"
 

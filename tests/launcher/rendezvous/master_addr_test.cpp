@@ -1,4 +1,4 @@
-#include "launcher/cli/master_addr.hpp"
+#include "launcher/rendezvous/master_addr.hpp"
 
 #include "tests/launcher/cli/options_fixture.hpp"
 
@@ -110,6 +110,6 @@ TEST_CASE("the option is refused or normalised") {
         "--master-addr host --master-port 2222");
   CHECK(machine.refused({"--master-addr", "[::1"}) ==
         "--master-addr is '[::1': expected a host name or an IP address");
-  CHECK(machine.good({"--master-addr", "[::1]"}).master_addr == "::1");
-  CHECK(machine.good({"--master-addr", "::1"}).master_addr == "::1");
+  CHECK(machine.good({"--master-addr", "[::1]"}).rendezvous.master_addr == "::1");
+  CHECK(machine.good({"--master-addr", "::1"}).rendezvous.master_addr == "::1");
 }

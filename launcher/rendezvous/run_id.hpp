@@ -13,7 +13,7 @@ inline constexpr std::string_view kRunIdRule =
 // 1 … 64 of A-Z a-z 0-9 . _ -, not beginning with '.' or '-'.
 bool is_run_id(std::string_view text);
 
-// "20261123-205700-x7kq": UTC, so that names sort by time, and four letters of chance (a million
+// "20261123-205700-x7kq": UTC, so that names sort by time, and four random letters (a million
 // to one against two launches within one second).
 std::string generate_run_id();
 

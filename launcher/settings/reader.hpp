@@ -1,16 +1,19 @@
-// Settings read as values, for the parts of options_check.
+// Settings read as values. Each room reads its own flags, by their first names.
 #pragma once
 
 #include "common/parse.hpp"
 #include "common/signal_name.hpp"
-#include "launcher/cli/flags.hpp"
+#include "launcher/settings/settings.hpp"
 
 #include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace ddp {
@@ -20,13 +23,22 @@ using Failure = std::optional<Error>;
 
 class SettingsReader {
  public:
-  explicit SettingsReader(const Settings& settings) : settings_(settings) {}
+  // The names of the flags that are read go into `reads`, where a test wants to know.
+  using Names = std::set<std::string, std::less<>>;
+  explicit SettingsReader(const Settings& settings, Names* reads = nullptr)
+      : settings_(settings), reads_(reads) {}
 
-  const Settings& settings() const { return settings_; }
+  const Setting* given(std::string_view flag) const {
+    const auto values = all(flag);
+    return values.empty() ? nullptr : &values.front();
+  }
 
-  const Setting* given(Flag flag) const { return settings_.get(flag); }
+  std::span<const Setting> all(std::string_view flag) const {
+    if (reads_ != nullptr) reads_->emplace(flag);
+    return settings_.all(flag);
+  }
 
-  Failure integer(Flag flag, std::int64_t low, std::int64_t high, int& into) const {
+  Failure integer(std::string_view flag, std::int64_t low, std::int64_t high, int& into) const {
     const Setting* const setting = given(flag);
     if (setting == nullptr) return std::nullopt;
     const auto value = parse_integer(setting->what, setting->text, low, high);
@@ -35,7 +47,7 @@ class SettingsReader {
     return std::nullopt;
   }
 
-  Failure duration(Flag flag, std::chrono::nanoseconds& into) const {
+  Failure duration(std::string_view flag, std::chrono::nanoseconds& into) const {
     const Setting* const setting = given(flag);
     if (setting == nullptr) return std::nullopt;
     const auto value = parse_duration(setting->what, setting->text);
@@ -45,7 +57,7 @@ class SettingsReader {
   }
 
   // A signal that a program can handle.
-  Failure signal(Flag flag, std::optional<int>& into) const {
+  Failure signal(std::string_view flag, std::optional<int>& into) const {
     const Setting* const setting = given(flag);
     if (setting == nullptr) return std::nullopt;
     const auto number = parse_signal(setting->text);
@@ -56,8 +68,8 @@ class SettingsReader {
   }
 
   template <class Value>
-  Failure choice(Flag flag, std::initializer_list<std::pair<const char*, Value>> choices,
-                 Value& into) const {
+  Failure choice(std::string_view flag,
+                 std::initializer_list<std::pair<const char*, Value>> choices, Value& into) const {
     const Setting* const setting = given(flag);
     if (setting == nullptr) return std::nullopt;
     std::string allowed;
@@ -72,10 +84,14 @@ class SettingsReader {
     return refusal(*setting, allowed);
   }
 
-  bool toggle(Flag flag) const { return given(flag) != nullptr && given(flag)->text == "true"; }
+  bool toggle(std::string_view flag) const {
+    const Setting* const setting = given(flag);
+    return setting != nullptr && setting->text == "true";
+  }
 
  private:
   const Settings& settings_;
+  Names* reads_;
 };
 
 }  // namespace ddp

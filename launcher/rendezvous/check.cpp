@@ -1,8 +1,8 @@
-#include "launcher/cli/rendezvous.hpp"
+#include "launcher/rendezvous/check.hpp"
 
 #include "common/utf8.hpp"
-#include "launcher/cli/master_addr.hpp"
 #include "launcher/core/group/exit_code.hpp"
+#include "launcher/rendezvous/master_addr.hpp"
 
 #include <algorithm>
 #include <string>
@@ -39,9 +39,11 @@ std::string names_of(const std::vector<os::PortUser>& users) {
 }  // namespace
 
 std::optional<ExitNow> check_rendezvous(const Settings& settings, const Network& network,
-                                        Options& options) {
+                                        const core::RankGroup& ranks,
+                                        const RendezvousOptions& options,
+                                        std::vector<std::string>& warnings) {
   const std::string& host = options.master_addr;
-  const Setting* const addr = settings.get(Flag::master_addr);
+  const Setting* const addr = settings.get("--master-addr");
   const auto read = read_master_address(host);
   const bool literal = read && read->literal;
 
@@ -55,25 +57,25 @@ std::optional<ExitNow> check_rendezvous(const Settings& settings, const Network&
     addresses = found.addresses;
     // Rank 0's machine knows its own name; others may be up before it is published (a Kubernetes
     // headless service answers when the pod is ready).
-    if (found.answer == Answer::not_found && options.node_rank == 0)
+    if (found.answer == Answer::not_found && ranks.node_rank == 0)
       return refused(core::kUsage, named(addr, "--master-addr", host) +
                                        ": expected a name that resolves on this machine; 'getent "
                                        "ahosts " +
                                        host + "' finds no such host");
     if (found.answer == Answer::no_answer || found.answer == Answer::not_found)
-      options.warnings.push_back(named(addr, "--master-addr", host) +
-                                 ", which could not be resolved on this machine ('getent ahosts " +
-                                 host + "': " + (found.why.empty() ? "no such host" : found.why) +
-                                 "); continuing, because the workers may be able to");
+      warnings.push_back(named(addr, "--master-addr", host) +
+                         ", which could not be resolved on this machine ('getent ahosts " + host +
+                         "': " + (found.why.empty() ? "no such host" : found.why) +
+                         "); continuing, because the workers may be able to");
   }
 
   // Rank 0 listens here, or on another machine where nothing can be asked.
-  if (options.node_rank != 0) return std::nullopt;
+  if (ranks.node_rank != 0) return std::nullopt;
   if (addr != nullptr && network.is_own_address) {
     const auto foreign = std::partition(addresses.begin(), addresses.end(), network.is_own_address);
     if (foreign == addresses.begin() && foreign != addresses.end()) {
       const std::string shown = literal ? host : host + " (" + *foreign + ")";
-      options.warnings.push_back(
+      warnings.push_back(
           "rank 0 runs on this machine, but no network interface here has the address of "
           "--master-addr " +
           shown +
@@ -91,7 +93,7 @@ std::optional<ExitNow> check_rendezvous(const Settings& settings, const Network&
   const auto users =
       network.users_of_port ? network.users_of_port(port) : std::vector<os::PortUser>();
   return refused(core::kSystemRefused,
-                 named(settings.get(Flag::master_port), "--master-port", std::to_string(port)) +
+                 named(settings.get("--master-port"), "--master-port", std::to_string(port)) +
                      ", which is in use on this machine" + names_of(users) +
                      ": rank 0 could not listen there; stop what uses it or choose another port");
 }

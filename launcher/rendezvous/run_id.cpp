@@ -1,4 +1,4 @@
-#include "launcher/cli/run_id.hpp"
+#include "launcher/rendezvous/run_id.hpp"
 
 #include <sys/random.h>
 

@@ -1,8 +1,7 @@
 // Whether and when a failed group is restarted.
 #include "common/signal_name.hpp"
-#include "launcher/cli/options_check.hpp"
-#include "launcher/cli/settings_reader.hpp"
 #include "launcher/core/group/exit_code.hpp"
+#include "launcher/workers/options.hpp"
 
 #include <sys/random.h>
 
@@ -14,9 +13,30 @@ namespace {
 
 constexpr std::int64_t kMostRestarts = 1'000'000;
 
+constexpr std::string_view kFailure = "Failure and shutdown";
+
+constexpr FlagSpec kFlags[] = {
+    {"--max-restarts", "N|'N in TIME'", ValueKind::number, "0", kFailure,
+     "restarts of the whole group after a failure, 0 to 1000000; '3 in 10m': at most three within "
+     "any ten minutes"},
+    {"--backoff", "TIME", ValueKind::duration, "1s", kFailure,
+     "wait before the second restart in a row without progress (the first is immediate); doubles "
+     "each time; jitter shortens it by up to 10 %"},
+    {"--max-backoff", "TIME", ValueKind::duration, "30s", kFailure, "the longest such wait"},
+    {"--crash-loop", "N", ValueKind::number, "5", kFailure,
+     "give up after N attempts in a row that fail in the same way without progress; 0: never"},
+    {"--restart-on", "CODES", ValueKind::list, "all others", kFailure,
+     "restart only after these exit codes and signals (1,100-110,SIGKILL)"},
+    {"--no-restart-on", "CODES", ValueKind::list, "2,126,127", kFailure,
+     "never restart after these, in addition to 2, 126 and 127 (78,100-110,SIGILL)"},
+    {"--restart-after", "ready|TIME", ValueKind::duration, "0", kFailure,
+     "do not restart an attempt that fails before every rank has sent READY=1, or within TIME: a "
+     "mistake that a restart cannot fix"},
+};
+
 // "3" or "3 in 10m".
 Failure max_restarts(const SettingsReader& reader, core::RestartPolicy& policy) {
-  const Setting* const setting = reader.given(Flag::max_restarts);
+  const Setting* const setting = reader.given("--max-restarts");
   if (setting == nullptr) return std::nullopt;
   constexpr std::string_view kIn = " in ";
   const std::string_view text = setting->text;
@@ -66,7 +86,7 @@ Failure exit_codes(const Setting& setting, std::vector<int>& codes) {
 
 // "ready" or a time.
 Failure restart_after(const SettingsReader& reader, core::RestartPolicy& policy) {
-  const Setting* const setting = reader.given(Flag::restart_after);
+  const Setting* const setting = reader.given("--restart-after");
   if (setting == nullptr) return std::nullopt;
   policy.restart_after_ready = setting->text == "ready";
   if (policy.restart_after_ready) return std::nullopt;
@@ -78,24 +98,24 @@ Failure restart_after(const SettingsReader& reader, core::RestartPolicy& policy)
 
 }  // namespace
 
-Failure check_restarts(const Settings& settings, Options& options) {
-  const SettingsReader reader(settings);
-  core::RestartPolicy& policy = options.group.restart;
+std::span<const FlagSpec> restart_flags() { return kFlags; }
+
+Failure read_restarts(const SettingsReader& reader, core::RestartPolicy& policy) {
   if (auto failure = max_restarts(reader, policy)) return failure;
-  if (auto failure = reader.duration(Flag::backoff, policy.backoff)) return failure;
-  if (auto failure = reader.duration(Flag::max_backoff, policy.max_backoff)) return failure;
+  if (auto failure = reader.duration("--backoff", policy.backoff)) return failure;
+  if (auto failure = reader.duration("--max-backoff", policy.max_backoff)) return failure;
   if (policy.max_backoff < policy.backoff) {
-    if (const Setting* const longest = reader.given(Flag::max_backoff))
+    if (const Setting* const longest = reader.given("--max-backoff"))
       return refusal(*longest, "no less than --backoff");
     policy.max_backoff = policy.backoff;  // only --backoff was asked for, beyond the usual limit
   }
-  if (auto failure = reader.integer(Flag::crash_loop, 0, kMostRestarts, policy.crash_loop))
+  if (auto failure = reader.integer("--crash-loop", 0, kMostRestarts, policy.crash_loop))
     return failure;
-  if (const Setting* const codes = reader.given(Flag::restart_on)) {
+  if (const Setting* const codes = reader.given("--restart-on")) {
     policy.restart_on.emplace();
     if (auto failure = exit_codes(*codes, *policy.restart_on)) return failure;
   }
-  if (const Setting* const codes = reader.given(Flag::no_restart_on)) {
+  if (const Setting* const codes = reader.given("--no-restart-on")) {
     if (auto failure = exit_codes(*codes, policy.no_restart_on)) return failure;
   }
   if (auto failure = restart_after(reader, policy)) return failure;

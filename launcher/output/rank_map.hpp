@@ -1,8 +1,8 @@
 // Which local ranks, and which streams of them: torchrun's notation.
 #pragma once
 
-#include "launcher/cli/flags.hpp"
-#include "launcher/output/router.hpp"
+#include "launcher/output/options.hpp"
+#include "launcher/settings/settings.hpp"
 
 #include <vector>
 

@@ -1,4 +1,4 @@
-#include "launcher/cli/rank_map.hpp"
+#include "launcher/output/rank_map.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,9 +1,7 @@
-// Which devices, how many workers, and whether each worker has one.
-#include "common/env_names.hpp"
-#include "launcher/cli/device_list.hpp"
-#include "launcher/cli/options_check.hpp"
-#include "launcher/cli/settings_reader.hpp"
+#include "launcher/workers/options.hpp"
+
 #include "launcher/os/devices.hpp"
+#include "launcher/workers/device_list.hpp"
 
 #include <algorithm>
 
@@ -12,14 +10,36 @@ namespace {
 
 constexpr std::int64_t kMostWorkers = 4096;
 
-class WorkersChecker : SettingsReader {
+constexpr std::string_view kWorkers = "Workers";
+
+constexpr FlagSpec kFlags[] = {
+    {"--nproc,--nproc-per-node", "N|auto|cpu|gpu", ValueKind::number, "1", kWorkers,
+     "workers on this machine, 1 to 4096; gpu: one per visible GPU; cpu: one per usable CPU; auto: "
+     "gpu where there is one, else cpu"},
+    {"--devices", "LIST", ValueKind::list, "all visible", kWorkers,
+     "the devices to use: indices, ranges or UUIDs (2,5 or 0-3 or GPU-8a1b…); indices count the "
+     "devices visible to ddp-launch"},
+    {"--device-type", "TYPE", ValueKind::text, "cuda", kWorkers,
+     "cpu, cuda, ascend, hip or ze: which variable names the devices"},
+    {"--virtual-local-rank", "", ValueKind::toggle, "off", kWorkers,
+     "each worker sees only its own device, and LOCAL_RANK is 0"},
+    {"--oversubscribe", "", ValueKind::toggle, "off", kWorkers,
+     "let ranks share a device where there are fewer, for development; sets NCCL's "
+     "multi-rank-per-GPU variables"},
+    {"--stdin", "RANK", ValueKind::number, "none", kWorkers,
+     "the rank that reads ddp-launch's input; the others read /dev/null"},
+};
+
+// Which devices, how many workers, and whether each worker has one.
+class WorkersReader : SettingsReader {
  public:
-  WorkersChecker(const Settings& settings, const Machine& machine, Options& options)
-      : SettingsReader(settings), machine_(machine), options_(options) {}
+  WorkersReader(const SettingsReader& reader, const Hardware& hardware, core::RankGroup& ranks,
+                WorkerOptions& options)
+      : SettingsReader(reader), hardware_(hardware), ranks_(ranks), options_(options) {}
 
   Failure run() {
-    options_.virtual_local_rank = toggle(Flag::virtual_local_rank);
-    options_.share_devices = toggle(Flag::oversubscribe);
+    options_.virtual_local_rank = toggle("--virtual-local-rank");
+    options_.share_devices = toggle("--oversubscribe");
     if (auto failure = device_type()) return failure;
     if (auto failure = devices()) return failure;
     if (auto failure = workers()) return failure;
@@ -28,7 +48,7 @@ class WorkersChecker : SettingsReader {
 
  private:
   Failure device_type() {
-    return choice<DeviceType>(Flag::device_type,
+    return choice<DeviceType>("--device-type",
                               {{"cpu", DeviceType::cpu},
                                {"cuda", DeviceType::cuda},
                                {"ascend", DeviceType::ascend},
@@ -40,17 +60,17 @@ class WorkersChecker : SettingsReader {
   // What the environment lets every program started here see; none: it does not say.
   std::optional<std::vector<std::string>> visible() const {
     const char* const variable = visible_devices_variable(options_.device_type);
-    const char* const value = variable != nullptr ? machine_.get_env(variable) : nullptr;
+    const char* const value = variable != nullptr ? hardware_.get_env(variable) : nullptr;
     if (value == nullptr) return std::nullopt;
     return read_visible_devices(value);
   }
 
   Failure devices() {
-    const Setting* const setting = given(Flag::devices);
+    const Setting* const setting = given("--devices");
     if (setting == nullptr) return std::nullopt;
     const char* const variable = visible_devices_variable(options_.device_type);
     if (variable == nullptr)
-      return refusal(*setting, "no devices beside --device-type cpu, which has none to choose");
+      return refusal(*setting, "no --devices with --device-type cpu, which has none to choose");
     auto list = parse_device_list(*setting, visible(), variable);
     if (!list) return Error{list.error()};
     options_.devices = std::move(*list);
@@ -65,20 +85,20 @@ class WorkersChecker : SettingsReader {
       case DeviceType::cpu:
         return 0;
       case DeviceType::cuda:
-        installed = os::count_cuda_devices(machine_.root);
+        installed = os::count_cuda_devices(hardware_.root);
         break;
       case DeviceType::hip:
-        installed = os::count_hip_devices(machine_.root);
+        installed = os::count_hip_devices(hardware_.root);
         break;
       case DeviceType::ascend:
-        installed = os::count_ascend_devices(machine_.root);
+        installed = os::count_ascend_devices(hardware_.root);
         break;
       case DeviceType::ze:
         return std::nullopt;
     }
     const auto listed = visible();
     if (!listed) return installed;
-    // A MIG slice is a device of its own; anything else cannot be more than there is.
+    // A MIG slice is a separate device; anything else cannot be more than is installed.
     const auto slices =
         std::count_if(listed->begin(), listed->end(),
                       [](const std::string& device) { return device.starts_with("MIG-"); });
@@ -88,41 +108,40 @@ class WorkersChecker : SettingsReader {
   }
 
   Failure workers() {
-    const Setting* const setting = given(Flag::nproc);
+    const Setting* const setting = given("--nproc");
     if (setting != nullptr && setting->text == "cpu") {
-      options_.nproc = machine_.cpus;
+      ranks_.nproc = hardware_.cpus;
     } else if (setting != nullptr && (setting->text == "gpu" || setting->text == "auto")) {
       const bool automatic = setting->text == "auto";
       const int devices = count_devices().value_or(0);
       if (devices == 0 && !automatic)
         return refusal(*setting, std::string("a number, because no ") +
                                      name_of(options_.device_type) + " device is seen here");
-      options_.nproc = devices > 0 ? devices : machine_.cpus;
+      ranks_.nproc = devices > 0 ? devices : hardware_.cpus;
     } else if (setting != nullptr) {
       const auto value = parse_integer("", setting->text, 1, kMostWorkers);
       if (!value)
         return refusal(
             *setting, "a number from 1 to " + std::to_string(kMostWorkers) + ", or auto, cpu, gpu");
-      options_.nproc = static_cast<int>(*value);
+      ranks_.nproc = static_cast<int>(*value);
     }
-    options_.group.nproc = options_.nproc;
     return std::nullopt;
   }
 
-  // Every rank needs a device of its own, or with --oversubscribe some device: LOCAL_RANK is an
+  // Every rank needs its own device, or with --oversubscribe any device: LOCAL_RANK is an
   // index into them, modulo their number.
   Failure device_per_rank() {
-    const auto size = static_cast<std::size_t>(options_.nproc);
+    const auto size = static_cast<std::size_t>(ranks_.nproc);
     const std::string needed =
-        options_.nproc == 1 ? "a device" : std::to_string(options_.nproc) + " devices";
+        ranks_.nproc == 1 ? "a device" : std::to_string(ranks_.nproc) + " devices";
     const std::size_t least = options_.share_devices ? 1 : size;
-    if (options_.device_type == DeviceType::cpu || count_devices().value_or(0) >= options_.nproc)
+    if (options_.device_type == DeviceType::cpu || count_devices().value_or(0) >= ranks_.nproc)
       options_.share_devices = false;
     if (!options_.devices.empty()) {
       if (options_.devices.size() < least) {
-        return refusal(*given(Flag::devices), needed +
-                                                  ", one for each rank of this machine, or "
-                                                  "--oversubscribe to share them");
+        return refusal(*given("--devices"), needed +
+                                                ", one for each rank of this machine, or "
+                                                "--oversubscribe to share them");
       }
       deal_out(size);
       return std::nullopt;
@@ -133,7 +152,7 @@ class WorkersChecker : SettingsReader {
     const auto count = count_devices();
     const std::size_t known = listed ? listed->size() : static_cast<std::size_t>(count.value_or(0));
     if (known < least) {
-      return Error{given(Flag::virtual_local_rank)->what + " needs " + needed +
+      return Error{given("--virtual-local-rank")->what + " needs " + needed +
                    ", one for each rank, and " +
                    (count ? "sees " + std::to_string(known) : "cannot count them here") +
                    ": expected --devices to name them, or --device-type cpu"};
@@ -152,46 +171,31 @@ class WorkersChecker : SettingsReader {
       options_.devices.push_back(options_.devices[i - there]);
   }
 
-  const Machine& machine_;
-  Options& options_;
+  const Hardware& hardware_;
+  core::RankGroup& ranks_;
+  WorkerOptions& options_;
 };
 
 }  // namespace
 
-const char* name_of(DeviceType type) {
-  switch (type) {
-    case DeviceType::cpu:
-      return "cpu";
-    case DeviceType::cuda:
-      return "cuda";
-    case DeviceType::ascend:
-      return "ascend";
-    case DeviceType::hip:
-      return "hip";
-    case DeviceType::ze:
-      return "ze";
-  }
-  return "?";
+std::span<const FlagSpec> worker_flags() { return kFlags; }
+
+Failure read_workers(const SettingsReader& reader, const Hardware& hardware, core::RankGroup& ranks,
+                     WorkerOptions& options) {
+  return WorkersReader(reader, hardware, ranks, options).run();
 }
 
-const char* visible_devices_variable(DeviceType type) {
-  switch (type) {
-    case DeviceType::cpu:
-      return nullptr;
-    case DeviceType::cuda:
-      return env::kCudaVisibleDevices;
-    case DeviceType::ascend:
-      return env::kAscendVisibleDevices;
-    case DeviceType::hip:
-      return env::kHipVisibleDevices;
-    case DeviceType::ze:
-      return env::kZeAffinityMask;
-  }
-  return nullptr;
-}
-
-Failure check_workers(const Settings& settings, const Machine& machine, Options& options) {
-  return WorkersChecker(settings, machine, options).run();
+Failure read_stdin(const SettingsReader& reader, const core::RankGroup& ranks,
+                   WorkerOptions& options) {
+  const Setting* const setting = reader.given("--stdin");
+  if (setting == nullptr) return std::nullopt;
+  const int last = ranks.world_size() - 1;
+  const auto rank = parse_integer(setting->what, setting->text, 0, last);
+  if (!rank)
+    return refusal(*setting, last == 0 ? std::string("rank 0, the only one")
+                                       : "a rank from 0 to " + std::to_string(last));
+  options.stdin_rank = ranks.local({static_cast<int>(*rank)});
+  return std::nullopt;
 }
 
 }  // namespace ddp

@@ -1,7 +1,7 @@
-#include "launcher/cli/rank_map.hpp"
+#include "launcher/output/rank_map.hpp"
 
 #include "common/parse.hpp"
-#include "launcher/cli/comma_list.hpp"
+#include "launcher/settings/comma_list.hpp"
 
 #include <string>
 

@@ -1,0 +1,31 @@
+// Where the ranks of a job meet, and what the job is called.
+//
+// This room knows the machines of a job, the address of rank 0 and the run's name, and checks them
+// before anything starts. It may include common/, core/, os/ and settings/.
+#pragma once
+
+#include "launcher/core/ranks.hpp"
+#include "launcher/settings/flag.hpp"
+#include "launcher/settings/reader.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace ddp {
+
+struct RendezvousOptions {
+  std::string master_addr = "127.0.0.1";
+  std::optional<std::uint16_t> master_port;  // none: a fresh reserved one each attempt
+  std::string run_id;                        // never empty after parsing
+};
+
+// "Several machines" in --help: `ranks`.nnodes, `ranks`.node_rank and the address of `options`.
+std::span<const FlagSpec> rendezvous_flags();
+Failure read_rendezvous(const SettingsReader& reader, core::RankGroup& ranks,
+                        RendezvousOptions& options);
+// --run-id, or a name made here.
+Failure read_run_id(const SettingsReader& reader, std::string& run_id);
+
+}  // namespace ddp

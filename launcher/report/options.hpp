@@ -1,0 +1,37 @@
+// Where a run reports its result next to the console, and what reports state about the launch.
+#pragma once
+
+#include "launcher/core/processes/shared_memory.hpp"
+#include "launcher/core/ranks.hpp"
+#include "launcher/settings/flag.hpp"
+#include "launcher/settings/reader.hpp"
+
+#include <optional>
+#include <span>
+#include <string>
+
+namespace ddp {
+
+struct ReportOptions {
+  std::string junit;            // where the verdict goes as JUnit XML; empty: nowhere
+  std::string campaign_events;  // EventLog's; empty: not the run of a campaign
+};
+
+// What messages and events say about a launch, whatever happens in it.
+struct LaunchFacts {
+  core::RankGroup ranks;
+  std::string run_id;
+  std::string program;  // as the user gave it
+  int max_restarts = 0;
+  int straggler_window = 0;       // steps
+  std::optional<int> stdin_rank;  // local rank that gets the launcher's stdin
+  core::CleanSharedMemory clean_shm = core::CleanSharedMemory::generated;
+  ReportOptions options;
+};
+
+// --junit. A path that cannot be written to is refused as far as that is known before the run: at
+// the end of a long one it is late.
+std::span<const FlagSpec> report_flags();
+Failure read_junit(const SettingsReader& reader, std::string& path);
+
+}  // namespace ddp
