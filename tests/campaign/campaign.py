@@ -17,7 +17,7 @@ import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLANS = ROOT / "examples" / "campaign"
-# 30 steps of a small model, a checkpoint every 10: what the plans count on.
+# 30 steps of a small model, a checkpoint every 10: the plans rely on these.
 OPTIONS = ["--nproc", "3", "--max-restarts", "3", "--backoff", "0", "--crash-loop", "0"]
 WORKER = ["worker", "--data", "README.md", "--backend", "gloo", "--steps", "30", "--checkpoint-dir", "{dir}/checkpoints",
           "--checkpoint-every", "10", "--log-every", "10"]
@@ -55,7 +55,7 @@ def main():
         plans.mkdir()
         expected = {}
         for name in names:
-            # Core 0 may be one that this process, and so the worker, may not use.
+            # This process, and so the worker, may not be allowed to use core 0.
             text = (PLANS / f"{name}.toml").read_text(encoding="utf-8").replace(
                 "pin=0@", f"pin={min(os.sched_getaffinity(0))}@")
             if arguments.without_faults:

@@ -1,5 +1,5 @@
-// Whatever becomes of its output, the launcher sees its workers: a death is seen at once, the group
-// is torn down, and the loss is told once by name.
+// Whatever happens to its output, the launcher supervises: it detects a death at once, the group
+// is torn down, and the loss is reported once by name.
 #include "tests/e2e/launch.hpp"
 #include "tests/support/json_lines.hpp"
 
@@ -23,12 +23,12 @@ using Clock = std::chrono::steady_clock;
 
 constexpr double kSeenMs = 10;
 #ifdef __SANITIZE_ADDRESS__
-constexpr long kGrowthKib = 512 * 1024;  // what is freed stays in its quarantine, 256 MiB of it
+constexpr long kGrowthKib = 512 * 1024;  // ASan keeps up to 256 MiB of freed memory in quarantine
 #else
 constexpr long kGrowthKib = 8192;
 #endif
 
-// 10 ms for a machine that has nothing else to do.
+// 10 ms on an idle machine.
 double bound_ms() {
   double load = 0;
   getloadavg(&load, 1);
@@ -48,7 +48,7 @@ std::int64_t seen_ns(const Scene& scene, int rank) {
 
 const Words kRecorded{"--log-dir", "logs", "--run-id", "x"};
 
-// A reader that takes nothing is waited for 5 s at the end of a generation: made short.
+// The launcher waits 5 s for a blocked reader at the end of an attempt: shortened here.
 void hurry(Scene& scene) { scene.env["DDP_LAUNCH_TEST_OFF"] = "draining"; }
 
 int pid_in(const std::string& line) { return std::stoi(line.substr(line.find("pid ") + 4)); }
@@ -73,8 +73,8 @@ void wait_blocked(int pid) {
   CHECK_FALSE(deadline.passed());
 }
 
-// Milliseconds from a rank's death to the launcher's seeing it while `output` is what the ranks do;
-// `loss` is what is told of it; the best of three launches.
+// Milliseconds from a rank's death to its detection while the ranks do `output`;
+// `loss` is its message; the best of three launches.
 template <class Prepare>
 void check_seen(const Words& output, const std::string& loss, const Prepare& prepare) {
   double best = 1e9;
@@ -117,12 +117,12 @@ TEST_CASE("a reader that stops reading blocks the workers, not the launcher") {
   SUBCASE("stderr") { check_seen({"eflood"}, "", stop_reading); }
 }
 
-TEST_CASE("a reader that went away costs its output alone") {
+TEST_CASE("a closed reader loses its output; the launch goes on") {
   check_seen({"flood"}, "stdout: reader closed",
              [](const Scene&, Process& launch, int) { launch.close_out(); });
 }
 
-TEST_CASE("a launcher that was given no stdout and stderr supervises") {
+TEST_CASE("a launcher without stdout and stderr still supervises") {
   const Scene scene;
   auto start = scene.start(
       Words{"--nproc", "2"} + kRecorded,
@@ -132,10 +132,10 @@ TEST_CASE("a launcher that was given no stdout and stderr supervises") {
   CHECK(finish(scene, launch).status == Status{.code = 6});
 }
 
-TEST_CASE("a message of the launcher that finds its stderr lost is lost, and the run goes on") {
+TEST_CASE("a closed stderr loses the launcher's messages; the launch goes on") {
   const Scene scene;
   write_file(scene.path("logs"), "");  // so that there is a message
-  // Where both are lost the loss of one is itself a message.
+  // If both are lost, the loss of one is itself a message.
   for (const char* streams : {"2>/dev/full", ">/dev/full 2>/dev/full", ">/dev/full 2>&1"}) {
     CAPTURE(streams);
     std::filesystem::remove(scene.path("up"));
@@ -150,7 +150,7 @@ TEST_CASE("a message of the launcher that finds its stderr lost is lost, and the
   }
 }
 
-TEST_CASE("help that cannot be written is a failure that is told") {
+TEST_CASE("--help that cannot be written fails with a message") {
   const Scene scene;
   for (const char* flag : {"--help", "--version", "--dry-run"}) {
     Process launch(redirected(scene.start({flag}, helper({"exit", "0"})), ">/dev/full"));
@@ -160,7 +160,7 @@ TEST_CASE("help that cannot be written is a failure that is told") {
   }
 }
 
-TEST_CASE("the launcher's parent dies while nobody reads its stderr") {
+TEST_CASE("the launcher's parent dies while its stderr is not read") {
   Scene scene;
   hurry(scene);
   const Words command = helper({"print", "pid {PID}", "eflood"});
@@ -179,7 +179,7 @@ TEST_CASE("the launcher's parent dies while nobody reads its stderr") {
   scene.check_no_file_left();
 }
 
-TEST_CASE("a supervisor killed while nobody reads its stderr") {
+TEST_CASE("the supervisor is killed while stderr is not read") {
   const Scene scene;
   Process launch = scene.launch({"--nproc", "2"}, helper({"print", "pid {PID}", "eflood"}));
   const int writer = pid_in(launch.until("pid "));
@@ -191,7 +191,7 @@ TEST_CASE("a supervisor killed while nobody reads its stderr") {
   scene.check_nothing_left(launch);
 }
 
-TEST_CASE("a log directory that is a file is told once, and the run goes on") {
+TEST_CASE("a log directory that is a file is reported once; the launch goes on") {
   const Scene scene;
   write_file(scene.path("logs"), "");
   const auto run = scene.run(Words{"--nproc", "3", "--tee", "3"} + kRecorded,
@@ -202,7 +202,7 @@ TEST_CASE("a log directory that is a file is told once, and the run goes on") {
   CHECK(count(run.err, "logs") == 2);
 }
 
-TEST_CASE("a log directory that goes away is told, and the run goes on") {
+TEST_CASE("a removed log directory is reported; the launch goes on") {
   const Scene scene;
   Process launch = scene.launch(
       Words{"--nproc", "2", "--tee", "3", "--max-restarts", "1"} + kRestartAtOnce + kRecorded,
@@ -220,7 +220,7 @@ TEST_CASE("a log directory that goes away is told, and the run goes on") {
   CHECK(contains(run.err, "logs/x/events.jsonl: it was removed"));
 }
 
-TEST_CASE("events that a worker removed are told once, at the end of the generation") {
+TEST_CASE("a removed events.jsonl is reported once per attempt") {
   const Scene scene;
   for (const char* code : {"0", "5"}) {
     const auto run = scene.run(Words{"--nproc", "2"} + kRecorded,
@@ -231,11 +231,11 @@ TEST_CASE("events that a worker removed are told once, at the end of the generat
   }
 }
 
-TEST_CASE("a FIFO in the place of a log file is not waited for") {
+TEST_CASE("a FIFO in place of a log file does not block the launch") {
   for (const char* flag : {"--tee", "--redirects"}) {
     CAPTURE(flag);
     const Scene scene;
-    // The first generation puts it where the second one's file goes.
+    // The first attempt creates it at the path of the second attempt's file.
     const auto run = scene.run(
         Words{"--nproc", "1", flag, "1", "--max-restarts", "1"} + kRestartAtOnce + kRecorded,
         {"sh", "-c",
@@ -247,7 +247,7 @@ TEST_CASE("a FIFO in the place of a log file is not waited for") {
   }
 }
 
-TEST_CASE("a full disk under --log-dir costs the log files alone") {
+TEST_CASE("a full disk under --log-dir loses only the log files") {
   const Words flags = Words{"--nproc", "2", "--tee", "3"} + kRecorded;
   const auto steps = [](const Scene& scene) {
     return helper({"write-lines", "5000", "barrier", scene.directory.string(), "on-rank", "1", "[",
@@ -280,7 +280,7 @@ TEST_CASE("a full disk under --log-dir costs the log files alone") {
   }
 }
 
-TEST_CASE("a limit on the size of files is the workers' to meet as they would without a launcher") {
+TEST_CASE("a file size limit affects workers as it does without a launcher") {
   const Scene scene;
   auto start = scene.start(Words{"--nproc", "1", "--redirects", "3"} + kRecorded,
                            helper({"no-core", "write-lines", "5000"}));
@@ -289,7 +289,7 @@ TEST_CASE("a limit on the size of files is the workers' to meet as they would wi
   CHECK(finish(scene, launch).status == Status{.code = 128 + SIGXFSZ});
 }
 
-TEST_CASE("four ranks that write as fast as they can leave the launcher small") {
+TEST_CASE("four ranks that write at full speed do not grow the launcher") {
   const Scene scene;
   Process launch(
       redirected(scene.start({"--nproc", "4"}, helper({"eprint", "up", "flood"})), ">/dev/null"));
@@ -302,7 +302,7 @@ TEST_CASE("four ranks that write as fast as they can leave the launcher small") 
     text >> name >> read;  // rchar
     return read;
   };
-  // A second of it, or what a slow machine reads in a minute.
+  // One second's amount, or what a slow machine reads in a minute.
   const Deadline deadline;
   while (io() < std::int64_t{256} * 1024 * 1024 && !deadline.passed()) sched_yield();
   CHECK(std::stol(status_field(supervisor, "RssAnon")) < kGrowthKib);

@@ -1,5 +1,5 @@
-// Many plans, one after another: the command line, the table, the exit code, the JUnit file, and
-// that nothing of a campaign is left however it ends.
+// Many plans, one after another: the command line, the table, the exit code, the JUnit file; and
+// no process or file of a campaign is left, however it ends.
 #include "tests/e2e/launch.hpp"
 #include "tests/support/json_lines.hpp"
 
@@ -41,7 +41,7 @@ void wait_for_file(const std::string& path) {
   }
 }
 
-// The line of the summary, which comes behind an empty one, that tells of this plan.
+// This plan's line of the summary, which follows an empty line.
 std::string row_of(const std::string& out, const std::string& name) {
   for (const auto& line : lines_of(out.substr(out.find("\n\n") + 2))) {
     if (contains(line, " " + name + " ")) return line;
@@ -58,7 +58,7 @@ int campaign_pid(const Process& launch) {
 
 }  // namespace
 
-TEST_CASE("plans run in the order of their names, and all met is 0") {
+TEST_CASE("plans run in order of their names; exit code 0 if all are met") {
   const Scene scene;
   const Words steps{"append", scene.path("order"), "{DDP_RUN_ID} {RANK}"};
   plan(scene, "b-second", "name = 'the second'", steps + Words{"exit", "4"},
@@ -83,7 +83,7 @@ TEST_CASE("plans run in the order of their names, and all met is 0") {
   CHECK(lines.back() == "3 plans: 3 met");
 }
 
-TEST_CASE("one that is not met makes 73, shows its last lines, and stands in the JUnit file") {
+TEST_CASE("an unmet plan exits 73, shows its last lines and fails in the JUnit file") {
   const Scene scene;
   plan(scene, "good", "", {"print", "all is well"});
   plan(scene, "wrong", "[expect]\nroot_cause = { by = 'SIGKILL' }",
@@ -107,14 +107,14 @@ TEST_CASE("one that is not met makes 73, shows its last lines, and stands in the
   CHECK_FALSE(contains(xml, "all is well"));
 }
 
-TEST_CASE("the command of the campaign is that of plans without one, and {dir} its directory") {
+TEST_CASE("plans without a command use the campaign's; {dir} is the plan's directory") {
   const Scene scene;
   std::filesystem::create_directories(scene.path("plans"));
   write_file(scene.path("plans/one.toml"), "");
   const auto run = scene.run(campaign({"--log-dir", scene.path("logs"), "--run-id", "nightly"}),
                              helper({"print", "said", "touch", "{dir}/made"}));
   CHECK(run.status == Status{.code = 0});
-  // Everything is kept: the run's files, what was shown, and what the program wrote.
+  // Everything is kept: the run's files, its console output, and what the program wrote.
   const std::string kept = scene.path("logs/nightly/one/");
   CHECK(std::filesystem::exists(kept + "work/made"));
   CHECK(std::filesystem::exists(kept + "events.jsonl"));
@@ -126,7 +126,7 @@ TEST_CASE("the command of the campaign is that of plans without one, and {dir} i
   CHECK(contains(again.err, "logs/nightly"));
 }
 
-TEST_CASE("a program may remove its directory and make it anew") {
+TEST_CASE("a program may remove and recreate its directory") {
   const Scene scene;
   std::filesystem::create_directories(scene.path("plans"));
   write_file(scene.path("plans/a.toml"), "fault = ['kill@line=up,rank=1']\n[expect]\nrestarts = 1");
@@ -140,7 +140,7 @@ TEST_CASE("a program may remove its directory and make it anew") {
   CHECK(events_named(scene.path("logs/r/a/events.jsonl"), "fault_injected").size() == 1);
 }
 
-TEST_CASE("a plan that lasts too long is stopped and not met; the next is run") {
+TEST_CASE("a plan that exceeds its timeout is stopped and not met; the next runs") {
   const Scene scene;
   plan(scene, "a-hangs", "", {"print", "up", "pause"}, "timeout = '1s'");
   plan(scene, "b-hears-nothing", "",
@@ -155,7 +155,7 @@ TEST_CASE("a plan that lasts too long is stopped and not met; the next is run") 
   CHECK(contains(run.out, "use --log-dir DIR to keep"));
 }
 
-TEST_CASE("the lines shown of a run name no directory that is gone") {
+TEST_CASE("the shown lines of a run name no removed directory") {
   const Scene scene;
   plan(scene, "a", "", {"print", "in {DDP_RUN_DIR}/x", "print", "at {dir}/y", "exit", "1"});
   const auto gone = scene.run(campaign({"--nproc", "1"}), {});
@@ -167,7 +167,7 @@ TEST_CASE("the lines shown of a run name no directory that is gone") {
   CHECK(contains(kept.out, "[0] in " + scene.path("logs")));
 }
 
-TEST_CASE("what is wrong in any plan is told before the first is run") {
+TEST_CASE("an error in any plan is reported before the first plan runs") {
   const Scene scene;
   plan(scene, "a-good", "", {"touch", scene.path("ran")});
   plan(scene, "b-fault", "fault = ['kill@stp=5']", {"exit", "0"});
@@ -185,7 +185,7 @@ TEST_CASE("what is wrong in any plan is told before the first is run") {
   CHECK_FALSE(std::filesystem::exists(scene.path("ran")));
 }
 
-TEST_CASE("a signal ends the run and the campaign, and what ran is reported") {
+TEST_CASE("a signal stops the campaign and its run; finished plans are reported") {
   const Scene scene;
   plan(scene, "a-done", "", {"exit", "0"});
   plan(scene, "b-runs", "",
@@ -193,7 +193,7 @@ TEST_CASE("a signal ends the run and the campaign, and what ran is reported") {
         "TERM",
         "[",
         "append",
-        scene.path("told"),
+        scene.path("signalled"),
         "x",
         "exit",
         "0",
@@ -202,7 +202,7 @@ TEST_CASE("a signal ends the run and the campaign, and what ran is reported") {
         "INT",
         "[",
         "append",
-        scene.path("told"),
+        scene.path("signalled"),
         "x",
         "exit",
         "0",
@@ -214,13 +214,13 @@ TEST_CASE("a signal ends the run and the campaign, and what ran is reported") {
   for (const int signal : {SIGINT, SIGTERM}) {
     CAPTURE(signal);
     std::filesystem::remove(scene.path("up"));
-    std::filesystem::remove(scene.path("told"));
+    std::filesystem::remove(scene.path("signalled"));
     Process launch = scene.launch(campaign({"--junit", scene.path("result.xml")}), {});
     wait_for_file(scene.path("up"));
     launch.send_signal(signal);
     const auto run = finish(scene, launch);
     CHECK(run.status == Status{.code = 128 + signal});
-    CHECK(read_file(scene.path("told")) == "x\n");
+    CHECK(read_file(scene.path("signalled")) == "x\n");
     CHECK(lines_of(run.out).back() == "3 plans: 1 met, 1 stopped, 1 not run");
     const auto xml = read_file(scene.path("result.xml"));
     CHECK(contains(xml, R"(<testsuite name="a-done")"));
@@ -233,18 +233,18 @@ TEST_CASE("a signal ends the run and the campaign, and what ran is reported") {
 TEST_CASE("a second signal skips the run's grace period") {
   const Scene scene;
   plan(scene, "stubborn", "",
-       {"on-signal", "INT", "[", "touch", scene.path("told"), "]", "touch", scene.path("up"),
+       {"on-signal", "INT", "[", "touch", scene.path("signalled"), "]", "touch", scene.path("up"),
         "pause"},
        "options = ['--shutdown-timeout=10000']");
   Process launch = scene.launch(campaign(), {});
   wait_for_file(scene.path("up"));
   launch.send_signal(SIGINT);
-  wait_for_file(scene.path("told"));
+  wait_for_file(scene.path("signalled"));
   launch.send_signal(SIGTERM);  // another SIGINT within a second would be the same request
   CHECK(finish(scene, launch).status == Status{.code = 130});
 }
 
-TEST_CASE("SIGKILL to either process of a campaign leaves nothing") {
+TEST_CASE("SIGKILL to either process of a campaign leaves no process") {
   const Scene scene;
   plan(scene, "runs", "",
        {"fork", "[", "setsid", "ignore", "TERM", "pause", "]", "touch", scene.path("up"), "pause"},
@@ -295,7 +295,7 @@ TEST_CASE("Ctrl-Z stops the campaign and its run, and fg resumes them") {
   CHECK(finish(scene, launch).status == Status{.code = 0});
 }
 
-TEST_CASE("a table that cannot be written fails the campaign, which goes on to its end") {
+TEST_CASE("a table that cannot be written fails the campaign, which still runs all plans") {
   const Scene scene;
   plan(scene, "a", "", {"append", scene.path("order"), "a"});
   plan(scene, "b", "", {"append", scene.path("order"), "b"});
@@ -311,7 +311,7 @@ TEST_CASE("a table that cannot be written fails the campaign, which goes on to i
   CHECK(contains(read_file(scene.path("result.xml")), "failures=\"0\""));
 }
 
-TEST_CASE("a table that nobody reads fails the campaign, which says so") {
+TEST_CASE("a table that is not read fails the campaign with a message") {
   const Scene scene;
   plan(scene, "a", "", {"exit", "0"});
   const auto path = scene.path("pipe");
@@ -330,7 +330,7 @@ TEST_CASE("a table that nobody reads fails the campaign, which says so") {
         "dropped\n");
 }
 
-TEST_CASE("a disk that takes no more is told by name, and the verdict is not lost with it") {
+TEST_CASE("a full disk is reported by path and the result is kept") {
   const Words flags{"--nproc", "1", "--junit", "result.xml"};
   const auto check = [](const Finished& run, const Scene& scene, const std::string& why) {
     CHECK(run.status == Status{.code = 71});
@@ -367,7 +367,7 @@ TEST_CASE("a disk that takes no more is told by name, and the verdict is not los
   }
 }
 
-TEST_CASE("a plan that is another when its turn comes is not run, and the next one is") {
+TEST_CASE("a plan that changed since the start is not run; the next one is") {
   const Scene scene;
   plan(scene, "a", "", {"touch", scene.path("up"), "wait-file", scene.path("go")});
   for (const char* name : {"b", "c", "d"}) plan(scene, name, "", {"touch", scene.path(name)});
@@ -384,7 +384,7 @@ TEST_CASE("a plan that is another when its turn comes is not run, and the next o
   CHECK(std::filesystem::exists(scene.path("d")));
 }
 
-TEST_CASE("what makes no sense with a campaign is refused in one line") {
+TEST_CASE("flags that conflict with --campaign are rejected in one line") {
   const Scene scene;
   plan(scene, "good", "", {"touch", scene.path("ran")});
   std::filesystem::create_directory(scene.path("empty"));

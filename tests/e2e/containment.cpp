@@ -36,7 +36,7 @@ bool port_is_free(int port) {
   return free;
 }
 
-// How many processes want each processor, at least 1: by so much everything takes longer.
+// Runnable processes per processor, at least 1: everything takes longer by this factor.
 double crowding() {
   double load = 0;
   if (getloadavg(&load, 1) != 1) return 1;
@@ -47,7 +47,7 @@ class Attempt {
  public:
   explicit Attempt(const Case& one) : case_(one), launch_(start_of(one, scene_)) {}
 
-  // From the event to the launcher's end; nothing when the phase was over before the event.
+  // From the event to the launcher's exit; empty if the phase was over before the event.
   std::optional<Milliseconds> run() {
     reach_phase();
     if (!reached_) return std::nullopt;
@@ -86,7 +86,7 @@ class Attempt {
   }
 
   std::string until(const std::string& text) { return launch_.until(text); }
-  void until_told(const std::string& text) {  // by the launcher itself
+  void until_printed(const std::string& text) {  // by the launcher itself
     if (at_terminal(case_.injection)) {
       launch_.until(text);
     } else {
@@ -102,15 +102,15 @@ class Attempt {
       case Phase::tearing_down:
         for (int i = 0; i < case_.nproc; ++i) hear_up();
         if (case_.phase == Phase::running) return;
-        // A stop that comes behind the SIGCONT of a teardown would last until SIGKILL.
+        // A stop after the SIGCONT of a teardown would last until SIGKILL.
         wait_until([&] { return status_field(pids_[2], "State") == "T (stopped)"; });
         write_file(scene_.path("go"), "");
-        until("told");
+        until("signalled");
         return;
       case Phase::backing_off:
-        return until_told("restarting the group in");
+        return until_printed("restarting the group in");
       case Phase::between_generations:
-        for (int i = 0; i < 3; ++i) until_told("restarting the group");
+        for (int i = 0; i < 3; ++i) until_printed("restarting the group");
     }
   }
 
@@ -192,8 +192,8 @@ class Attempt {
         return began;
       case Injection::interrupt_twice: {
         launch_.send_signal(SIGINT);
-        until("told");
-        until_told("waiting up to");  // sooner it would be the same request
+        until("signalled");
+        until_printed("waiting up to");  // sooner it would be the same request
         const auto second = Clock::now();
         launch_.send_signal(SIGINT);
         return second;
@@ -208,7 +208,7 @@ class Attempt {
     }
   }
 
-  // A rank of a stopped supervisor ends first, and the supervisor goes on then.
+  // A rank of a stopped supervisor exits first; then the supervisor continues.
   Clock::time_point go_on(int victim, Clock::time_point began) {
     if (case_.phase != Phase::spawning) return began;
     CHECK(wait_gone(victim, Deadline()));
@@ -218,7 +218,7 @@ class Attempt {
   }
 
   void check_end() {
-    launch_.wait();  // the end of its output too: nobody holds the pipes
+    launch_.wait();  // also waits for the end of its output: no process holds the pipes
     scene_.check_nothing_left(launch_);
     if (port_ > 0) CHECK(port_is_free(port_));
   }

@@ -42,7 +42,7 @@ const char* name_of(Injection injection) {
   return kNames[static_cast<int>(injection)];
 }
 
-// Then it must not be the grace period that ends the workers which ignore SIGTERM.
+// In this case the grace period must not be what ends the workers that ignore SIGTERM.
 bool kills_at_once(const Case& one) {
   if (one.injection == Injection::interrupt_twice) return true;
   return one.injection == Injection::interrupt_then_term &&
@@ -68,8 +68,9 @@ Words program(const Case& one, const Scene& scene) {
   const bool hears =
       one.phase == Phase::tearing_down || one.injection == Injection::interrupt_twice;
   if (hears) {
-    const std::string heard = one.injection == Injection::interrupt_twice ? "INT" : "TERM";
-    steps = steps + Words{"on-rank", "2", "[", "on-signal", heard, "[", "print", "told", "]", "]"} +
+    const std::string name = one.injection == Injection::interrupt_twice ? "INT" : "TERM";
+    steps = steps +
+            Words{"on-rank", "2", "[", "on-signal", name, "[", "print", "signalled", "]", "]"} +
             Words{"on-rank", "3", "["} + deaf + Words{"]"};
   }
   steps = steps + Words{"on-rank", "0", "[", "listen-master", "]"} + Words{"on-rank", "1", "["} +
@@ -108,7 +109,7 @@ bool at_terminal(Injection injection) {
   return injection == Injection::ctrl_c || injection == Injection::terminal_gone;
 }
 
-// Of the launcher, for a strike that stops it.
+// The launcher's process that the injection stops.
 int stop_signal(Injection injection) {
   switch (injection) {
     case Injection::term:
@@ -132,10 +133,10 @@ std::set<int> expected_codes(const Case& one) {
   if (one.injection == Injection::keeper_killed || one.injection == Injection::parent_killed)
     return {kNoCode};
   if (one.injection == Injection::supervisor_killed) return {70};
-  // The first failure stays the cause, whatever comes during its teardown.
+  // The first failure stays the cause, whatever happens during its teardown.
   if (one.phase == Phase::tearing_down) return {3};
   std::set<int> codes{128 + stop_signal(one.injection)};
-  // Either may be heard first.
+  // Either may be received first.
   if (one.injection == Injection::interrupt_then_term) codes.insert(128 + SIGTERM);
   if (one.phase == Phase::between_generations) codes.insert(3);
   switch (one.injection) {

@@ -1,4 +1,4 @@
-// A launch in one phase of its life and what strikes it there.
+// A launch in one phase of its life, and what is done to it in that phase.
 //
 // Its workers are of the kind that leaks: each has a data loader that left its session and ignores
 // SIGTERM and SIGINT, and (up to four ranks) a daemon that forked twice; both hold the worker's
@@ -23,8 +23,8 @@ enum class Injection {
   rank_segv,    // the same by SIGSEGV
   term,         // to the launcher, as are the next
   interrupt,
-  interrupt_twice,      // the second once the first was heard
-  interrupt_then_term,  // at once: the second of two requests, where nothing tells of the first
+  interrupt_twice,      // the second after the first was received
+  interrupt_then_term,  // at once: nothing shows that the first was received
   hangup,
   quit,
   keeper_killed,      // SIGKILL to the process the user sees
@@ -42,18 +42,18 @@ struct Case {
 std::string to_string(const Case& one);
 
 bool at_terminal(Injection injection);
-// Of the launcher, for a strike that stops it; 0 for others.
+// The launcher's process that the injection stops; 0: none.
 int stop_signal(Injection injection);
 
-// Exit codes the launcher may leave with; kNoCode where nobody is left to see one.
+// Exit codes that the launcher may have; kNoCode if no process is left to see one.
 inline constexpr int kNoCode = -1;
 std::set<int> expected_codes(const Case& one);
 
 // From SIGTERM to SIGKILL.
 std::chrono::milliseconds grace_of(const Case& one);
 
-// How the launch is started. Rank 0 leaves with 3 (or every rank with 0, for exit_0) once the
-// scene's file "go" is there. Rank 1 of a launch that is to be struck while spawning stops the
+// How the launch is started. Rank 0 exits with 3 (or every rank with 0, for exit_0) once the
+// scene's file "go" exists. Rank 1 of a launch that is hit while spawning stops the
 // supervisor first thing.
 Start start_of(const Case& one, const Scene& scene);
 

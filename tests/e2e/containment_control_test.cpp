@@ -1,5 +1,5 @@
-// Each mechanism of containment switched off: the leak it prevents must be seen, or the tests that
-// find none prove nothing.
+// Each mechanism of containment is switched off: the leak it prevents must appear, or the tests
+// that find no leak prove nothing.
 #include "tests/e2e/launch.hpp"
 
 #include <sched.h>
@@ -15,7 +15,7 @@ using namespace ddp::test;
 
 namespace {
 
-// Every rank has a daemon: forked twice, in a session of its own. It holds no pipe, since the
+// Every rank has a daemon: forked twice, in a new session. It holds no pipe, since the
 // launcher would wait for the end of those.
 Words with_daemon(const Words& steps) {
   return helper(Words{"fork", "[", "setsid", "fork", "[", "setsid", "ignore", "TERM", "close", "1",
@@ -47,7 +47,7 @@ int living(const std::vector<ProcessInfo>& processes) {
                                         [](const auto& process) { return process.state != 'Z'; }));
 }
 
-// How often a process that waits has been woken since.
+// How often a sleeping process has been woken.
 class Wakes {
  public:
   explicit Wakes(int pid) : pid_(pid), before_(count()) {}
@@ -63,14 +63,14 @@ class Wakes {
   long before_;
 };
 
-// A worker that has said that it is up may be on its way to its pause.
+// A worker that printed "up" may not have paused yet.
 void wait_asleep(int pid) {
   const Deadline deadline;
   while (status_field(pid, "State") != "S (sleeping)" && !deadline.passed()) sched_yield();
   CHECK_FALSE(deadline.passed());
 }
 
-// How many daemons outlive a launch that is told to end.
+// How many daemons outlive a launch that is stopped.
 int daemons_left(const std::string& off) {
   Launch launch(off);
   launch.process.send_signal(SIGTERM);
@@ -78,15 +78,15 @@ int daemons_left(const std::string& off) {
   return living(launch.process.below());
 }
 
-// Of a launch that could not, once nobody lives in them.
+// Removes the cgroups of a launch that could not, once no process is in them.
 void remove_groups(int pid) {
   const Deadline deadline;
   for (const auto& [inode, group] : launch_groups(pid))
     while (rmdir(group.c_str()) != 0 && errno == EBUSY && !deadline.passed()) sched_yield();
 }
 
-// The same where the launch's cgroup alone kills them: as the keeper's last act, so that nobody
-// waits for what dies of it. They ignore SIGTERM and wait for ever: nothing else ends them.
+// The same if only the launch's cgroup kills them: as the keeper's last act, so that no process
+// waits for those that it kills. They ignore SIGTERM and wait indefinitely: nothing else ends them.
 int daemons_left_by_cgroup() {
   Launch launch("subreaper");
   launch.process.send_signal(SIGTERM);
@@ -94,12 +94,12 @@ int daemons_left_by_cgroup() {
   const Deadline deadline;
   for (const auto& process : launch.process.below()) wait_gone(process.pid, deadline);
   const int left = living(launch.process.below());
-  // It was populated still when the keeper would have removed it.
+  // It was still populated when the keeper would have removed it.
   remove_groups(launch.process.pid());
   return left;
 }
 
-// Whether a worker lives on when the supervisor is killed and the keeper can do nothing.
+// Whether a worker survives if the supervisor is killed and the keeper is stopped.
 bool worker_outlives_supervisor(const std::string& off) {
   Launch launch(off);
   const int supervisor = supervisor_pid(launch.process);
@@ -108,7 +108,8 @@ bool worker_outlives_supervisor(const std::string& off) {
   launch.process.wait_stopped();
   kill(supervisor, SIGKILL);
   CHECK(wait_gone(supervisor, Deadline()));
-  // The death signal is sent before the supervisor is seen dead; what it kills still has to end.
+  // The death signal is sent before the supervisor's death is visible; its targets may still be
+  // exiting.
   const bool lives =
       off.empty() ? !wait_gone(launch.workers[0], Deadline())
                   : status_field(launch.workers[0], "State") == "S (sleeping)" &&
@@ -121,13 +122,13 @@ bool worker_outlives_supervisor(const std::string& off) {
 
 }  // namespace
 
-TEST_CASE("with every mechanism no daemon is left") { CHECK(daemons_left("") == 0); }
+TEST_CASE("with every mechanism no daemon escapes") { CHECK(daemons_left("") == 0); }
 
 TEST_CASE("without subreaper and cgroup a daemon escapes") {
   CHECK(daemons_left("subreaper,cgroup") == 2);
 }
 
-TEST_CASE("either of the two alone lets none escape") {
+TEST_CASE("either subreaper or cgroup alone lets no daemon escape") {
   CHECK(daemons_left("cgroup") == 0);
   if (std::filesystem::exists("/sys/fs/cgroup/unified/cgroup.procs") && geteuid() == 0) {
     CHECK(daemons_left_by_cgroup() == 0);
@@ -136,12 +137,12 @@ TEST_CASE("either of the two alone lets none escape") {
   }
 }
 
-TEST_CASE("a worker dies with the supervisor, and without its death signal it does not") {
+TEST_CASE("only the death signal ends a worker when the supervisor dies") {
   CHECK_FALSE(worker_outlives_supervisor(""));
   CHECK(worker_outlives_supervisor("death-signal"));
 }
 
-TEST_CASE("a job that is killed as a whole leaves its daemons where the supervisor is part of it") {
+TEST_CASE("killing the whole job leaves daemons if the supervisor is part of it") {
   for (const bool apart : {true, false}) {
     Launch launch(apart ? "" : "apart");
     REQUIRE(kill(-launch.process.pid(), SIGKILL) == 0);
@@ -160,7 +161,7 @@ TEST_CASE("a job that is killed as a whole leaves its daemons where the supervis
   }
 }
 
-TEST_CASE("a supervisor that does not hear a stop request is ended with all below") {
+TEST_CASE("a supervisor that ignores a stop request is killed with all its processes") {
   Launch launch("hearing,asking");
   launch.process.send_signal(SIGTERM);
   CHECK(launch.process.wait_exit() == Status{.code = 70});
@@ -169,7 +170,7 @@ TEST_CASE("a supervisor that does not hear a stop request is ended with all belo
   CHECK(launch.process.err().find("the supervisor does not respond") != std::string::npos);
 }
 
-TEST_CASE("a supervisor that a debugger holds is waited for") {
+TEST_CASE("a supervisor held by a debugger is not killed") {
   Launch launch("asking");
   const int supervisor = supervisor_pid(launch.process);
   if (ptrace(PTRACE_SEIZE, supervisor, nullptr, nullptr) != 0) {
@@ -180,7 +181,7 @@ TEST_CASE("a supervisor that a debugger holds is waited for") {
   REQUIRE(waitpid(supervisor, nullptr, __WALL) == supervisor);
   const Wakes wakes(launch.process.pid());
   launch.process.send_signal(SIGTERM);
-  wakes.wait(4);  // for the signal, and each time the supervisor should have heard it
+  wakes.wait(4);  // for the signal, and each time the supervisor should have received it
   REQUIRE(ptrace(PTRACE_DETACH, supervisor, nullptr, nullptr) == 0);
   CHECK(launch.process.wait_exit() == Status{.code = 143});
 }

@@ -1,4 +1,4 @@
-// Whatever happens, in whatever phase: nothing is left behind, in time.
+// Any event in any phase leaves no process and no file, in time.
 #include "tests/e2e/containment.hpp"
 
 using namespace ddp::test;
@@ -11,7 +11,7 @@ void check_all(Phase phase, int nproc, std::initializer_list<Injection> injectio
 
 }  // namespace
 
-TEST_CASE("running: every event, on workers of every kind") {
+TEST_CASE("running: every event, for every kind of worker") {
   check_all(Phase::running, 4,
             {Injection::exit_0, Injection::exit_3, Injection::rank_killed, Injection::rank_segv,
              Injection::term, Injection::interrupt, Injection::interrupt_twice, Injection::hangup,
@@ -19,7 +19,7 @@ TEST_CASE("running: every event, on workers of every kind") {
              Injection::ctrl_c, Injection::terminal_gone, Injection::parent_killed});
 }
 
-TEST_CASE("running: one worker alone, and 64") {
+TEST_CASE("running: one worker and 64 workers") {
   check_all(Phase::running, 1,
             {Injection::exit_0, Injection::exit_3, Injection::rank_killed, Injection::term,
              Injection::interrupt, Injection::keeper_killed, Injection::supervisor_killed});
@@ -28,7 +28,7 @@ TEST_CASE("running: one worker alone, and 64") {
              Injection::keeper_killed, Injection::supervisor_killed});
 }
 
-TEST_CASE("spawning: the launcher is in the midst of starting its workers") {
+TEST_CASE("spawning: the launcher is starting its workers") {
   check_all(Phase::spawning, 24,
             {Injection::exit_3, Injection::rank_killed, Injection::rank_segv, Injection::term,
              Injection::interrupt, Injection::interrupt_then_term, Injection::hangup,
@@ -38,7 +38,7 @@ TEST_CASE("spawning: the launcher is in the midst of starting its workers") {
             {Injection::term, Injection::keeper_killed, Injection::supervisor_killed});
 }
 
-TEST_CASE("tearing down: a rank has failed, and the others do not heed SIGTERM") {
+TEST_CASE("tearing down: a rank failed and the others ignore SIGTERM") {
   check_all(Phase::tearing_down, 4,
             {Injection::rank_killed, Injection::term, Injection::interrupt,
              Injection::interrupt_then_term, Injection::hangup, Injection::quit,
@@ -47,7 +47,7 @@ TEST_CASE("tearing down: a rank has failed, and the others do not heed SIGTERM")
   check_all(Phase::tearing_down, 64, {Injection::keeper_killed});
 }
 
-TEST_CASE("backing off: the group waits to be started again") {
+TEST_CASE("backing off: the group waits for its restart") {
   check_all(
       Phase::backing_off, 4,
       {Injection::term, Injection::interrupt, Injection::interrupt_then_term, Injection::hangup,
@@ -55,7 +55,7 @@ TEST_CASE("backing off: the group waits to be started again") {
        Injection::terminal_gone, Injection::parent_killed});
 }
 
-TEST_CASE("between generations: one ends and the next begins, again and again") {
+TEST_CASE("between attempts: one ends and the next begins, many times") {
   check_all(
       Phase::between_generations, 4,
       {Injection::term, Injection::interrupt, Injection::interrupt_then_term, Injection::hangup,

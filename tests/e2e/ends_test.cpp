@@ -1,5 +1,5 @@
-// A rank is more than its first process: however a group ends, what belongs to it has the time to
-// save its work, and is named if it has to be killed.
+// A rank is more than its first process: however a group ends, all its processes have the time to
+// save their work, and are named if they are killed.
 #include "tests/e2e/launch.hpp"
 #include "tests/support/json_lines.hpp"
 
@@ -11,7 +11,7 @@ using namespace ddp::test;
 
 namespace {
 
-// Saves ck-<rank> when it is asked to stop, which takes a while, and only while its children live.
+// Saves ck-<rank> on the stop signal, which takes a while and needs its children alive.
 constexpr const char* kTrainer = R"(
 import os, signal, sys, time
 loaders = []
@@ -38,7 +38,7 @@ while True:  # a signal just before pause() would be missed
     time.sleep(0.02)
 )";
 
-// The same by Python's own means, as scripts do it.
+// The same with Python's signal and multiprocessing modules, as scripts do it.
 constexpr const char* kInterrupted = R"(
 import os, time
 try:
@@ -56,7 +56,7 @@ for name in sys.argv[1].split(","):
 sys.exit(subprocess.Popen([sys.executable, "t.py"]).wait())
 )";
 
-// As torch.multiprocessing.spawn does with join=True, or by Process.join().
+// Like torch.multiprocessing.spawn with join=True, or Process.join().
 constexpr const char* kSpawns = R"(
 import multiprocessing, multiprocessing.connection, runpy, signal, sys
 def rank():
@@ -124,13 +124,13 @@ const std::vector<Wrapped>& wrapped_trainers() {
       {"mp.spawn, which waits for sentinels", {"python3", "spawns.py", "wait"}, "1"},
       {"mp.spawn in a program that exits on SIGTERM", {"python3", "spawns.py", "exits"}, "1"},
       {"a here-document", {"bash", "here.sh"}, "1"},
-      {"a pipe at its end", {"sh", "-c", "echo y | python3 t.py; :"}, "1"},
+      {"a pipe after the trainer", {"sh", "-c", "echo y | python3 t.py; :"}, "1"},
       {"Popen(stdin=PIPE)", {"python3", "feeds.py"}, "1"},
   };
   return all;
 }
 
-// Pipelines' names for what they print.
+// Names of pipelines, by what they print.
 void check_saved(const Trainers& scene, const Finished& run, int ranks) {
   CHECK_MESSAGE(scene.saved() == ranks, run.out << run.err);
   CHECK_FALSE(contains(run.out + run.err, "is dead"));
@@ -138,7 +138,7 @@ void check_saved(const Trainers& scene, const Finished& run, int ranks) {
 
 }  // namespace
 
-TEST_CASE("a stop request reaches the trainer, whatever is around it, and its loaders after it") {
+TEST_CASE("a stop request reaches the trainer inside any wrapper, then its loaders") {
   for (const auto& one : wrapped_trainers()) {
     for (const int signal : {SIGTERM, SIGINT}) {
       CAPTURE(one.name);
@@ -156,7 +156,7 @@ TEST_CASE("a stop request reaches the trainer, whatever is around it, and its lo
   }
 }
 
-TEST_CASE("a peer's failure reaches them in the same way") {
+TEST_CASE("the failure of another rank reaches trainer and loaders in the same order") {
   for (const auto& one : wrapped_trainers()) {
     CAPTURE(one.name);
     Trainers scene;
@@ -173,7 +173,7 @@ TEST_CASE("a peer's failure reaches them in the same way") {
   }
 }
 
-TEST_CASE("the control: to the process group at once, the loaders die under the trainer") {
+TEST_CASE("control: a signal to the whole process group kills the loaders first") {
   Trainers scene;
   scene.env["LOADERS"] = "1";
   Process launch = scene.launch({"--nproc", "2", "--stop-signal-to", "group"}, {"python3", "t.py"});
@@ -185,7 +185,7 @@ TEST_CASE("the control: to the process group at once, the loaders die under the 
   CHECK(contains(run.err, "is dead"));  // the tail of the one that raised
 }
 
-TEST_CASE("a wrapper that ignores the request does not keep it from its trainer for ever") {
+TEST_CASE("a wrapper that ignores the stop signal only delays it for its trainer") {
   Trainers scene;
   Process launch = scene.launch({"--nproc", "2", "--shutdown-timeout", "6"},
                                 {"python3", "wrapper.py", "SIGTERM,SIGINT"});
@@ -197,7 +197,7 @@ TEST_CASE("a wrapper that ignores the request does not keep it from its trainer 
   CHECK(contains(run.err, "ranks 0, 1 exited with code 0\n"));
 }
 
-TEST_CASE("--stop-signal is what they get instead") {
+TEST_CASE("--stop-signal replaces SIGTERM") {
   Trainers scene;
   write_file(scene.path("u.py"),
              "import signal, sys, time\n"
@@ -207,12 +207,12 @@ TEST_CASE("--stop-signal is what they get instead") {
       scene.launch({"--nproc", "1", "--stop-signal", "USR1"}, {"sh", "-c", "python3 u.py; :"});
   launch.until("up");
   launch.send_signal(SIGTERM);
-  // The shell dies of it, as it would of SIGTERM.
+  // It kills the shell, as SIGTERM would.
   CHECK(finish(scene, launch).status == Status{.code = 143});
   CHECK(scene.saved() == 1);
 }
 
-TEST_CASE("Ctrl-C is a KeyboardInterrupt in the script, and its handlers run") {
+TEST_CASE("Ctrl-C raises KeyboardInterrupt in the script and its handlers run") {
   Trainers scene;
   auto start = scene.start({"--nproc", "2"}, {"python3", "interrupted.py"});
   start.stdio = Stdio::terminal;
@@ -223,7 +223,7 @@ TEST_CASE("Ctrl-C is a KeyboardInterrupt in the script, and its handlers run") {
   CHECK(scene.saved() == 2);
 }
 
-TEST_CASE("an interrupt that nobody catches is no failure of the rank") {
+TEST_CASE("an uncaught KeyboardInterrupt is not a failure of the rank") {
   const Scene scene;
   Process launch =
       scene.launch({"--nproc", "2"},
@@ -235,13 +235,13 @@ TEST_CASE("an interrupt that nobody catches is no failure of the rank") {
   CHECK_FALSE(contains(run.err, "  | "));
 }
 
-TEST_CASE("timeout signals the launcher and its group: one request") {
+TEST_CASE("timeout(1) signals launcher and group: one stop request") {
   Trainers scene;
   auto start = scene.start({"--nproc", "2"}, {"python3", "t.py"});
   start.new_group = true;
   Process launch(std::move(start));
   until_each(launch, "up", 2);
-  // As timeout(1) does when the time is over.
+  // As timeout(1) does at its limit.
   launch.send_signal(SIGTERM);
   kill(-launch.pid(), SIGTERM);
   const auto run = finish(scene, launch);
@@ -249,7 +249,7 @@ TEST_CASE("timeout signals the launcher and its group: one request") {
   check_saved(scene, run, 2);
 }
 
-TEST_CASE("after a stop the exit code tells whether every rank exited 0, if that is asked for") {
+TEST_CASE("--graceful-exit-code is used if every rank exited 0 after a stop") {
   for (const bool all : {true, false}) {
     CAPTURE(all);
     const Scene scene;
@@ -266,12 +266,13 @@ TEST_CASE("after a stop the exit code tells whether every rank exited 0, if that
   }
 }
 
-TEST_CASE("a forwarded signal reaches the program behind a shell, which it would kill") {
+TEST_CASE("a forwarded signal reaches the program behind a shell, not the shell") {
   const Scene scene;
-  write_file(scene.path("u.py"),
-             "import os, signal, sys, time\n"
-             "signal.signal(signal.SIGUSR1, lambda *_: (os.write(1, b'heard\\n'), sys.exit(0)))\n"
-             "print('up', flush=True)\nwhile True: time.sleep(0.02)\n");
+  write_file(
+      scene.path("u.py"),
+      "import os, signal, sys, time\n"
+      "signal.signal(signal.SIGUSR1, lambda *_: (os.write(1, b'received\\n'), sys.exit(0)))\n"
+      "print('up', flush=True)\nwhile True: time.sleep(0.02)\n");
   for (const std::string scope : {"rank", "group"}) {
     CAPTURE(scope);
     Process launch =
@@ -279,15 +280,15 @@ TEST_CASE("a forwarded signal reaches the program behind a shell, which it would
     until_each(launch, "up", 2);
     launch.send_signal(SIGUSR1);
     const auto run = finish(scene, launch);
-    // In the process group's scope the shell gets it too, and dies of it: the control.
+    // Control: with scope "group" the shell gets it too and is killed by it.
     CHECK(run.status == Status{.code = scope == "rank" ? 0 : 128 + SIGUSR1});
-    if (scope == "rank") CHECK(by_rank(run.out)[1] == Words{"up", "heard"});
+    if (scope == "rank") CHECK(by_rank(run.out)[1] == Words{"up", "received"});
   }
 }
 
-TEST_CASE("what reads a rank's output reads it to its end") {
+TEST_CASE("a process that reads a rank's output reads all of it") {
   const Scene scene;
-  // The reader is slow to begin; the rank is killed as soon as it has written.
+  // The reader starts slowly; the rank is killed as soon as it has written.
   const std::string writes = "seq 20000; ";
   for (const std::string end : {"exit 0", "exit 3", "kill -9 $$"}) {
     CAPTURE(end);
@@ -297,7 +298,7 @@ TEST_CASE("what reads a rank's output reads it to its end") {
                    "exec > >(while [ ! -e out-$RANK.go ]; do :; done; cat > out-$RANK); touch "
                    "out-$RANK.go; " +
                        writes + end});
-    // The rank that ends first has written everything, its peer perhaps not.
+    // The rank that exits first has written everything; the other one perhaps not.
     int whole = 0;
     for (const char* rank : {"0", "1"})
       whole += lines_of(read_file(scene.path(std::string("out-") + rank))).size() == 20000;
@@ -306,9 +307,9 @@ TEST_CASE("what reads a rank's output reads it to its end") {
   }
 }
 
-TEST_CASE("what reads a pipe of a killed rank may read it to its end, and then has to go") {
+TEST_CASE("a reader of a killed rank's pipe reads all of it and is then stopped") {
   const Scene scene;
-  // The trainer ignores every request, and writes its last line when the first comes.
+  // The trainer ignores every stop signal and writes its last line at the first.
   write_file(scene.path("deaf.py"),
              "import os, signal, time\n"
              "signal.signal(signal.SIGTERM, lambda *_: os.write(1, b'the last line\\n'))\n"
@@ -331,7 +332,7 @@ TEST_CASE("what reads a pipe of a killed rank may read it to its end, and then h
   CHECK_FALSE(contains(killed, "(tee log)"));
 }
 
-TEST_CASE("what a rank leaves running is asked to stop, and the group ends with it") {
+TEST_CASE("leftover processes get the stop signal before the group ends") {
   const Scene scene;
   const std::string journal = scene.path("journal");
   const Words loader{"fork",  "[",      "setsid", "on-signal", "TERM", "[",     "append",
@@ -348,10 +349,10 @@ TEST_CASE("what a rank leaves running is asked to stop, and the group ends with 
   }
 }
 
-TEST_CASE("a restart waits for what the last attempt is still saving") {
+TEST_CASE("a restart waits for leftovers of the last attempt that still save") {
   const Scene scene;
   const std::string journal = scene.path("journal");
-  // Three levels down, in another session, and slow: it goes on when its rank is gone.
+  // Three levels down, in another session, and slow: it continues after its rank exited.
   const Words saver{"fork", "[", "setsid", "fork",  "[", "on-signal",     "TERM",  "[",
                     "tick", "3", "100",    "[",     "]", "append",        journal, "saved",
                     "exit", "0", "]",      "pause", "]", "wait-children", "]"};
@@ -366,9 +367,9 @@ TEST_CASE("a restart waits for what the last attempt is still saving") {
   CHECK_FALSE(contains(run.err, "killed what was left"));
 }
 
-TEST_CASE("after success it has a period of its own, in which nobody kills it") {
+TEST_CASE("after success leftovers have the linger period to exit") {
   const Scene scene;
-  // Ends by itself once the rank has: its parent is another process then.
+  // Exits once the rank has exited: its parent is another process then.
   write_file(scene.path("late.py"),
              "import os, signal, time\n"
              "parent = os.getpid()\n"
@@ -386,9 +387,9 @@ TEST_CASE("after success it has a period of its own, in which nobody kills it") 
   }
 }
 
-TEST_CASE("who had to be killed is named with its rank, on success and on failure") {
+TEST_CASE("killed leftovers are named with their rank, on success and on failure") {
   const Scene scene;
-  // A daemon: forked twice, in a session of its own, and it heeds no signal.
+  // A daemon: forked twice, in a new session, and it ignores SIGTERM.
   const Words daemon{"fork",   "[",      "setsid", "fork",  "[",
                      "setsid", "ignore", "TERM",   "touch", scene.path("daemon-{RANK}-{PID}"),
                      "pause",  "]",      "exit",   "0",     "]"};
@@ -422,7 +423,7 @@ TEST_CASE("who had to be killed is named with its rank, on success and on failur
   }
 }
 
-TEST_CASE("a rank that left with 0 is named beside the one that then fails") {
+TEST_CASE("a rank that exited 0 before another fails is named") {
   const Scene scene;
   const auto run =
       scene.run({"--nproc", "3"},
@@ -432,7 +433,7 @@ TEST_CASE("a rank that left with 0 is named beside the one that then fails") {
   CHECK(contains(run.err, "ddp-launch: rank 1 exited with code 0, "));
 }
 
-TEST_CASE("and beside a group that hangs for it") {
+TEST_CASE("a rank that exited 0 before a hang is named") {
   const Scene scene;
   const auto run = scene.run({"--nproc", "2", "--progress-timeout", "300ms", "--on-hang", "none"},
                              helper({"on-rank", "1", "[", "exit", "0", "]", "step", "1", "pause"}));
@@ -440,7 +441,7 @@ TEST_CASE("and beside a group that hangs for it") {
   CHECK(contains(run.err, "ddp-launch: rank 1 exited with code 0, "));
 }
 
-TEST_CASE("an early exit fails the group where the others run on for too long") {
+TEST_CASE("an early exit fails the group if the others run longer than allowed") {
   const Scene scene;
   const auto run =
       scene.run({"--nproc", "2", "--early-exit", "fail after 200ms"},
@@ -450,14 +451,14 @@ TEST_CASE("an early exit fails the group where the others run on for too long") 
       run.err,
       "ddp-launch: rank 1 exited with code 0 while other ranks were running, and they did not exit "
       "within 200 ms"));
-  // In time it is no failure.
+  // Within the allowed time it is not a failure.
   CHECK(scene
             .run({"--nproc", "2", "--early-exit", "fail after 10000"},
                  helper({"on-rank", "1", "[", "exit", "0", "]", "exit", "0"}))
             .status == Status{.code = 0});
 }
 
-TEST_CASE("codes and times that rule a restart out") {
+TEST_CASE("exit codes and times exclude a restart") {
   const Scene scene;
   const auto attempts = [&](const Words& flags, const Words& steps) {
     const std::string journal = scene.path("journal");
@@ -484,7 +485,7 @@ TEST_CASE("codes and times that rule a restart out") {
   CHECK(attempts({"--restart-after", "10m"}, {"exit", "1"}).first == 1);
 }
 
-TEST_CASE("Python's shared memory is cleaned up by its own tracker, which outlives the rank") {
+TEST_CASE("Python's resource tracker outlives the rank and cleans up its shared memory") {
   const Scene scene;
   const std::string name = "ddp_test_" + std::to_string(getpid());
   const std::string script =
@@ -504,7 +505,7 @@ TEST_CASE("Python's shared memory is cleaned up by its own tracker, which outliv
     CHECK(scene.run({"--nproc", nproc}, {"python3", "-c", script}).status == Status{.code = 0});
     CHECK(left() == 0);
   }
-  // The control: killed at once, the tracker does not come to it.
+  // Control: killed at once, the tracker does not clean up.
   int leaked = 0;
   for (int i = 0; i < 5 && leaked == 0; ++i) {
     scene.run({"--nproc", "4", "--linger-timeout", "0"}, {"python3", "-c", script});

@@ -1,4 +1,4 @@
-// What a worker is given: environment, descriptors, signals, directory, arguments, stdin.
+// What a worker gets: environment, descriptors, signals, directory, arguments, stdin.
 #include "tests/e2e/launch.hpp"
 
 #include <signal.h>
@@ -28,7 +28,7 @@ std::map<int, Variables> environments(const std::string& output) {
 
 }  // namespace
 
-TEST_CASE("each rank gets every variable of the contract") {
+TEST_CASE("each rank gets every documented variable") {
   Scene scene;
   scene.env["HELLO"] = "world of \"quotes\" and = signs";
   const auto run =
@@ -77,7 +77,7 @@ TEST_CASE("each rank gets every variable of the contract") {
   CHECK(std::stoi(*ports.begin()) > 0);
 }
 
-TEST_CASE("what the user set is kept, and one worker may use every core") {
+TEST_CASE("variables set by the user are kept; one worker may use every core") {
   Scene scene;
   auto env = environments(scene.run({"--nproc", "1"}, helper({"env-all"})).out)[0];
   CHECK(env.count("OMP_NUM_THREADS") == 0);
@@ -92,13 +92,13 @@ TEST_CASE("what the user set is kept, and one worker may use every core") {
   CHECK(env["OMP_NUM_THREADS"] == "7");
   CHECK(env["TORCH_NCCL_ASYNC_ERROR_HANDLING"] == "3");
   CHECK(env["RANK"] == "1");
-  // Addressed to the launcher, so not passed on.
+  // Meant for the launcher, so not passed on.
   CHECK(env["NOTIFY_SOCKET"] != scene.env["NOTIFY_SOCKET"]);
   CHECK(env.count("WATCHDOG_USEC") == 0);
   CHECK(env.count("WATCHDOG_PID") == 0);
 }
 
-TEST_CASE("devices are named to the group, or one to each worker") {
+TEST_CASE("devices are visible to the whole group or one to each worker") {
   Scene scene;
   auto ranks =
       environments(scene.run({"--nproc", "2", "--devices", "2,5"}, helper({"env-all"})).out);
@@ -154,7 +154,7 @@ TEST_CASE("a launcher started with closed descriptors gives its workers open one
 TEST_CASE("a worker starts with an empty mask and default dispositions") {
   const Scene scene;
   auto start = scene.start({"--nproc", "2"}, helper({"signals"}));
-  // SIGKILL, SIGSTOP and the two that glibc keeps to itself apart.
+  // Except SIGKILL, SIGSTOP and the two that glibc reserves.
   for (int signal = 1; signal < NSIG; ++signal) {
     if (signal == SIGKILL || signal == SIGSTOP || signal == 32 || signal == 33) continue;
     if (signal != SIGHUP) start.ignored.push_back(signal);
@@ -172,7 +172,7 @@ TEST_CASE("a worker starts with an empty mask and default dispositions") {
   }
 }
 
-TEST_CASE("nohup: an ignored SIGHUP stays ignored, by the launcher and by its workers") {
+TEST_CASE("nohup: an ignored SIGHUP stays ignored in launcher and workers") {
   const Scene scene;
   auto start = scene.start({"--nproc", "2"},
                            helper({"signals", "print", "up", "wait-file", scene.path("go")}));
@@ -187,7 +187,7 @@ TEST_CASE("nohup: an ignored SIGHUP stays ignored, by the launcher and by its wo
   CHECK(finish(scene, launch).status == Status{.code = 0});
 }
 
-TEST_CASE("arguments and the working directory are passed on untouched") {
+TEST_CASE("arguments and working directory are passed on unchanged") {
   const Scene scene;
   const auto run = scene.run(
       {"--nproc", "1", "--output", "raw"},
@@ -196,7 +196,7 @@ TEST_CASE("arguments and the working directory are passed on untouched") {
   CHECK(run.out == scene.directory.string() + "\n\na  b\t'\"$HOME\\\n--nproc\n--\n");
 }
 
-TEST_CASE("stdin goes to the one rank that was named") {
+TEST_CASE("stdin goes to the rank of --stdin") {
   const Scene scene;
   auto start = scene.start({"--nproc", "2", "--stdin", "1"}, helper({"stdin"}));
   start.stdio = Stdio::pipes;
@@ -209,7 +209,7 @@ TEST_CASE("stdin goes to the one rank that was named") {
   CHECK(run.out == "[1] for rank one\n");
 }
 
-TEST_CASE("MASTER_PORT can be bound by the worker, and by nobody's accident meanwhile") {
+TEST_CASE("MASTER_PORT is reserved until the worker binds it") {
   const Scene scene;
   const auto run = scene.run({"--nproc", "2"}, helper({"on-rank", "0", "[", "listen-master", "]",
                                                        "barrier", scene.directory.string()}));
@@ -217,7 +217,7 @@ TEST_CASE("MASTER_PORT can be bound by the worker, and by nobody's accident mean
   CHECK(run.err == "");
 }
 
-TEST_CASE("a worker that binds MASTER_PORT without SO_REUSEADDR can, in every attempt") {
+TEST_CASE("a worker can bind MASTER_PORT without SO_REUSEADDR in every attempt") {
   std::istringstream range(read_file("/proc/sys/net/ipv4/ip_local_port_range"));
   int first = 0;
   int last = 65535;

@@ -1,4 +1,4 @@
-// The launcher's exit code tells what became of the group.
+// The launcher's exit code shows how the group ended.
 #include "tests/e2e/launch.hpp"
 
 #include <signal.h>
@@ -8,7 +8,7 @@
 
 using namespace ddp::test;
 
-TEST_CASE("every exit code of a rank is the launcher's") {
+TEST_CASE("every exit code of a rank becomes the launcher's") {
   const Scene scene;
   for (int code = 0; code <= 255; ++code) {
     CAPTURE(code);
@@ -23,12 +23,12 @@ TEST_CASE("every exit code of a rank is the launcher's") {
   }
 }
 
-TEST_CASE("every fatal signal is 128 + its number, by name") {
+TEST_CASE("every fatal signal exits 128 + its number and is reported by name") {
   const Scene scene;
   for (int signal = 1; signal <= SIGRTMAX; ++signal) {
     if (signal == SIGCHLD || signal == SIGCONT || signal == SIGURG || signal == SIGWINCH) continue;
     if (signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU) continue;
-    if (signal > SIGSYS && signal < SIGRTMIN) continue;  // glibc's own
+    if (signal > SIGSYS && signal < SIGRTMIN) continue;  // reserved by glibc
     CAPTURE(signal);
     const auto run =
         scene.run({"--nproc", "2"},
@@ -41,13 +41,13 @@ TEST_CASE("every fatal signal is 128 + its number, by name") {
   }
 }
 
-TEST_CASE("abort and a segmentation fault are signals like any other") {
+TEST_CASE("abort and a segmentation fault are reported as signals") {
   const Scene scene;
   CHECK(scene.run({"--nproc", "1"}, helper({"no-core", "abort"})).status == Status{.code = 134});
   CHECK(scene.run({"--nproc", "1"}, helper({"no-core", "segv"})).status == Status{.code = 139});
 }
 
-TEST_CASE("a program that is not there is 127, one that cannot be executed 126") {
+TEST_CASE("a missing program exits 127, one that cannot be executed 126") {
   const Scene scene;
   write_file(scene.path("data"), "no program\n");
   write_script(scene.path("no_interpreter"), "#!/nowhere/at/all\n");
@@ -74,7 +74,7 @@ TEST_CASE("a program that is not there is 127, one that cannot be executed 126")
   }
 }
 
-TEST_CASE("a program is found by PATH, of the launcher's own environment") {
+TEST_CASE("a program is found by the launcher's PATH") {
   Scene scene;
   write_script(scene.path("my-worker"), "#!/bin/sh\nexit 3\n");
   CHECK(scene.run({"--nproc", "1"}, {"my-worker"}).status == Status{.code = 127});
@@ -82,7 +82,7 @@ TEST_CASE("a program is found by PATH, of the launcher's own environment") {
   CHECK(scene.run({"--nproc", "1"}, {"my-worker"}).status == Status{.code = 3});
 }
 
-TEST_CASE("a worker that exits 0 early is fine, unless it is said to fail") {
+TEST_CASE("an early exit with code 0 fails only with --early-exit fail") {
   const Scene scene;
   const Words steps =
       helper({"on-rank", "1", "[", "exit", "0", "]", "print", "up", "wait-file", scene.path("go")});

@@ -1,4 +1,4 @@
-// A rank fails: who is blamed, what becomes of the others, and what comes next.
+// A rank fails: the root cause, the other ranks, and the restart.
 #include "tests/e2e/launch.hpp"
 
 #include <signal.h>
@@ -11,14 +11,14 @@ using namespace ddp::test;
 
 namespace {
 
-// All ranks are up before one of them fails, so that there is somebody to tear down.
+// All ranks are up before one of them fails, so that there are others to stop.
 Words after_barrier(const Scene& scene, const Words& steps) {
   return helper(Words{"barrier", scene.directory.string()} + steps);
 }
 
 }  // namespace
 
-TEST_CASE("the first failure is the root cause, not those it takes along") {
+TEST_CASE("the first failure is the root cause, not its consequences") {
   const Scene scene;
   const auto run =
       scene.run({"--nproc", "4"},
@@ -29,7 +29,7 @@ TEST_CASE("the first failure is the root cause, not those it takes along") {
   CHECK(contains(run.err, "stopped by ddp-launch: ranks 0, 1, 3 (exit code 9)"));
 }
 
-TEST_CASE("SIGKILL from outside is told as such") {
+TEST_CASE("SIGKILL from another process is reported as such") {
   const Scene scene;
   Process launch = scene.launch({"--nproc", "3"}, helper({"print", "pid {PID}", "pause"}));
   std::map<std::string, int> pids;
@@ -47,7 +47,7 @@ TEST_CASE("SIGKILL from outside is told as such") {
   CHECK(contains(run.err, "stopped by ddp-launch: ranks 0, 2 (SIGTERM)"));
 }
 
-TEST_CASE("the verdict ends with the culprit's last 20 lines, from both its streams") {
+TEST_CASE("the failure report shows the root cause's last 20 lines of both streams") {
   const Scene scene;
   Words steps{"on-rank", "0", "[", "print", "innocent", "pause", "]"};
   for (int i = 1; i <= 30; ++i) {
@@ -77,11 +77,11 @@ TEST_CASE("a worker that ignores SIGTERM is killed after the grace period") {
                         scene.directory.string(), "on-rank", "1", "[", "exit", "3", "]", "pause"}));
   CHECK(std::chrono::steady_clock::now() - began >= std::chrono::milliseconds(300));
   CHECK(run.status == Status{.code = 3});
-  // Rank 2 dies of SIGTERM, unless the machine stands still for the whole of the period.
+  // SIGTERM kills rank 2, unless the machine stalls for the whole grace period.
   CHECK(contains(run.err, "rank 0 (SIGKILL), rank 2 (SIG"));
 }
 
-TEST_CASE("within the grace period a worker may finish its work, and is heard") {
+TEST_CASE("a worker may finish and write within the grace period") {
   const Scene scene;
   const auto run = scene.run(
       {"--nproc", "2"},
@@ -92,7 +92,7 @@ TEST_CASE("within the grace period a worker may finish its work, and is heard") 
   CHECK(contains(run.err, "stopped by ddp-launch: rank 0 (exit code 0)"));
 }
 
-TEST_CASE("a stopped worker hears SIGTERM too") {
+TEST_CASE("a worker in state T gets SIGTERM too") {
   const Scene scene;
   const auto run = scene.run({"--nproc", "2", "--shutdown-timeout", "600"},
                              after_barrier(scene, {"on-rank", "0", "[", "stop", "]", "on-rank", "1",
@@ -101,7 +101,7 @@ TEST_CASE("a stopped worker hears SIGTERM too") {
   CHECK(contains(run.err, "rank 0 (SIGTERM)"));
 }
 
-TEST_CASE("every restart is counted, on a fresh port, with nothing left of the last generation") {
+TEST_CASE("every restart has a new count, a new port and no process of the last attempt") {
   const Scene scene;
   const std::string journal = scene.path("journal");
   const auto run = scene.run(Words{"--nproc", "2", "--max-restarts", "3"} + kRestartAtOnce,
@@ -117,10 +117,10 @@ TEST_CASE("every restart is counted, on a fresh port, with nothing left of the l
     CHECK(lines[generation].substr(0, 2) == std::to_string(generation) + " ");
     ports.insert(lines[generation].substr(2));
   }
-  CHECK(ports.size() >= 3);  // the kernel may, by a chance of 1 in 28,000, hand one out twice
+  CHECK(ports.size() >= 3);  // the kernel may assign one twice, with a probability of 1 in 28,000
 }
 
-TEST_CASE("a group that succeeds after a restart has succeeded") {
+TEST_CASE("a group that succeeds after a restart exits 0") {
   const Scene scene;
   const std::string journal = scene.path("journal");
   const auto run = scene.run({"--nproc", "2", "--max-restarts", "3"},
@@ -133,7 +133,7 @@ TEST_CASE("a group that succeeds after a restart has succeeded") {
   CHECK(lines == Words{"0", "0", "1", "1"});
 }
 
-TEST_CASE("without --max-restarts there is one generation") {
+TEST_CASE("without --max-restarts there is one attempt") {
   const Scene scene;
   const std::string journal = scene.path("journal");
   const auto run = scene.run({"--nproc", "1"}, helper({"append", journal, "once", "exit", "4"}));
@@ -141,18 +141,18 @@ TEST_CASE("without --max-restarts there is one generation") {
   CHECK(read_file(journal) == "once\n");
 }
 
-TEST_CASE("a crash loop stops early and says so") {
+TEST_CASE("a crash loop is reported and not restarted") {
   const Scene scene;
   const std::string journal = scene.path("journal");
   const auto run =
       scene.run({"--nproc", "1", "--max-restarts", "50", "--backoff", "0", "--crash-loop", "3"},
                 helper({"append", journal, "again", "exit", "4"}));
   CHECK(run.status == Status{.code = 4});
-  CHECK(contains(run.err, "a crash loop, the same failure 3 times in a row"));
+  CHECK(contains(run.err, "crash loop, the same failure 3 times in a row"));
   CHECK(lines_of(read_file(journal)).size() == 3);
 }
 
-TEST_CASE("a new generation meets no process of the last, even one that escaped") {
+TEST_CASE("a new attempt starts after every process of the last is gone") {
   const Scene scene;
   Process launch =
       scene.launch({"--nproc", "2", "--max-restarts", "1", "--shutdown-timeout", "100ms"},
@@ -195,7 +195,7 @@ TEST_CASE("a new generation meets no process of the last, even one that escaped"
   CHECK(finish(scene, launch).status == Status{.code = 143});
 }
 
-TEST_CASE("a grandchild that holds the pipes does not hold the group") {
+TEST_CASE("a grandchild that holds the pipes does not delay the group") {
   const Scene scene;
   const auto run = scene.run({"--nproc", "2", "--linger-timeout", "100ms"},
                              helper({"fork", "[", "setsid", "ignore", "TERM", "pause", "]", "print",
@@ -204,7 +204,7 @@ TEST_CASE("a grandchild that holds the pipes does not hold the group") {
   CHECK(by_rank(run.out) == std::map<int, Words>{{0, {"done"}}, {1, {"done"}}});
 }
 
-TEST_CASE("a worker that closes its pipes still lives, and is judged by its end") {
+TEST_CASE("a worker that closes its pipes is judged by its exit") {
   const Scene scene;
   Process launch =
       scene.launch({"--nproc", "1"}, helper({"print", "up", "close", "1", "close", "2", "wait-file",
@@ -214,22 +214,22 @@ TEST_CASE("a worker that closes its pipes still lives, and is judged by its end"
   CHECK(finish(scene, launch).status == Status{.code = 4});
 }
 
-TEST_CASE("what a worker notifies is heard: the verdict names its step") {
+TEST_CASE("the failure report names the step that the worker reported") {
   const Scene scene;
   Process launch = scene.launch(
       {"--nproc", "2"}, helper({"on-rank", "1", "[", "notify", "READY=1\\nX_DDP_STEP=42", "print",
-                                "told", "wait-file", scene.path("go"), "exit", "3", "]", "pause"}));
-  launch.until("told");
+                                "sent", "wait-file", scene.path("go"), "exit", "3", "]", "pause"}));
+  launch.until("sent");
   write_file(scene.path("go"), "");
   const auto run = finish(scene, launch);
   CHECK(run.status == Status{.code = 3});
   CHECK(contains(run.err, ", step 42)"));
 }
 
-TEST_CASE("what another user notifies is not heard") {
-  if (!can_be_nobody()) return;
+TEST_CASE("notifications of another user are ignored") {
+  if (!can_be_other_user()) return;
   const Scene scene;
-  // With the last word the exit: a step that is heard stands in the verdict.
+  // The exit comes with the last message: a step that is received is in the failure report.
   const auto step_of = [&](const std::string& user) {
     const auto run = scene.run({"--nproc", "1"},
                                helper({"notify", "X_DDP_STEP=1", "fork", "[", "notify-as", user,
@@ -238,5 +238,5 @@ TEST_CASE("what another user notifies is not heard") {
     return run.err;
   };
   CHECK(contains(step_of("0"), ", step 7)"));
-  CHECK(contains(step_of(std::to_string(kNobody)), ", step 1)"));
+  CHECK(contains(step_of(std::to_string(kOtherUser)), ", step 1)"));
 }

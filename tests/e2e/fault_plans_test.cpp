@@ -1,4 +1,4 @@
-// Plans: refused before anything is started, judged at the end, the same each time, and replayed.
+// Plans: rejected before anything starts, judged at the end, repeatable, and replayed.
 #include "tests/e2e/fault_run.hpp"
 
 #include <signal.h>
@@ -9,7 +9,7 @@ using namespace ddp::test;
 
 namespace {
 
-// Two ranks, ten steps; the last generation ends, those before it wait for their fault.
+// Two ranks, ten steps; the last attempt exits, those before it wait for their fault.
 Words ten_steps(const char* waiting_generations) {
   return helper({"steps", "1", "10", "on-generation", waiting_generations, "[", "pause", "]",
                  "notify", "X_DDP_DIGEST=0123abcd", "sync"});
@@ -25,7 +25,7 @@ Words restarts(const char* count) { return Words{"--max-restarts", count} + kRes
 
 }  // namespace
 
-TEST_CASE("a wrong fault is refused with its place, and nothing is started") {
+TEST_CASE("an invalid fault is rejected with its position and nothing starts") {
   const Scene scene;
   const Words steps = helper({"touch", scene.path("started")});
   const auto refused = [&](const Words& flags) {
@@ -58,7 +58,7 @@ TEST_CASE("a wrong fault is refused with its place, and nothing is started") {
   CHECK_FALSE(std::filesystem::exists(scene.path("started")));
 }
 
-TEST_CASE("a plan whose fault is never triggered, or is refused, is not met") {
+TEST_CASE("a plan whose fault is never triggered or is refused is not met") {
   const Scene scene;
   const auto run = [&](const std::string& text) {
     return scene.run({"--nproc", "2", "--faults", plan(scene, text)}, helper({"steps", "1", "3"}));
@@ -74,17 +74,17 @@ TEST_CASE("a plan whose fault is never triggered, or is refused, is not met") {
   const auto refused = run("fault = [\"pin=999\"]\n[expect]\n");
   CHECK(refused.status == Status{.code = 73});
   CHECK(contains(refused.err, "measured pin=999@rank=any was refused"));
-  // Without a plan that expects something it is told, no more.
-  const auto told = scene.run({"--inject", "exit=3@step=1"}, helper({"steps", "1", "3"}));
-  CHECK(told.status == Status{.code = 0});
-  CHECK(told.err ==
+  // Without expectations it is only reported.
+  const auto untriggered = scene.run({"--inject", "exit=3@step=1"}, helper({"steps", "1", "3"}));
+  CHECK(untriggered.status == Status{.code = 0});
+  CHECK(untriggered.err ==
         "ddp-launch: exit=3@rank=any,step=1 was never triggered: the worker must inject it\n");
   const auto unread = scene.run({"-r", "1", "--log-dir", "logs", "--inject", "kill@line=x"},
                                 helper({"print", "x"}));
   CHECK(unread.status == Status{.code = 0});
   CHECK(contains(unread.err,
                  "kill@rank=any,line=x was never triggered: ddp-launch does not read output that"));
-  // Of several machines each knows its own ranks alone.
+  // With several machines each knows only its own ranks.
   for (const auto& [rank, met] :
        {std::pair("0", false), std::pair("1", true), std::pair("any", true)}) {
     const auto half = scene.run(
@@ -96,7 +96,7 @@ TEST_CASE("a plan whose fault is never triggered, or is refused, is not met") {
   }
 }
 
-TEST_CASE("faults may stand in the configuration file, several of them") {
+TEST_CASE("the configuration file may list several faults") {
   const Scene scene;
   write_file(scene.path("run.toml"),
              "nproc = 1\ninject = [\"signal=USR1@step=9\", \"kill@step=2,rank=0\"]\n");
@@ -131,7 +131,7 @@ TEST_CASE("a plan's expectations decide the exit code") {
                  "rank 1 by SIGKILL\n"));
   CHECK(contains(read_file(scene.path("good.xml")), "tests=\"11\" failures=\"0\""));
 
-  // The same run, and one expectation that it does not meet.
+  // The same run with one expectation that is not met.
   const std::string unmet = met + "exit = 3\n";
   const auto bad = scene.run(
       Words{"--nproc", "2", "--faults", plan(scene, unmet), "--junit", scene.path("bad.xml")} +
@@ -143,18 +143,18 @@ TEST_CASE("a plan's expectations decide the exit code") {
   CHECK(
       contains(read_file(scene.path("bad.xml")), "<failure message=\"expected 3, measured 0\"/>"));
 
-  // A failure that was expected is success.
+  // An expected failure is a success.
   const std::string fails = plan(scene, faults + "exit = 137\n");
   CHECK(scene.run({"--nproc", "2", "--faults", fails}, ten_steps("0")).status == Status{.code = 0});
 }
 
-TEST_CASE("a process that is left is seen") {
+TEST_CASE("a leftover process fails no_process_left") {
   Scene scene;
   const Words flags{"--nproc", "1", "--faults", plan(scene, "[expect]\nno_process_left = true\n")};
   const Words steps = helper(
       {"fork", "[", "setsid", "print", "pid {PID}", "close", "1", "close", "2", "pause", "]"});
   CHECK(scene.run(flags, steps).status == Status{.code = 0});
-  // What clears up is switched off.
+  // The cleanup is switched off.
   scene.env["DDP_LAUNCH_TEST_OFF"] = "subreaper,sweep,cgroup";
   Process leaky = scene.launch(flags, steps);
   CHECK(leaky.wait_exit() == Status{.code = 73});
@@ -163,7 +163,7 @@ TEST_CASE("a process that is left is seen") {
   CHECK(contains(leaky.err(), "NOT MET no_process_left: expected none, measured 1 process"));
 }
 
-TEST_CASE("expectations of a launcher that is killed itself") {
+TEST_CASE("expectations are checked even if the launcher itself is killed") {
   const Scene scene;
   const auto judged = [&](const std::string& fault, const std::string& exit) {
     return plan(scene, "fault = [\"" + fault + "@step=2\"]\n[expect]\nexit = " + exit + "\n");
@@ -176,7 +176,7 @@ TEST_CASE("expectations of a launcher that is killed itself") {
   CHECK(scene.run({"--faults", judged("kill-supervisor", "0")}, steps).status ==
         Status{.code = 73});
 
-  // What the keeper cannot know is not met, even if it looks as if it were.
+  // An expectation that the keeper cannot check is not met.
   const auto unknown = scene.run(
       {"--faults", plan(scene,
                         "fault = [\"kill-supervisor@step=2\"]\n[expect]\nexit = 70\nrestarts = 0\n"
@@ -186,7 +186,7 @@ TEST_CASE("expectations of a launcher that is killed itself") {
   CHECK(contains(unknown.err, "NOT MET restarts: expected 0, measured unknown"));
   CHECK(contains(unknown.err, "met     no_process_left: expected none, measured none"));
 
-  // Who kills the keeper takes its exit code; the verdict is in the events.
+  // A killed keeper has no exit code of its run; the result is in the events.
   Process keeper = scene.launch(
       Words{"--faults", judged("kill-keeper", "137")} + recorded(scene, "keeper"), steps);
   CHECK(keeper.wait_exit() == Status{.signal = SIGKILL});
@@ -194,7 +194,7 @@ TEST_CASE("expectations of a launcher that is killed itself") {
   CHECK(fields_of(scene, "expectation", "met", "keeper") == Words(2, "true"));
 }
 
-TEST_CASE("the same plan and seed strike the same ranks at the same steps; a replay too") {
+TEST_CASE("the same plan and seed, or a replay, hit the same ranks at the same steps") {
   const Scene scene;
   const auto run = [&](const std::string& name, const Words& flags) {
     const auto finished =
@@ -212,7 +212,7 @@ TEST_CASE("the same plan and seed strike the same ranks at the same steps; a rep
   CHECK(run("replay", {"--replay", events_path(scene, "first")}) == first);
 }
 
-TEST_CASE("a failure is told with what it cost, with or without a plan") {
+TEST_CASE("the cost of a failure is reported with and without a plan") {
   const Scene scene;
   const auto run =
       scene.run(Words{"--nproc", "2"} + restarts("1"),
@@ -225,14 +225,13 @@ TEST_CASE("a failure is told with what it cost, with or without a plan") {
     if (contains(line, "  exit 3  ")) row = line;
   }
   CAPTURE(run.err);
-  // attempt, failure, rank, step … and the two steps that were done again.
+  // attempt, failure, rank, step … and the two repeated steps.
   CHECK(contains(row, "        0  exit 3      1     7         - "));
   CHECK(row.ends_with(" 2"));
   CHECK(scene.run({}, helper({"exit", "0"})).err == "");
 }
 
-TEST_CASE(
-    "a rank that exits with the launcher's own code for a fault of its own is judged like any") {
+TEST_CASE("a rank that exits with one of the launcher's codes is judged like any other") {
   const Scene scene;
   const auto run =
       scene.run({"--nproc", "1", "--junit", scene.path("run.xml")}, helper({"exit", "70"}));

@@ -1,4 +1,4 @@
-// Faults that strike when a worker or a generation is started, and those that strike the launcher.
+// Faults at the start of a worker or an attempt, and faults of the launcher itself.
 #include "tests/e2e/fault_run.hpp"
 
 #include <signal.h>
@@ -20,7 +20,7 @@ std::int64_t started_at(const Scene& scene, const std::string& rank) {
 
 }  // namespace
 
-TEST_CASE("a worker that the system refuses to start, and starts the next time") {
+TEST_CASE("a worker that fails to start is started in the next attempt") {
   const Scene scene;
   const auto run = scene.run(
       Words{"--nproc", "2", "--inject", "spawn-fail=ENOMEM@rank=1"} + recorded(scene) + kOnce,
@@ -44,17 +44,17 @@ TEST_CASE("a worker that the system refuses to start, and starts the next time")
         Status{.code = 0});
 }
 
-TEST_CASE("a worker that is started late, while the launcher goes on") {
+TEST_CASE("a delayed worker start does not block the launcher") {
   const Scene scene;
   Process launch =
       scene.launch(Words{"--nproc", "2", "--inject", "spawn-delay=400ms@rank=1"} + recorded(scene),
                    helper({"print", "up"}));
-  launch.until("[0] up");  // before rank 1 is there
+  launch.until("[0] up");  // before rank 1 exists
   CHECK(finish(scene, launch).status == Status{.code = 0});
   CHECK(started_at(scene, "1") - started_at(scene, "0") >= 400'000'000);
 }
 
-TEST_CASE("a start that is still to come does not hold up the end") {
+TEST_CASE("a delayed start does not delay the teardown") {
   const Scene scene;
   const auto flags = Words{"--nproc", "2", "--inject", "spawn-delay=1h@rank=1"};
   Process launch = scene.launch(flags, helper({"print", "up", "pause"}));
@@ -63,13 +63,13 @@ TEST_CASE("a start that is still to come does not hold up the end") {
   const auto run = finish(scene, launch);
   CHECK(run.status == Status{.code = 143});
   CHECK_FALSE(contains(run.out, "[1]"));
-  // Nor does a failure of those that are up.
+  // Nor does a failure of the started ranks.
   const auto failed = scene.run(flags, helper({"print", "up", "exit", "5"}));
   CHECK(failed.status == Status{.code = 5});
   CHECK_FALSE(contains(failed.out, "[1]"));
 }
 
-TEST_CASE("one rank starts without a device, once") {
+TEST_CASE("one rank starts without a device in one attempt") {
   const Scene scene;
   const Words steps =
       helper({"env", "CUDA_VISIBLE_DEVICES", "barrier", scene.directory.string(), "on-generation",
@@ -82,7 +82,7 @@ TEST_CASE("one rank starts without a device, once") {
   CHECK(ranks.at(1) == Words{"CUDA_VISIBLE_DEVICES unset", "CUDA_VISIBLE_DEVICES=-1"});
 }
 
-TEST_CASE("MASTER_PORT is in use by another, for one generation") {
+TEST_CASE("MASTER_PORT is in use by another process in one attempt") {
   const Scene scene;
   const Words steps = helper({"on-rank", "0", "[", "listen-master", "print", "listening", "]"});
   const auto run =
@@ -96,7 +96,7 @@ TEST_CASE("MASTER_PORT is in use by another, for one generation") {
   CHECK(scene.run({"--nproc", "1"}, steps).err == "");
 }
 
-TEST_CASE("the supervisor is killed: the keeper leaves nothing behind") {
+TEST_CASE("the supervisor is killed and the keeper leaves no process") {
   const Scene scene;
   const Words steps = helper({"fork", "[", "setsid", "ignore", "TERM", "pause", "]", "steps", "1",
                               "3", "print", "past it", "pause"});
@@ -109,7 +109,7 @@ TEST_CASE("the supervisor is killed: the keeper leaves nothing behind") {
   CHECK(contains(run.err, "injected kill-supervisor@step=2,gen=0"));
 }
 
-TEST_CASE("the keeper is killed: the supervisor tears down and leaves nothing behind") {
+TEST_CASE("the keeper is killed and the supervisor leaves no process") {
   const Scene scene;
   Process launch =
       scene.launch(Words{"--nproc", "2", "--inject", "kill-keeper@step=2"} + recorded(scene),
@@ -122,7 +122,7 @@ TEST_CASE("the keeper is killed: the supervisor tears down and leaves nothing be
   CHECK(contains(launch.err(), "ddp-launch itself was killed, so the group is stopped"));
 }
 
-TEST_CASE("whatever faults changed is gone with the launcher, even when all of it is killed") {
+TEST_CASE("what faults changed is undone even if the whole launcher is killed") {
   const Scene scene;
   Process launch = scene.launch(
       Words{"--nproc", "3", "--inject", "stop@step=1,rank=0", "--inject", "slow=0.1@step=1,rank=1",

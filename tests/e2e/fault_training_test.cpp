@@ -1,5 +1,5 @@
-// The real worker under kills at random: what it computes is what an undisturbed run computes.
-// DDP_TEST_KILLS=200 makes it the long proof.
+// The real worker under random kills: its result equals that of an undisturbed run.
+// DDP_TEST_KILLS=200 makes it a long test.
 #include "tests/e2e/fault_run.hpp"
 
 #include <cstdlib>
@@ -57,7 +57,7 @@ std::string digest(const std::string& output) {
 
 }  // namespace
 
-TEST_CASE("a random rank killed again and again: the digest of an undisturbed run") {
+TEST_CASE("random kills end with the digest of an undisturbed run") {
   const Scene scene;
   const int count = kills();
   const int steps = count * (kMeanSteps + 2) + 60;
@@ -82,11 +82,11 @@ TEST_CASE("a random rank killed again and again: the digest of an undisturbed ru
   CHECK(injections.size() == static_cast<std::size_t>(count));
   const auto ranks = fields_of(scene, "fault_injected", "rank", "b");
   CHECK(std::set<std::string>(ranks.begin(), ranks.end()).size() == 2);
-  // Each at the same step of the same generation again.
+  // Each at the same step of the same attempt again.
   CHECK(same_digest("replay", {"--replay", events_path(scene, "b")}) == injections);
 }
 
-TEST_CASE("a rank that makes the others wait in every step is named by its own figure") {
+TEST_CASE("a rank that delays every step is reported by its busy_seconds") {
   const Scene scene;
   const auto run = scene.run({"--nproc", "2", "--straggler-factor", "2", "--straggler-window", "5",
                               "--inject", "delay=100ms@rank=1,every=1steps"},

@@ -1,5 +1,5 @@
-// Faults that strike a running worker from outside: each is seen without asking the launcher, in
-// the struck process or in /proc, and each has a control that the same fault does not strike.
+// Faults injected into a running worker from outside: each is observed without the launcher, in the
+// target process or in /proc, and each has a control that the same fault does not affect.
 #include "tests/e2e/fault_run.hpp"
 
 #include <sched.h>
@@ -14,8 +14,8 @@ using namespace ddp::test;
 
 namespace {
 
-// Says its pid behind step 1, which is where the faults strike, and pauses.
-const Words kTellPid{"step", "1", "print", "pid {PID}", "pause"};
+// Prints its pid after step 1, at which the faults are triggered, and pauses.
+const Words kPrintPid{"step", "1", "print", "pid {PID}", "pause"};
 
 std::map<int, int> pids_of(Process& launch, int nproc) {
   std::map<int, int> pids;
@@ -37,7 +37,7 @@ rlim_t soft_limit(int pid, __rlimit_resource resource) {
   return limit.rlim_cur;
 }
 
-// Waits until the process is in one of these states of /proc/<pid>/status; false: it never was.
+// Waits until the process is in one of these states of /proc/<pid>/status; false at the deadline.
 bool comes_to(int pid, const std::string& states) {
   const Deadline deadline;
   while (!deadline.passed()) {
@@ -50,7 +50,7 @@ bool comes_to(int pid, const std::string& states) {
 
 }  // namespace
 
-TEST_CASE("kill at a step strikes at that step, and its rank alone is the root cause") {
+TEST_CASE("kill at a step is triggered at that step and its rank is the root cause") {
   const Scene scene;
   Words steps;
   for (const char* step : {"1", "2", "3", "4", "5"})
@@ -64,13 +64,13 @@ TEST_CASE("kill at a step strikes at that step, and its rank alone is the root c
   CHECK(contains(run.err, "rank 1 was killed by SIGKILL (pid "));
   CHECK(contains(run.err, "; injected: kill@rank=1,step=3,gen=0\n"));
   CHECK_FALSE(contains(run.err, "no OOM kill was seen"));
-  // Two steps before the kill, and all five in the next generation, where it does not strike again.
+  // Two steps before the kill, and all five in the next attempt, in which it is not triggered.
   CHECK(lines_of(read_file(scene.path("journal.1"))) == Words{"1", "2", "1", "2", "3", "4", "5"});
   CHECK(injected(scene) == Words{"kill@rank=1,step=3,gen=0"});
-  const auto told = events_of(scene, "fault_injected").at(0);
-  CHECK(field(told, "rank") == "1");
-  CHECK(field(told, "step") == "3");
-  // Written before the death it announces.
+  const auto event = events_of(scene, "fault_injected").at(0);
+  CHECK(field(event, "rank") == "1");
+  CHECK(field(event, "step") == "3");
+  // Recorded before the death it causes.
   const std::string all = read_file(events_path(scene));
   CHECK(all.find("fault_injected") < all.find("worker_exited"));
 
@@ -87,21 +87,21 @@ TEST_CASE("a signal reaches the worker") {
   CHECK(scene.run({}, steps).status == Status{.code = 0});
 }
 
-TEST_CASE("a fault that strikes all the time is written down each time, and told ten times") {
+TEST_CASE("a repeated fault is recorded each time and printed ten times") {
   const Scene scene;
   const auto run = scene.run(
       Words{"--nproc", "2", "--inject", "signal=USR1@every=1step,rank=all"} + recorded(scene),
       helper({"ignore", "USR1", "steps", "1", "30"}));
   CHECK(run.status == Status{.code = 0});
   CHECK(injected(scene).size() == 60);
-  int told = 0;
+  int printed = 0;
   for (const auto& line : lines_of(run.err))
-    told += line.starts_with("ddp-launch: injected signal=USR1@");
-  CHECK(told == 10);
+    printed += line.starts_with("ddp-launch: injected signal=USR1@");
+  CHECK(printed == 10);
   CHECK(contains(run.err, "more strikes of signal=USR1@rank=all,every=1step follow"));
 }
 
-TEST_CASE("stopped for ever, until the group is torn down") {
+TEST_CASE("a rank stopped indefinitely stays stopped until the teardown") {
   const Scene scene;
   Process launch =
       scene.launch(Words{"--nproc", "2", "--inject", "stop@step=2,rank=1"} + recorded(scene),
@@ -119,7 +119,7 @@ TEST_CASE("stopped for ever, until the group is torn down") {
   CHECK(fields_of(scene, "fault_undone", "by") == Words{"teardown"});
 }
 
-TEST_CASE("what a fault has stopped is not continued by fg after Ctrl-Z") {
+TEST_CASE("fg after Ctrl-Z does not continue a rank that a fault stopped") {
   const Scene scene;
   auto start = scene.start({"--nproc", "2", "--inject", "stop@step=1,rank=1"},
                            helper({"print", "pid {PID}", "step", "1", "wait-file", scene.path("go"),
@@ -139,7 +139,7 @@ TEST_CASE("what a fault has stopped is not continued by fg after Ctrl-Z") {
   CHECK(run.status == Status{.code = 143});
 }
 
-TEST_CASE("stopped for a time, then it goes on") {
+TEST_CASE("a rank stopped for a time continues after it") {
   const Scene scene;
   const auto run =
       scene.run(Words{"--nproc", "2", "--inject", "stop@step=1,rank=1,for=100ms"} + recorded(scene),
@@ -149,15 +149,15 @@ TEST_CASE("stopped for a time, then it goes on") {
   CHECK(fields_of(scene, "fault_undone", "by") == Words{"time"});
   const auto began = std::stoll(fields_of(scene, "fault_injected", "t_ns").at(0));
   const auto ended = std::stoll(fields_of(scene, "fault_undone", "t_ns").at(0));
-  // The first is written a moment after the time it counts from.
+  // The first is recorded a moment after the time from which it counts.
   CHECK(ended - began >= 50'000'000);
-  // It could not end while it was stopped.
+  // It could not exit while it was stopped.
   for (const auto& line : events_of(scene, "worker_exited")) {
     if (field(line, "rank") == "1") CHECK(std::stoll(field(line, "t_ns")) >= ended);
   }
 }
 
-TEST_CASE("stopped twice: it goes on when both are over, and each end is told") {
+TEST_CASE("a rank stopped twice continues after both; each end is recorded") {
   const Scene scene;
   const auto run = scene.run(
       Words{"--nproc", "1", "--inject", "stop@step=1,for=150ms", "--inject", "stop@step=1,for=50ms",
@@ -165,17 +165,17 @@ TEST_CASE("stopped twice: it goes on when both are over, and each end is told") 
           recorded(scene),
       helper({"step", "1", "step", "2", "print", "past it"}));
   CHECK(run.status == Status{.code = 0});
-  // The limits: the one that was replaced, and the process's end.
+  // The limits: one was replaced, one ended with the process.
   CHECK(fields_of(scene, "fault_undone", "by") == Words{"time", "time", "another", "exit"});
   const auto began = std::stoll(fields_of(scene, "fault_injected", "t_ns").at(0));
   for (const auto& line : events_of(scene, "worker_exited"))
     CHECK(std::stoll(field(line, "t_ns")) - began >= 100'000'000);
 }
 
-TEST_CASE("slowed: it stops and goes on again and again, and nobody else does") {
+TEST_CASE("a slowed rank stops and continues periodically; the others do not") {
   const Scene scene;
   Process launch =
-      scene.launch({"--nproc", "2", "--inject", "slow=0.5@step=1,rank=1"}, helper(kTellPid));
+      scene.launch({"--nproc", "2", "--inject", "slow=0.5@step=1,rank=1"}, helper(kPrintPid));
   const auto pids = pids_of(launch, 2);
   for (int i = 0; i < 3; ++i) {
     CHECK(comes_to(pids.at(1), "T"));
@@ -185,14 +185,14 @@ TEST_CASE("slowed: it stops and goes on again and again, and nobody else does") 
   CHECK(stop(scene, launch).status == Status{.code = 143});
 }
 
-TEST_CASE("limits are the struck rank's alone, and put back when their time is over") {
+TEST_CASE("limits apply to the target rank only and are undone after their time") {
   const Scene scene;
   Process launch = scene.launch(
       Words{"--nproc", "2", "--inject", "memory=1G@step=1,rank=0", "--inject",
             "file-size=4096@step=1,rank=0", "--inject", "open-files=77@step=1,rank=0,for=100ms",
             "--inject", "cpu-time=90@step=1,rank=0"} +
           recorded(scene),
-      helper(kTellPid));
+      helper(kPrintPid));
   const auto pids = pids_of(launch, 2);
   const int other = pids.at(1);
   CHECK(soft_limit(pids.at(0), RLIMIT_AS) == 1 << 30);
@@ -210,7 +210,7 @@ TEST_CASE("limits are the struck rank's alone, and put back when their time is o
   CHECK(fields_of(scene, "fault_undone", "by") == Words{"time", "exit", "exit", "exit"});
 }
 
-TEST_CASE("what a limit refuses ends the worker as a full disk or table does") {
+TEST_CASE("a limit fails the worker like a full disk or descriptor table") {
   const Scene scene;
   const Words steps = helper(
       {"no-core", "append", scene.path("f"), "one", "step", "1", "append", scene.path("f"), "two"});
@@ -222,7 +222,7 @@ TEST_CASE("what a limit refuses ends the worker as a full disk or table does") {
   CHECK(scene.run({}, steps).status == Status{.code = 0});
 }
 
-TEST_CASE("all of a worker on one core") {
+TEST_CASE("pin puts all threads of a worker on one core") {
   const Scene scene;
   cpu_set_t usable;
   REQUIRE(sched_getaffinity(0, sizeof usable, &usable) == 0);
@@ -231,7 +231,7 @@ TEST_CASE("all of a worker on one core") {
   Process launch =
       scene.launch({"--nproc", "2", "--inject", "pin=" + std::to_string(core) + "@step=1,rank=0",
                     "--inject", "pin=1023@step=1,rank=1"},
-                   helper(kTellPid));
+                   helper(kPrintPid));
   const auto pids = pids_of(launch, 2);
   CHECK(status_field(pids.at(0), "Cpus_allowed_list") == std::to_string(core));
   cpu_set_t others;
@@ -241,17 +241,17 @@ TEST_CASE("all of a worker on one core") {
   CHECK(contains(run.err, "could not inject pin=1023@rank=1,step=1,gen=0: there is no core 1023"));
 }
 
-TEST_CASE("output nobody reads stops the writer, and all of it comes when its time is over") {
+TEST_CASE("blocked output stops the writer and arrives in full after the fault") {
   const Scene scene;
   const auto run = scene.run(
       Words{"--nproc", "2", "--inject", "block-output@step=1,rank=0,for=300ms"} + recorded(scene),
       helper({"step", "1", "write-lines", "3000"}));
   CHECK(run.status == Status{.code = 0});
   for (const int rank : {0, 1}) CHECK(by_rank(run.out).at(rank).size() == 3000);
-  // By its time, not by its end: it could not end.
+  // Undone by its time, not by the worker's exit: the worker could not exit.
   CHECK(fields_of(scene, "fault_undone", "by") == Words{"time"});
 
-  // With the teardown the pipe is read again, or what the worker said last would be lost.
+  // The teardown reads the pipe again, or the worker's last lines would be lost.
   const auto killed = scene.run(
       Words{"--nproc", "2", "--inject", "block-output@step=1,rank=0", "--inject",
             "kill@step=2,rank=1"} +
@@ -263,7 +263,7 @@ TEST_CASE("output nobody reads stops the writer, and all of it comes when its ti
   CHECK(fields_of(scene, "fault_undone", "by", "killed") == Words{"teardown"});
 }
 
-TEST_CASE("a line, a phase, a time, readiness: each sets a fault off, and nothing else does") {
+TEST_CASE("each trigger (line, phase, time, ready) triggers its fault only") {
   const Scene scene;
   const struct {
     const char* spec;
@@ -285,18 +285,18 @@ TEST_CASE("a line, a phase, a time, readiness: each sets a fault off, and nothin
             .status == Status{.code = 0});
 }
 
-TEST_CASE("workers know that a plan is active, and only then") {
+TEST_CASE("workers see that a plan is active only if one is") {
   const Scene scene;
   const Words steps = helper({"env", "DDP_FAULTS"});
   CHECK(contains(scene.run({"--inject", "kill@step=9"}, steps).out, "DDP_FAULTS=\n"));
   CHECK(contains(scene.run({"--inject", "exit=3@step=7,rank=0"}, steps).out,
                  "DDP_FAULTS=0/0:exit=3@rank=0,step=7,seed=0\n"));
   Scene nested;
-  nested.env["DDP_FAULTS"] = "0/0:exit=3@rank=0,step=7,seed=0";  // addressed to the launcher
+  nested.env["DDP_FAULTS"] = "0/0:exit=3@rank=0,step=7,seed=0";  // meant for the launcher
   CHECK(contains(nested.run({}, steps).out, "DDP_FAULTS unset\n"));
 }
 
-TEST_CASE("a worker that strikes itself is recorded, once, and only with what it was given") {
+TEST_CASE("a fault that a worker injects is recorded once and only if planned") {
   const Scene scene;
   const auto run =
       scene.run(Words{"--inject", "exit=3@step=7,rank=0"} + recorded(scene),

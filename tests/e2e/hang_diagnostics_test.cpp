@@ -139,7 +139,7 @@ TEST_CASE("PyTorch's flight recorder is triggered through its pipe") {
   Scene scene;
   scene.env["TORCH_NCCL_DEBUG_INFO_PIPE_FILE"] = scene.path("trace_");
   REQUIRE(::mkfifo(scene.path("trace_1.pipe").c_str(), 0600) == 0);
-  write_file(scene.path("trace_0.pipe"), "");  // no pipe: not to be written to
+  write_file(scene.path("trace_0.pipe"), "");  // not a pipe: must not be written
   const auto run =
       scene.run(Words{"--nproc", "2", "--timeout", "1500ms", "--on-hang", "none"} + kShortly,
                 helper({"on-rank", "1", "[", "exec", "/bin/sh", "[", "-c",
@@ -162,5 +162,5 @@ TEST_CASE("without --on-hang an installed debugger shows the stacks") {
       helper({"pause"}));
   CHECK(run.status == Status{.code = 72});
   CHECK(contains(run.err, "stack of the hung rank:\n  > "));
-  CHECK(contains(run.err, "pause_for_ever"));
+  CHECK(contains(run.err, "pause_indefinitely"));
 }

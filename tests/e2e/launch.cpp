@@ -73,16 +73,17 @@ void Scene::give_to(unsigned user) const {
   if (chown(directory.c_str(), user, user) != 0) throw std::runtime_error("chown");
 }
 
-Start as_nobody(Start start) {
-  const std::string id = std::to_string(kNobody);
+Start as_other_user(Start start) {
+  const std::string id = std::to_string(kOtherUser);
   start.argv = Words{"setpriv", "--reuid", id, "--regid", id, "--clear-groups"} + start.argv;
   return start;
 }
 
-bool can_be_nobody() {
+bool can_be_other_user() {
   if (geteuid() == 0) {
-    Process tried(as_nobody({.argv = {"test", "-x", launcher_path(), "-a", "-x", DDP_TEST_HELPER},
-                             .env = {{"PATH", "/usr/bin:/bin"}}}));
+    Process tried(
+        as_other_user({.argv = {"test", "-x", launcher_path(), "-a", "-x", DDP_TEST_HELPER},
+                       .env = {{"PATH", "/usr/bin:/bin"}}}));
     if (tried.wait() == Status{.code = 0}) return true;
   }
   MESSAGE("an ordinary user cannot be played here");
@@ -100,7 +101,7 @@ void Scene::check_nothing_left(const Process& launch) const {
   CHECK(left == "");
   check_no_file_left();
   for (const auto& [inode, group] : launch_groups(launch.pid())) {
-    // One that is older was left by a launch of the same pid that was killed altogether.
+    // An older one was left by a launch of the same pid that was killed completely.
     CHECK_MESSAGE(older_groups.count(inode) == 1, "left behind: " << group);
   }
 }

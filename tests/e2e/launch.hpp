@@ -1,4 +1,4 @@
-// Drives the built ddp-launch as a user does, in a scene of its own: a scratch directory whose tmp/
+// Drives the built ddp-launch as a user does, in a new scene: a scratch directory whose tmp/
 // and run/ are its TMPDIR and XDG_RUNTIME_DIR, so that what it leaves there is seen.
 #pragma once
 
@@ -39,8 +39,8 @@ struct Finished {
   std::string err;
 };
 
-// The control groups of launches, or of those of one pid, that are there now, by inode: the kernel
-// gives no number twice.
+// The existing cgroups of launches, or of those of one pid, by inode: the kernel
+// does not reuse a number.
 std::map<ino_t, std::string> launch_groups(std::optional<int> pid = std::nullopt);
 
 class Scene {
@@ -52,7 +52,7 @@ class Scene {
   Process launch(const Words& flags, const Words& command) const {
     return Process(start(flags, command));
   }
-  // Launches, waits for the end, and checks that nothing is left.
+  // Launches, waits for the exit, and checks that nothing is left.
   Finished run(const Words& flags, const Words& command) const;
   // Checks, at once, that a launch that has ended left no process and no file.
   void check_nothing_left(const Process& launch) const;
@@ -63,7 +63,7 @@ class Scene {
 
   std::string path(const std::string& name) const { return (directory / name).string(); }
 
-  // Those that were there before this scene are no launch's of its own.
+  // Groups that existed before this scene; they belong to no launch of it.
   const std::map<ino_t, std::string> older_groups = launch_groups();
   std::filesystem::path directory;
   std::map<std::string, std::string> env;
@@ -76,10 +76,10 @@ Finished finish(const Scene& scene, Process& launch);
 Start redirected(Start start, const std::string& streams);
 
 // The same start as an ordinary user, who owns nothing and has no other process (as root).
-inline constexpr unsigned kNobody = 64321;
-Start as_nobody(Start start);
-// Says so where not: only root can become that user, who must be able to reach the programs.
-bool can_be_nobody();
+inline constexpr unsigned kOtherUser = 64321;
+Start as_other_user(Start start);
+// Prints a message if not: only root can become that user, who must be able to reach the programs.
+bool can_be_other_user();
 
 // Of the lines "[2] text", the texts of each rank in order. A line without a prefix goes to rank
 // -1.

@@ -1,9 +1,9 @@
-// The command line as a user meets it: what is refused, and how.
+// The command line: what is rejected, and with which message.
 #include "tests/e2e/launch.hpp"
 
 using namespace ddp::test;
 
-TEST_CASE("what is wrong is refused with one line and exit code 2") {
+TEST_CASE("invalid options are rejected with one line and exit code 2") {
   const Scene scene;
   write_file(scene.path("bad.toml"), "nproc = = 4\n");
   const std::pair<Words, std::string> cases[] = {
@@ -47,7 +47,7 @@ TEST_CASE("what is wrong is refused with one line and exit code 2") {
   }
 }
 
-TEST_CASE("torchrun's spellings are understood, and the program's own flags left alone") {
+TEST_CASE("torchrun's spellings are accepted; the program's flags are left alone") {
   const Scene scene;
   for (const char* flag : {"--nproc", "--nproc-per-node", "--nproc_per_node"}) {
     CAPTURE(flag);
@@ -96,7 +96,7 @@ TEST_CASE("--dry-run shows each rank and starts nothing") {
   CHECK_FALSE(std::filesystem::exists(scene.path("started")));
 }
 
-TEST_CASE("a configuration file gives the flags, and the command line wins") {
+TEST_CASE("a configuration file sets flags and the command line wins") {
   const Scene scene;
   write_file(scene.path("run.toml"), "nproc = 3\noutput = \"raw\"\nmax-restarts = 0\n");
   CHECK(scene.run({"--config", scene.path("run.toml")}, helper({"print", "x"})).out == "x\nx\nx\n");

@@ -1,4 +1,4 @@
-// --prefix and --timestamps: what a line begins with.
+// --prefix and --timestamps: the start of a line.
 #include "tests/e2e/launch.hpp"
 
 #include <regex>
@@ -20,14 +20,14 @@ void check_timed(const std::string& text, const std::string& shape, const Words&
     std::smatch found;
     REQUIRE(std::regex_match(shown[i], found, split));
     CHECK(found[2].str() == lines[i]);
-    CHECK(found[1].str() >= before);  // as text: both shapes have one width
+    CHECK(found[1].str() >= before);  // compared as text: both shapes have a fixed width
     before = found[1].str();
   }
 }
 
 }  // namespace
 
-TEST_CASE("a template of one's own, on the console and in files") {
+TEST_CASE("a custom prefix appears on the console and in files") {
   const Scene scene;
   const auto run = scene.run(
       {"--nproc", "2", "--run-id", "r1", "--log-dir", "logs", "--tee", "3", "--prefix",
@@ -41,7 +41,7 @@ TEST_CASE("a template of one's own, on the console and in files") {
   CHECK(read_file(scene.path("logs/r1/attempt_0/1/stdout.log")) + "\n" == run.out);
 }
 
-TEST_CASE("timestamps stand before the prefix on the console, and before each line in files") {
+TEST_CASE("timestamps precede the prefix on the console and each line in files") {
   const Scene scene;
   const Words steps = helper({"print", "one", "raw", "10%\\r20%\\nthree\\n"});
   const auto iso = scene.run(
@@ -59,7 +59,7 @@ TEST_CASE("timestamps stand before the prefix on the console, and before each li
   check_timed(own.out, kIso, {"0|one", "0|10%\r20%", "0|three"});
 }
 
-TEST_CASE("a redirected stream is read by the launcher where its lines begin with something") {
+TEST_CASE("a redirected stream passes through the launcher if its lines get a prefix") {
   const Scene scene;
   const Words steps = helper({"print", "one", "fds", "exit", "3"});
   const auto flags = [](const char* id) {
@@ -74,7 +74,7 @@ TEST_CASE("a redirected stream is read by the launcher where its lines begin wit
   CHECK(contains(lines[2], "fd 1 pipe:"));
   CHECK(contains(run.err, "  | one\n"));  // the tail is without the time
 
-  // The negative control: without a time the file is the worker's own, byte by byte.
+  // Control: without timestamps the file has the worker's bytes.
   scene.run(flags("b"), steps);
   const auto direct = lines_of(read_file(scene.path("logs/b/attempt_0/0/stdout.log")));
   REQUIRE(direct.size() == 4);
@@ -82,7 +82,7 @@ TEST_CASE("a redirected stream is read by the launcher where its lines begin wit
   CHECK(contains(direct[2], "fd 1 " + scene.path("logs/b/attempt_0/0/stdout.log")));
 }
 
-TEST_CASE("many lines and lines of many MiB begin once each") {
+TEST_CASE("many lines and lines of many MiB get one prefix each") {
   const Scene scene;
   const auto run = scene.run({"--nproc", "4", "--timestamps", "elapsed", "--log-dir", "logs",
                               "--run-id", "a", "--tee", "1"},

@@ -1,11 +1,11 @@
-// --pty: each rank writes to terminals of its own.
+// --pty: each rank writes to its own terminals.
 #include "tests/e2e/launch.hpp"
 
 #include <signal.h>
 
 using namespace ddp::test;
 
-TEST_CASE("with --pty a rank's stdout and stderr are terminals, not controlling; without, pipes") {
+TEST_CASE("with --pty a rank's stdout and stderr are terminals, without it pipes") {
   const Scene scene;
   const Words raw{"tty 0 none", "tty 1 80x24 opost=0 echo=0", "tty 2 80x24 opost=0 echo=0",
                   "tty controlling none"};
@@ -25,7 +25,7 @@ TEST_CASE("the two streams of a rank stay apart") {
   CHECK(by_rank(run.err) == std::map<int, Words>{{0, {"err"}}, {1, {"err"}}});
 }
 
-TEST_CASE("a C program writes line by line: its last lines outlive SIGKILL; without --pty not") {
+TEST_CASE("with --pty the last lines of a killed C program are not lost") {
   const Scene scene;
   const Words dies = helper({"stdio", "said before", "signal", "KILL"});
   const auto with = scene.run({"--nproc", "1", "--pty"}, dies);
@@ -35,7 +35,7 @@ TEST_CASE("a C program writes line by line: its last lines outlive SIGKILL; with
   CHECK(scene.run({"--nproc", "1"}, dies).out == "");
 }
 
-TEST_CASE("a rank's window is the launcher's own less the prefix") {
+TEST_CASE("a rank's window is the launcher's minus the prefix") {
   Scene scene;
   scene.env["NO_COLOR"] = "1";
   const auto shown = [&](const Words& flags) {
@@ -53,7 +53,7 @@ TEST_CASE("a rank's window is the launcher's own less the prefix") {
   CHECK(contains(shown({"--nproc", "1", "--pty", "--output", "raw"}), "\ntty 1 200x50 "));
 }
 
-TEST_CASE("python takes its stdout for a terminal of that size") {
+TEST_CASE("Python sees a terminal of that size") {
   const Scene scene;
   const Words asks{"python3", "-c",
                    "import os, sys; print(sys.stdout.isatty(), sys.stderr.isatty(), "
@@ -62,7 +62,7 @@ TEST_CASE("python takes its stdout for a terminal of that size") {
   CHECK(scene.run({"--nproc", "1"}, asks).out == "[0] no terminal\n");
 }
 
-TEST_CASE("log files get the bytes as they were written, a tail included") {
+TEST_CASE("log files get the bytes as written, including an incomplete line") {
   const Scene scene;
   const auto run =
       scene.run({"--nproc", "1", "--pty", "--log-dir", "logs", "--run-id", "a", "--tee", "1"},

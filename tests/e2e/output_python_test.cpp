@@ -1,4 +1,4 @@
-// What Python programs show under ddp-launch: their last lines, their prompts, their mistakes.
+// The output of Python programs under ddp-launch: last lines, prompts, errors.
 #include "tests/e2e/launch.hpp"
 
 #include <signal.h>
@@ -16,7 +16,7 @@ const char* const kPrintsAndDies =
 
 }  // namespace
 
-TEST_CASE("the last lines of a Python rank that is killed are shown, and are the verdict's tail") {
+TEST_CASE("the last lines of a killed Python rank are in the failure report") {
   Scene scene;
   const auto run = scene.run({"--nproc", "1"}, python(kPrintsAndDies));
   CHECK(run.status == Status{.code = 128 + SIGKILL});
@@ -25,7 +25,7 @@ TEST_CASE("the last lines of a Python rank that is killed are shown, and are the
   CHECK(by_rank(run.out)[0] == expected);
   CHECK(contains(run.err, "  | line 19\n  | line 20\n"));
 
-  // The negative control: with Python's buffer, which an empty value keeps, all is lost.
+  // Control: with Python's buffer, which an empty value keeps, everything is lost.
   scene.env["PYTHONUNBUFFERED"] = "";
   const auto buffered = scene.run({"--nproc", "1"}, python(kPrintsAndDies));
   CHECK(buffered.status == Status{.code = 128 + SIGKILL});
@@ -33,7 +33,7 @@ TEST_CASE("the last lines of a Python rank that is killed are shown, and are the
   CHECK_FALSE(contains(buffered.err, "line 20"));
 }
 
-TEST_CASE("what input() asks is shown before it is answered, on a pipe and on a terminal") {
+TEST_CASE("the prompt of input() appears before the answer, on a pipe and on a terminal") {
   Scene scene;
   scene.env["NO_COLOR"] = "1";
   const Words asks = python(
@@ -53,7 +53,7 @@ TEST_CASE("what input() asks is shown before it is answered, on a pipe and on a 
   }
 }
 
-TEST_CASE("the debugger of the rank with standard input is driven through the launcher") {
+TEST_CASE("the debugger of the --stdin rank works through the launcher") {
   const Scene scene;
   auto start = scene.start({"--nproc", "1", "--stdin", "0"},
                            python("x = 41\nbreakpoint()\nprint('end', x)\n"));
@@ -68,14 +68,14 @@ TEST_CASE("the debugger of the rank with standard input is driven through the la
   CHECK(launch.wait() == Status{.code = 0});
 }
 
-TEST_CASE("a breakpoint() of a rank without input is told what --stdin does") {
+TEST_CASE("a breakpoint() in a rank without input gets the advice to use --stdin") {
   const Scene scene;
   const std::string hint =
       "ddp-launch: rank 0 reads /dev/null; use --stdin 0 to give it ddp-launch's input\n";
   const Words flags{"--nproc", "1"};
   CHECK(contains(scene.run(flags, python("breakpoint()\nx = 1\n")).err, hint));
   CHECK(contains(scene.run(flags, python("input('name? ')")).err, hint));
-  // The rank with standard input read all of it: the hint would be wrong.
+  // The rank with standard input read all of it: the advice would be wrong.
   const auto ended = scene.run(flags + Words{"--stdin", "0"}, python("input('name? ')"));
   CHECK(ended.status == Status{.code = 1});
   CHECK(contains(ended.err, "EOFError: EOF when reading a line"));

@@ -29,7 +29,7 @@ void check_all_lines(const std::string& output, int ranks, int count) {
 
 }  // namespace
 
-TEST_CASE("16 ranks write 1,000 lines each to both streams, and each line arrives once, in order") {
+TEST_CASE("1,000 lines of 16 ranks on both streams arrive once and in order") {
   const Scene scene;
   const auto run = scene.run({"--nproc", "16"}, helper({"fork", "[", "ewrite-lines", "1000", "]",
                                                         "write-lines", "1000", "wait-children"}));
@@ -38,7 +38,7 @@ TEST_CASE("16 ranks write 1,000 lines each to both streams, and each line arrive
   check_all_lines(run.err, 16, 1000);
 }
 
-TEST_CASE("the same through one terminal, where both streams meet") {
+TEST_CASE("lines through one terminal arrive once and in order") {
   const Scene scene;
   auto start = scene.start({"--nproc", "8"}, helper({"write-lines", "500"}));
   start.stdio = Stdio::terminal;
@@ -50,7 +50,7 @@ TEST_CASE("the same through one terminal, where both streams meet") {
   check_all_lines(run.out, 8, 500);
 }
 
-TEST_CASE("the negative control: a torn, lost, doubled or misplaced line would be seen") {
+TEST_CASE("control: a torn, lost, doubled or misplaced line is detected") {
   const Words good = expected_lines(3, 10);
   std::string text;
   for (const auto& line : good) text += "[3] " + line + "\n";
@@ -79,7 +79,7 @@ TEST_CASE("bytes are unchanged, whatever they are") {
   CHECK(run.out == std::string("\xff\xfe\0\x01\xc3\xa9\nsecond\n", 14));
 }
 
-TEST_CASE("progress bars and a last line without newline are shown whole") {
+TEST_CASE("progress bars and a last line without a newline are complete") {
   const Scene scene;
   const auto run =
       scene.run({"--nproc", "1"}, helper({"raw", "10%\\r", "raw", "20%\\r", "raw", "done"}));
@@ -107,7 +107,7 @@ TEST_CASE("--output and --local-ranks-filter choose what the console shows") {
   CHECK(by_rank(run.out) == std::map<int, Words>{{0, {"seen"}}, {2, {"seen"}}});
 }
 
-TEST_CASE("files in torchrun's layout, instead of the console or beside it") {
+TEST_CASE("--redirects and --tee write files in torchrun's layout") {
   const Scene scene;
   const Words steps = helper({"print", "out {RANK}", "eprint", "err {RANK}"});
   const auto redirected =
@@ -126,7 +126,7 @@ TEST_CASE("files in torchrun's layout, instead of the console or beside it") {
   CHECK(read_file(scene.path("logs/b/attempt_0/1/stderr.log")) == "err 1\n");
 }
 
-TEST_CASE("each generation has its own files") {
+TEST_CASE("each attempt has its own files") {
   const Scene scene;
   const auto run = scene.run(
       {"--nproc", "1", "--log-dir", "logs", "--run-id", "c", "-r", "3", "--max-restarts", "1"},
@@ -137,7 +137,7 @@ TEST_CASE("each generation has its own files") {
   CHECK(contains(run.err, "  | generation 1\n"));  // the tail is read from the file
 }
 
-TEST_CASE("a reader of stdout that goes away costs the output, not the run") {
+TEST_CASE("a closed stdout loses the output, not the launch") {
   const Scene scene;
   Process launch = scene.launch(
       {"--nproc", "2"}, helper({"print", "up", "wait-file", scene.path("go"), "write-lines", "1000",

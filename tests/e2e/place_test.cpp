@@ -1,4 +1,5 @@
-// Where the launcher runs: as nobody, as PID 1 of a container, as a job of an interactive shell.
+// Where the launcher runs: as an ordinary user, as PID 1 of a container, as a job of an interactive
+// shell.
 #include "tests/e2e/launch.hpp"
 
 #include <sched.h>
@@ -15,7 +16,7 @@ Words with_loader(const Words& steps) {
   return helper(Words{"fork", "[", "setsid", "ignore", "TERM", "pause", "]"} + steps);
 }
 
-// What the loaders are given to end by themselves, which they do not.
+// The time for the loaders to exit, which they do not.
 const Words kSoon{"--shutdown-timeout", "200ms", "--linger-timeout", "200ms"};
 
 Start in_container(const Scene& scene, const Words& flags, const Words& command) {
@@ -46,7 +47,7 @@ bool is_zombie_or_there(int pid) { return status_field(pid, "State") != ""; }
 
 }  // namespace
 
-TEST_CASE("where /proc shows nothing, or others, nothing is started") {
+TEST_CASE("nothing starts if /proc is missing or shows another PID namespace") {
   if (kSanitized) {
     MESSAGE("a sanitizer needs /proc itself");
     return;
@@ -67,12 +68,12 @@ TEST_CASE("where /proc shows nothing, or others, nothing is started") {
   }
 }
 
-TEST_CASE("an ordinary user's launch leaves nothing either") {
-  if (!can_be_nobody()) return;
+TEST_CASE("the launch of an ordinary user leaves no process") {
+  if (!can_be_other_user()) return;
   for (const bool kill_supervisor : {false, true}) {
     const Scene scene;
-    scene.give_to(kNobody);
-    Process launch(as_nobody(
+    scene.give_to(kOtherUser);
+    Process launch(as_other_user(
         scene.start(Words{"--nproc", "3"} + kSoon, with_loader({"print", "up", "pause"}))));
     for (int i = 0; i < 3; ++i) launch.until("up");
     if (kill_supervisor) {
@@ -85,7 +86,7 @@ TEST_CASE("an ordinary user's launch leaves nothing either") {
   }
 }
 
-TEST_CASE("as PID 1 the launcher hears what the kernel lets an init ignore") {
+TEST_CASE("as PID 1 the launcher handles signals that the kernel lets an init ignore") {
   if (!can_make_containers()) return;
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) {
     CAPTURE(signal);
@@ -98,7 +99,7 @@ TEST_CASE("as PID 1 the launcher hears what the kernel lets an init ignore") {
   }
 }
 
-TEST_CASE("as PID 1 it outlives Ctrl-Z, which the kernel denies an init") {
+TEST_CASE("as PID 1 it survives Ctrl-Z, which the kernel denies an init") {
   if (!can_make_containers()) return;
   const Scene scene;
   Process container(in_container(scene, {"--nproc", "2"},
@@ -109,7 +110,7 @@ TEST_CASE("as PID 1 it outlives Ctrl-Z, which the kernel denies an init") {
   CHECK(finish(scene, container).status == Status{.code = 0});
 }
 
-TEST_CASE("as PID 1 it survives its supervisor, and tells") {
+TEST_CASE("as PID 1 it survives its supervisor and reports its death") {
   if (!can_make_containers()) return;
   const Scene scene;
   Process container(in_container(scene, {"--nproc", "2"}, with_loader({"print", "up", "pause"})));
@@ -118,13 +119,13 @@ TEST_CASE("as PID 1 it survives its supervisor, and tells") {
   CHECK(finish(scene, container).status == Status{.code = 70});
 }
 
-TEST_CASE("as PID 1 it reaps the orphans of others") {
+TEST_CASE("as PID 1 it reaps orphans of other processes") {
   if (!can_make_containers()) return;
   const Scene scene;
   Process container(in_container(scene, {"--nproc", "1"}, helper({"print", "up", "pause"})));
   container.until("up");
   const int keeper = child_of(container.pid());
-  // Somebody else enters the container, as `docker exec` does, and leaves an orphan.
+  // Another process enters the container, like `docker exec`, and leaves an orphan.
   Process other({.argv = Words{"nsenter", "--pid", "--target", std::to_string(keeper), "--"} +
                          helper({"fork", "[", "print", "orphan", "wait-file", scene.path("go"), "]",
                                  "exit", "0"}),
@@ -193,7 +194,7 @@ TEST_CASE("a job of an interactive shell: Ctrl-Z, fg, Ctrl-Z, kill %1") {
   scene.check_no_file_left();
 }
 
-TEST_CASE("children of a script that becomes the launcher by exec are not the launcher's to kill") {
+TEST_CASE("children of a script that execs the launcher are not killed") {
   const Scene scene;
   auto start = scene.start({"--nproc", "1"}, helper({"print", "up", "exit", "3"}));
   start.argv =
@@ -209,7 +210,7 @@ TEST_CASE("children of a script that becomes the launcher by exec are not the la
   launch.wait_nothing_left();
 }
 
-TEST_CASE("a process that forks and leaves faster than it can be killed one by one") {
+TEST_CASE("a process that forks faster than it can be killed one by one is killed") {
   for (const char* off : {"", "cgroup"}) {
     CAPTURE(off);
     Scene scene;

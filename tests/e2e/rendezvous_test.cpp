@@ -1,4 +1,4 @@
-// Where the ranks meet, as far as ddp-launch looks at it before anything starts.
+// The rendezvous address and port, as ddp-launch checks them before anything starts.
 #include "tests/e2e/launch.hpp"
 #include "tests/support/reserved_port.hpp"
 
@@ -27,7 +27,7 @@ Scene with_getent(const std::string& script) {
 
 }  // namespace
 
-TEST_CASE("an address with a port is refused, brackets are not") {
+TEST_CASE("an address with a port is rejected, brackets are accepted") {
   const Scene scene;
   const auto refused = scene.run({"--master-addr", "[::1]:2222"}, {"true"});
   CHECK(refused.status == Status{.code = 2});
@@ -37,10 +37,10 @@ TEST_CASE("an address with a port is refused, brackets are not") {
         "[0] ::1\n");
 }
 
-TEST_CASE("a name that getent does not find: nothing starts, or the name servers are to blame") {
+TEST_CASE("an unknown name starts nothing, unless the name servers fail") {
   const Scene scene = with_getent("exit 2");
   const auto run = scene.run({"--master-addr", "host0"}, helper({"touch", scene.path("started")}));
-  // Which of the two depends on whether this machine has a name server that answers.
+  // The outcome depends on whether this machine has a name server that answers.
   if (run.status == Status{.code = 2}) {
     CHECK(lines_of(run.err).size() == 1);
     CHECK(contains(run.err, kNotFound));
@@ -53,7 +53,7 @@ TEST_CASE("a name that getent does not find: nothing starts, or the name servers
   CHECK(scene.run({"--master-addr", "host0", "--dry-run"}, {"true"}).err == "");
 }
 
-TEST_CASE("a name that is not answered for is a warning, and the launch goes on") {
+TEST_CASE("a name without an answer is a warning; the launch goes on") {
   const Scene scene = with_getent("exec tail -f /dev/null");
   const auto run = scene.run({"--master-addr", "host0"}, helper({"print", "{MASTER_ADDR}"}));
   CHECK(run.status == Status{.code = 0});
@@ -63,7 +63,7 @@ TEST_CASE("a name that is not answered for is a warning, and the launch goes on"
   CHECK(contains(run.err, "no answer in 3 s"));
 }
 
-TEST_CASE("a stop request while the name is looked up ends the launch without the wait") {
+TEST_CASE("a stop request ends the launch while the name is resolved") {
   const Scene scene =
       with_getent("echo asked >" + std::string("\"$SEEN\"") + "; exec tail -f /dev/null");
   auto start = scene.start({"--master-addr", "host0"}, helper({"pause"}));
@@ -75,7 +75,7 @@ TEST_CASE("a stop request while the name is looked up ends the launch without th
   CHECK(finish(scene, launch).status == Status{.code = 128 + SIGTERM});
 }
 
-TEST_CASE("a name that is this machine's is accepted, another's is a warning at rank 0 alone") {
+TEST_CASE("this machine's name is accepted; another's is a warning for rank 0 only") {
   const Scene here = with_getent("echo 127.0.0.1 STREAM host0");
   const auto accepted = here.run({"--master-addr", "host0"}, helper({"print", "up"}));
   CHECK(accepted.out == "[0] up\n");
@@ -89,11 +89,11 @@ TEST_CASE("a name that is this machine's is accepted, another's is a warning at 
   CHECK(away.run(job("1", "host0", "29513"), helper({"print", "up"})).err == "");
 }
 
-TEST_CASE("a port that somebody listens on is refused where rank 0 would listen, by name") {
+TEST_CASE("a port in use is rejected on rank 0's machine, naming its process") {
   const Scene scene;
   const ReservedPort port;
   const std::string number = std::to_string(port.number());
-  // Held and not listened on, it is rank 0's to take.
+  // A bound port without a listener can be used by rank 0.
   CHECK(scene.run(job("0", "127.0.0.1", number), helper({"print", "up"})).out == "[0] up\n");
 
   Scene stranger;
@@ -110,13 +110,13 @@ TEST_CASE("a port that somebody listens on is refused where rank 0 would listen,
   CHECK(contains(refused.err, "--master-port is '" + number + "', which is in use"));
   CHECK(contains(refused.err, "by ddp-test-helper (pid " + std::to_string(listener.pid()) + ")"));
   CHECK_FALSE(std::filesystem::exists(scene.path("started")));
-  // The other machines of the job, two of which may be one, have nothing to listen on.
+  // The other machines of the job do not listen.
   CHECK(scene.run(job("1", "127.0.0.1", number), helper({"print", "up"})).out == "[1] up\n");
   listener.send_signal(SIGKILL);
   listener.wait();
 }
 
-TEST_CASE("a port is not looked at again between two attempts") {
+TEST_CASE("a port is not checked again between two attempts") {
   const Scene scene;
   const ReservedPort port;
   const auto run = scene.run(

@@ -1,4 +1,4 @@
-// The files of two runs of one name: each in a directory of its own.
+// The files of two runs of one name: each has its own directory.
 #include "tests/e2e/launch.hpp"
 #include "tests/support/json_lines.hpp"
 
@@ -10,7 +10,7 @@ namespace {
 
 const Words kFlags{"--nproc", "1", "--log-dir", "logs", "--run-id", "run1", "--tee", "1"};
 
-// What each file below `directory` holds.
+// The content of each file below `directory`.
 std::map<std::string, std::string> contents(const std::string& directory) {
   std::map<std::string, std::string> files;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
@@ -21,9 +21,7 @@ std::map<std::string, std::string> contents(const std::string& directory) {
 
 }  // namespace
 
-TEST_CASE(
-    "a second run of the same name leaves the first one's files alone, and says where its own "
-    "are") {
+TEST_CASE("a second run of the same name keeps the first one's files") {
   const Scene scene;
   const auto steps = [](const char* text) {
     return helper({"print", text, "print", "{DDP_RUN_DIR} {DDP_RUN_ID}"});
@@ -48,7 +46,7 @@ TEST_CASE(
   CHECK(contains(scene.run(kFlags, steps("third")).err, "are in logs/run1.3\n"));
 }
 
-TEST_CASE("two at once share nothing") {
+TEST_CASE("two runs of the same name at the same time share no file") {
   const Scene scene;
   const auto steps = [&](const char* name) {
     return helper({"print", name, "wait-file", scene.path("go"), "print", "after"});
@@ -56,7 +54,7 @@ TEST_CASE("two at once share nothing") {
   Process one = scene.launch(kFlags, steps("one"));
   Process two = scene.launch(kFlags, steps("two"));
   one.until("one");
-  two.until("two");  // both run: neither has ended when the other began
+  two.until("two");  // both are running
   write_file(scene.path("go"), "");
   CHECK(one.wait() == Status{.code = 0});
   CHECK(two.wait() == Status{.code = 0});
@@ -71,7 +69,7 @@ TEST_CASE("two at once share nothing") {
   CHECK(kept("run1.2") == std::string(one_first ? "two" : "one") + "\nafter\n");
 }
 
-TEST_CASE("the judgement of a run whose supervisor was killed is in the run's own directory") {
+TEST_CASE("after the supervisor is killed the result is in the run's directory") {
   const Scene scene;
   write_file(scene.path("plan.toml"), "fault = ['kill@rank=0,after=1h']\n[expect]\nexit = 0\n");
   const Words flags = kFlags + Words{"--faults", scene.path("plan.toml")};

@@ -1,5 +1,5 @@
-// What ranks leave in /dev/shm when they are killed: named, and removed where it is provably theirs
-// and nobody can look for it.
+// Segments that killed ranks leave in /dev/shm are reported, and removed if they are provably
+// theirs and no process can search it.
 #include "tests/e2e/launch.hpp"
 #include "tests/support/json_lines.hpp"
 
@@ -12,7 +12,7 @@ using namespace ddp::test;
 
 namespace {
 
-// Rank 0 maps a segment, ignores SIGTERM and so has to be killed, once rank 1 has failed.
+// Rank 0 maps a segment and ignores SIGTERM, so that it is killed after rank 1 failed.
 constexpr const char* kLeaks = R"(
 import mmap, os, signal, sys, time
 if os.environ["RANK"] == "1":
@@ -34,7 +34,7 @@ struct Leaks : Scene {
   ~Leaks() {
     for (const auto& file : files()) std::filesystem::remove(file);
   }
-  // In a name that no other test has; G is the generation.
+  // A name that no other test uses; G is the attempt.
   static std::string generated() {
     char name[16];
     std::snprintf(name, sizeof name, "psm_%07xG", static_cast<unsigned>(getpid()) & 0xfffffffU);
@@ -59,7 +59,7 @@ struct Leaks : Scene {
 
 }  // namespace
 
-TEST_CASE("restarts do not fill /dev/shm: what has a generated name is removed") {
+TEST_CASE("restarts do not fill /dev/shm: segments with generated names are removed") {
   const Leaks scene;
   const auto run = scene.run_with(
       Leaks::generated(),
@@ -81,7 +81,7 @@ TEST_CASE("restarts do not fill /dev/shm: what has a generated name is removed")
   CHECK(field(left[3], "removed") == "true");
 }
 
-TEST_CASE("what the program has named is kept and named, unless it is asked for") {
+TEST_CASE("segments named by the program are kept and reported by default") {
   const Leaks scene;
   const auto kept = scene.run_with(Leaks::chosen(), {});
   CHECK(contains(kept.err,
@@ -94,14 +94,14 @@ TEST_CASE("what the program has named is kept and named, unless it is asked for"
   CHECK(Leaks::files().empty());
 }
 
-TEST_CASE("the control: --clean-shm none leaves what is there") {
+TEST_CASE("control: --clean-shm none keeps every segment") {
   const Leaks scene;
   const auto run = scene.run_with(Leaks::generated(), {"--clean-shm", "none"});
   CHECK(contains(run.err, "; kept (--clean-shm none)\n"));
   CHECK(Leaks::files().size() == 1);
 }
 
-TEST_CASE("what a run that succeeds leaves is left alone") {
+TEST_CASE("segments of a successful run are kept") {
   const Leaks scene;
   const auto run = scene.run(
       {"--nproc", "1"},

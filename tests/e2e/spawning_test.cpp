@@ -1,4 +1,4 @@
-// A launch that does not come to be: interrupted half-way, or refused by the system at some rank.
+// A launch that does not complete: interrupted half-way, or refused by the system at some rank.
 #include "tests/e2e/launch.hpp"
 
 #include <sched.h>
@@ -20,7 +20,7 @@ Start limited(Start start, const std::string& limit) {
   return start;
 }
 
-// What the verdict says of the rank that could not be started: "<text>".
+// The failure report's text about the rank that could not be started.
 void check_not_started(const Finished& run, int code, const std::string& why) {
   CHECK(run.status == Status{.code = code});
   CHECK_MESSAGE(contains(run.err, "could not be started: "), run.err);
@@ -35,7 +35,7 @@ int workers_of(int supervisor) {
 
 }  // namespace
 
-TEST_CASE("200 spawns interrupted half-way") {
+TEST_CASE("200 spawns interrupted half-way leave no process") {
   for (int attempt = 0; attempt < 10; ++attempt) {
     const Scene scene;
     Process launch =
@@ -48,7 +48,7 @@ TEST_CASE("200 spawns interrupted half-way") {
     const int started = workers_of(supervisor);
     launch.send_signal(SIGTERM);
     launch.send_signal(SIGINT);  // counts as the second, and kills
-    // Of two that wait to be read the kernel hands out the lower number first.
+    // Of two pending signals the kernel delivers the lower number first.
     const int code = finish(scene, launch).status.code;
     CHECK_MESSAGE((code == 130 || code == 143), code);
     CHECK(descendants(getpid()).empty());
@@ -57,7 +57,7 @@ TEST_CASE("200 spawns interrupted half-way") {
   FAIL("the supervisor was never stopped half-way");
 }
 
-TEST_CASE("no descriptor for a rank is the system's refusal, and those started go") {
+TEST_CASE("without a descriptor for a rank the started ranks are stopped") {
   const Scene scene;
   auto start =
       scene.start({"--nproc", "64", "--shutdown-timeout", "200ms"}, helper(with_loader({})));
@@ -65,8 +65,8 @@ TEST_CASE("no descriptor for a rank is the system's refusal, and those started g
   check_not_started(finish(scene, launch), 71, "Too many open files");
 }
 
-// Of a launch or a campaign under each small limit: 0, or 71 and why. A campaign may have come as
-// far as a plan that was not met for it.
+// A launch or a campaign under each small limit: 0, or 71 and a reason. A campaign may have
+// run a plan that was not met because of the limit.
 template <class Make>
 void check_few_descriptors(int first, const Make& make) {
   if (kSanitized) {
@@ -82,7 +82,7 @@ void check_few_descriptors(int first, const Make& make) {
     Process launch(limited(make(scene), "--nofile=" + number + ":" + number));
     const auto run = finish(scene, launch);
     CAPTURE(run.err);
-    // A program that is not linked statically cannot even begin with none.
+    // A dynamically linked program cannot start without a descriptor.
     if (contains(run.err, "error while loading shared libraries")) continue;
     if (run.status == Status{.code = 0}) {
       ++done;
@@ -101,14 +101,14 @@ void check_few_descriptors(int first, const Make& make) {
   CHECK(done > 0);
 }
 
-TEST_CASE("with hardly a descriptor a launch is refused in words, and leaves nothing") {
+TEST_CASE("with few descriptors a launch fails with a message and leaves nothing") {
   check_few_descriptors(3, [](const Scene& scene) {
     return scene.start({"--nproc", "1"}, helper({"exit", "0"}));
   });
 }
 
-TEST_CASE("with hardly a descriptor a campaign is refused in words, and leaves nothing") {
-  // Its plans cannot be read with less: 2, as where they are not there.
+TEST_CASE("with few descriptors a campaign fails with a message and leaves nothing") {
+  // With fewer its plans cannot be read: exit code 2, as if they were missing.
   check_few_descriptors(4, [](const Scene& scene) {
     write_file(scene.path("a.toml"), "");
     return scene.start({"--campaign", ".", "--nproc", "1"}, helper({"exit", "0"}));
@@ -124,18 +124,18 @@ TEST_CASE("a soft limit on descriptors is raised for the launcher and kept for i
   CHECK(by_rank(run.out)[63] == Words{"120"});
 }
 
-TEST_CASE("no process for a rank, to an ordinary user") {
-  if (!can_be_nobody()) return;
+TEST_CASE("an ordinary user's process limit is reported") {
+  if (!can_be_other_user()) return;
   const Scene scene;
-  scene.give_to(kNobody);
+  scene.give_to(kOtherUser);
   auto start = scene.start({"--nproc", "64", "--shutdown-timeout", "200ms"},
                            helper({"on-rank", "0", "[", "fork", "[", "setsid", "ignore", "TERM",
                                    "pause", "]", "]", "pause"}));
-  Process launch(limited(as_nobody(start), "--nproc=40:40"));
+  Process launch(limited(as_other_user(start), "--nproc=40:40"));
   check_not_started(finish(scene, launch), 71, "Resource temporarily unavailable");
 }
 
-TEST_CASE("a program that is gone when the next rank is to execute it") {
+TEST_CASE("a program removed while ranks start is reported") {
   const Scene scene;
   const std::string program = scene.path("worker");
   std::filesystem::copy_file(DDP_TEST_HELPER, program);

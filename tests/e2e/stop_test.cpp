@@ -1,4 +1,4 @@
-// Somebody ends the launch: by a signal, from a terminal, or by killing a part of the launcher.
+// The launch is stopped: by a signal, from a terminal, or by killing a part of the launcher.
 #include "tests/e2e/launch.hpp"
 
 #include <sched.h>
@@ -8,18 +8,18 @@ using namespace ddp::test;
 
 namespace {
 
-// Workers with a data loader that left their session, in the way of those that leak; SIGTERM ends
+// Workers with a data loader in another session, like loaders that leak; SIGTERM ends
 // it.
 Words with_loader(const Words& steps) {
   return helper(Words{"fork", "[", "setsid", "pause", "]"} + steps);
 }
-// With one that does not heed it.
+// With a loader that ignores it.
 Words with_deaf_loader(const Words& steps) {
   return helper(Words{"fork", "[", "setsid", "ignore", "TERM", "ignore", "INT", "pause", "]"} +
                 steps);
 }
 
-// A shell, as it were, that runs the launch as its child and waits.
+// Like a shell that runs the launch as its child and waits.
 Start under_parent(const Scene& scene, const Words& flags, const Words& command) {
   return {.argv = helper(Words{"fork", "[", "exec", launcher_path(), "["} + flags + Words{"--"} +
                          command + Words{"]", "]", "pause"}),
@@ -32,20 +32,20 @@ void until_each(Process& launch, const std::string& text, int count) {
 
 }  // namespace
 
-TEST_CASE("a signal to the launcher tears the group down, and is its exit code") {
+TEST_CASE("a signal to the launcher stops the group and sets the exit code") {
   const Scene scene;
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) {
     CAPTURE(signal);
-    // SIGINT reaches the ranks as what it is, the others as SIGTERM.
-    const std::string heard = signal == SIGINT ? "INT" : "TERM";
+    // SIGINT reaches the ranks as SIGINT, the others as SIGTERM.
+    const std::string name = signal == SIGINT ? "INT" : "TERM";
     Process launch =
-        scene.launch({"--nproc", "3"}, with_loader({"on-signal", heard, "[", "print", "heard",
+        scene.launch({"--nproc", "3"}, with_loader({"on-signal", name, "[", "print", "received",
                                                     "exit", "0", "]", "print", "up", "pause"}));
     until_each(launch, "up", 3);
     launch.send_signal(signal);
     const auto run = finish(scene, launch);
     CHECK(run.status == Status{.code = 128 + signal});
-    CHECK(by_rank(run.out)[2] == Words{"up", "heard"});
+    CHECK(by_rank(run.out)[2] == Words{"up", "received"});
     CHECK(contains(run.err, "ddp-launch: stopped by SIG"));
     CHECK(contains(run.err, "ddp-launch: ranks 0-2 exited with code 0\n"));
   }
@@ -58,10 +58,10 @@ TEST_CASE("a second signal skips the grace period") {
     Process launch =
         scene.launch({"--nproc", "2", "--shutdown-timeout", "10000"},
                      with_deaf_loader({"on-signal", signal == SIGINT ? "INT" : "TERM", "[", "print",
-                                       "heard", "]", "print", "up", "pause"}));
+                                       "received", "]", "print", "up", "pause"}));
     until_each(launch, "up", 2);
     launch.send_signal(signal);
-    until_each(launch, "heard", 2);
+    until_each(launch, "received", 2);
     launch.until_err("waiting up to");  // a second later: sooner it would be the same request
     launch.send_signal(signal);
     const auto run = finish(scene, launch);
@@ -72,12 +72,12 @@ TEST_CASE("a second signal skips the grace period") {
   }
 }
 
-TEST_CASE("while the grace period runs, a line says who is waited for and what Ctrl-C does") {
+TEST_CASE("during the grace period a line names the running ranks and Ctrl-C") {
   const Scene scene;
   Process launch = scene.launch({"--nproc", "3", "--shutdown-timeout", "10000"},
                                 helper({"ignore", "INT", "print", "up {PID}", "on-rank", "1", "[",
                                         "exit", "0", "]", "pause"}));
-  // A second after the request it is seen who is waited for: not rank 1, whose end is seen before.
+  // The line comes a second after the request and does not name rank 1, which exited before.
   int rank1 = 0;
   for (int i = 0; i < 3; ++i) {
     const std::string line = launch.until("up ");
@@ -94,7 +94,7 @@ TEST_CASE("while the grace period runs, a line says who is waited for and what C
   CHECK(finish(scene, launch).status == Status{.code = 130});
 }
 
-TEST_CASE("while a failed group is waited for, the line names the failure") {
+TEST_CASE("while a failed group is stopped the line names the failure") {
   const Scene scene;
   Process launch = scene.launch(
       {"--nproc", "3", "--shutdown-timeout", "10000"},
@@ -102,7 +102,7 @@ TEST_CASE("while a failed group is waited for, the line names the failure") {
               "on-rank", "1", "[", "exit", "4", "]", "pause"}));
   const std::string line = launch.until_err("waiting up to");
   CHECK(contains(line, "ddp-launch: rank 1 exited with code 4; waiting up to"));
-  CHECK(contains(line, "for ranks 0, 2 to end, Ctrl-C kills at once"));
+  CHECK(contains(line, "for ranks 0, 2 to exit; Ctrl-C kills at once"));
   launch.send_signal(SIGINT);
   CHECK(finish(scene, launch).status == Status{.code = 4});
 }
@@ -119,13 +119,14 @@ TEST_CASE("a stop request ends a launch that waits to restart") {
   CHECK(contains(run.err, "ddp-launch: stopped by SIGTERM while it waited to restart\n"));
 }
 
-TEST_CASE("a stop request while a failed group is torn down is why it is not restarted") {
+TEST_CASE("a stop request during a teardown prevents the restart") {
   const Scene scene;
-  Process launch = scene.launch({"--nproc", "2", "--max-restarts", "9"},
-                                helper({"on-rank", "0", "[", "barrier", scene.directory.string(),
-                                        "exit", "3", "]", "on-signal", "TERM", "[", "print", "told",
-                                        "]", "barrier", scene.directory.string(), "pause"}));
-  launch.until("told");
+  Process launch =
+      scene.launch({"--nproc", "2", "--max-restarts", "9"},
+                   helper({"on-rank", "0", "[", "barrier", scene.directory.string(), "exit", "3",
+                           "]", "on-signal", "TERM", "[", "print", "signalled", "]", "barrier",
+                           scene.directory.string(), "pause"}));
+  launch.until("signalled");
   launch.send_signal(SIGINT);
   const auto run = finish(scene, launch);
   CHECK(run.status == Status{.code = 3});
@@ -133,7 +134,7 @@ TEST_CASE("a stop request while a failed group is torn down is why it is not res
   CHECK(contains(run.err, "ddp-launch: not restarted: stop requested\n"));
 }
 
-TEST_CASE("the keeper killed with SIGKILL leaves nothing") {
+TEST_CASE("SIGKILL to the keeper leaves no process") {
   const Scene scene;
   Process launch = scene.launch({"--nproc", "3"}, with_loader({"print", "up", "pause"}));
   until_each(launch, "up", 3);
@@ -143,8 +144,7 @@ TEST_CASE("the keeper killed with SIGKILL leaves nothing") {
   scene.check_no_file_left();
 }
 
-TEST_CASE(
-    "the supervisor killed with SIGKILL leaves nothing, and is told as the launcher's fault") {
+TEST_CASE("SIGKILL to the supervisor leaves no process and is reported as such") {
   const Scene scene;
   Process launch = scene.launch({"--nproc", "3"}, with_loader({"print", "up", "pause"}));
   until_each(launch, "up", 3);
@@ -154,22 +154,22 @@ TEST_CASE(
   CHECK(contains(run.err, "ddp-launch: "));
 }
 
-TEST_CASE("Ctrl-C at a terminal is one request, the second kills") {
+TEST_CASE("the first Ctrl-C at a terminal stops, the second kills") {
   const Scene scene;
-  auto start = scene.start(
-      {"--nproc", "2", "--shutdown-timeout", "10000"},
-      with_deaf_loader({"on-signal", "INT", "[", "print", "heard", "]", "print", "up", "pause"}));
+  auto start = scene.start({"--nproc", "2", "--shutdown-timeout", "10000"},
+                           with_deaf_loader({"on-signal", "INT", "[", "print", "received", "]",
+                                             "print", "up", "pause"}));
   start.stdio = Stdio::terminal;
   Process launch(std::move(start));
   until_each(launch, "up", 2);
   launch.send("\x03");
-  until_each(launch, "heard", 2);
+  until_each(launch, "received", 2);
   launch.until("waiting up to");
   launch.send("\x03");
   CHECK(finish(scene, launch).status == Status{.code = 130});
 }
 
-TEST_CASE("a terminal that hangs up ends the group") {
+TEST_CASE("a terminal hang-up stops the group") {
   const Scene scene;
   auto start = scene.start({"--nproc", "2"}, with_loader({"print", "up", "pause"}));
   start.stdio = Stdio::terminal;
@@ -198,7 +198,7 @@ TEST_CASE("Ctrl-Z stops launcher and workers, and fg resumes them") {
   CHECK(finish(scene, launch).status == Status{.code = 0});
 }
 
-TEST_CASE("what kills a whole job, running or stopped, leaves nothing") {
+TEST_CASE("killing a whole job, running or stopped, leaves no process") {
   const Scene scene;
   auto start =
       scene.start({"--nproc", "2"}, with_deaf_loader({"ignore", "TERM", "print", "up", "pause"}));
@@ -217,9 +217,9 @@ TEST_CASE("what kills a whole job, running or stopped, leaves nothing") {
   scene.check_no_file_left();
 }
 
-TEST_CASE("a terminal that stops who writes in the background does not stop the launcher") {
+TEST_CASE("tostop does not stop a launcher in the background") {
   const Scene scene;
-  // A shell of its own session, with the launch as its background job.
+  // A shell in a new session, with the launch as its background job.
   auto start =
       scene.start({"--nproc", "2", "--shutdown-timeout", "200ms"},
                   with_deaf_loader({"print", "up", "wait-file", scene.path("go"), "exit", "3"}));
@@ -236,7 +236,7 @@ TEST_CASE("a terminal that stops who writes in the background does not stop the 
   shell.wait_nothing_left();
 }
 
-TEST_CASE("the group ends with the launcher's parent") {
+TEST_CASE("the group is stopped when the launcher's parent exits") {
   const Scene scene;
   Process parent(under_parent(scene, {"--nproc", "2"}, helper({"print", "up", "pause"})));
   until_each(parent, "up", 2);
@@ -247,7 +247,7 @@ TEST_CASE("the group ends with the launcher's parent") {
   scene.check_no_file_left();
 }
 
-TEST_CASE("a script's background job, started with SIGINT ignored, hears it all the same") {
+TEST_CASE("a background job started with SIGINT ignored still handles it") {
   const Scene scene;
   auto start = scene.start({"--nproc", "2"}, with_loader({"print", "up", "pause"}));
   start.ignored = {SIGINT, SIGQUIT};
@@ -257,7 +257,7 @@ TEST_CASE("a script's background job, started with SIGINT ignored, hears it all 
   CHECK(finish(scene, launch).status == Status{.code = 130});
 }
 
-TEST_CASE("under nohup it outlives its parent") {
+TEST_CASE("under nohup the launcher outlives its parent") {
   const Scene scene;
   auto start =
       under_parent(scene, {"--nproc", "1"},

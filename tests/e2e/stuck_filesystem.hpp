@@ -1,6 +1,6 @@
-// A file system that never answers: whoever touches it sleeps in the kernel, and once killed can
-// neither die nor wake until the file system is gone. The way of a network mount whose server is
-// away, and the only honest way to have a process that SIGKILL does not end.
+// A file system that never answers: a process that uses it sleeps in the kernel, and once killed
+// can neither die nor wake until the file system is gone. A network mount without its server
+// behaves like this, and it is the only real way to get a process that survives SIGKILL.
 #pragma once
 
 #include "tests/support/deadline.hpp"
@@ -21,7 +21,7 @@ class StuckFilesystem {
 
   // Takes the next request, which will never be answered. False when none comes in time.
   bool swallow_request(const Deadline& deadline = Deadline()) const;
-  // Ends it: those who sleep in it get an error, and die if they were killed.
+  // Ends it: processes that sleep in it get an error, and die if they were killed.
   void release();
 
  private:

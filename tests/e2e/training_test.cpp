@@ -1,4 +1,5 @@
-// The real worker under the real launcher: one machine, two "machines", a death in between.
+// The real worker under the real launcher: on one machine, on two "machines", and with a killed
+// rank.
 #include "tests/e2e/launch.hpp"
 #include "tests/support/reserved_port.hpp"
 
@@ -69,7 +70,7 @@ std::string digest(const std::string& output) {
 
 }  // namespace
 
-TEST_CASE("four ranks see the losses of one on the same global batch") {
+TEST_CASE("four ranks have the losses of one on the same global batch") {
   const Scene scene;
   const Words steps{"--steps", "20"};
   const auto one = scene.run({"--nproc", "1"}, worker(scene, steps));
@@ -83,7 +84,7 @@ TEST_CASE("four ranks see the losses of one on the same global batch") {
   CHECK(largest_difference(alone, losses(four.out)) < 1e-4);
 }
 
-TEST_CASE("ranks meet at an IPv6 address as well") {
+TEST_CASE("ranks rendezvous at an IPv6 address") {
   const Scene scene;
   Scene other;
   other.env["MASTER_ADDR"] = "::1";
@@ -103,7 +104,7 @@ TEST_CASE("ranks meet at an IPv6 address as well") {
     CHECK(run.err == "");
     CHECK(losses(run.out).size() == 10);
   }
-  // Where nobody listens, the address is told as it is typed.
+  // If no process listens, the address is reported as typed.
   const auto alone = scene.run({"--nnodes", "2", "--node-rank", "1", "--master-addr", "::1",
                                 "--master-port", std::to_string(ReservedPort().number())},
                                worker(scene, {"--steps", "1", "--join-timeout", "100ms"}));
@@ -111,7 +112,7 @@ TEST_CASE("ranks meet at an IPv6 address as well") {
   CHECK(contains(alone.err, "store at [::1]:"));
 }
 
-TEST_CASE("two launches make one world: ranks 0 to 3, local ranks 0 1 0 1") {
+TEST_CASE("two launches form one world: ranks 0 to 3, local ranks 0 1 0 1") {
   const Scene scene;
   const ReservedPort held;  // the two launches agree on it beforehand
   const std::string port = std::to_string(held.number());
@@ -144,7 +145,7 @@ TEST_CASE("two launches make one world: ranks 0 to 3, local ranks 0 1 0 1") {
   CHECK(largest_difference(alone, together) < 1e-4);
 }
 
-TEST_CASE("a rank killed while it trains: the group restarts and ends with the same digest") {
+TEST_CASE("a rank killed in training restarts the group and ends with the same digest") {
   const Scene scene;
   const auto checkpoints = [&](const char* name) {
     return worker(scene, {"--steps", "200", "--checkpoint-dir", scene.path(name),
@@ -154,7 +155,7 @@ TEST_CASE("a rank killed while it trains: the group restarts and ends with the s
   REQUIRE(undisturbed.status == Status{.code = 0});
   REQUIRE(digest(undisturbed.out) != "");
 
-  // The group stands still behind step 25 until it is struck from outside.
+  // The group waits after step 25 until it is killed from outside.
   Process launch = scene.launch(
       {"--nproc", "2", "--max-restarts", "1", "--inject", "stop@step=25,rank=1"}, checkpoints("b"));
   launch.until_err("injected stop@");

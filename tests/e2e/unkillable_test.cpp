@@ -1,5 +1,5 @@
-// A process that SIGKILL does not end is named with rank, state and wait channel, never waited for
-// longer than a bound, and is the one case of exit code 74.
+// A process alive after SIGKILL is named with rank, state and wait channel; the launcher never
+// waits longer than a bound. It is the only case of exit code 74.
 #include "tests/e2e/launch.hpp"
 #include "tests/e2e/stuck_filesystem.hpp"
 
@@ -12,7 +12,7 @@ using namespace ddp::test;
 
 namespace {
 
-// The final wait of 30 s, and that for the end of what still holds a pipe, made short.
+// Shortens the final wait of 30 s and the wait for pipes that are still held.
 void hurry(Scene& scene) { scene.env["DDP_LAUNCH_TEST_OFF"] = "patience,draining"; }
 
 struct Stuck {
@@ -41,7 +41,7 @@ struct Stuck {
     filesystem->release();
     process.wait_nothing_left();
     scene.check_no_file_left();
-    // It could not be removed while somebody lived in it.
+    // It could not be removed while a process was in it.
     for (const auto& [inode, group] : launch_groups(process.pid())) {
       std::error_code ignored;
       for (const auto* below : {"/1", ""}) std::filesystem::remove(group + below, ignored);
@@ -54,7 +54,7 @@ struct Stuck {
 
 }  // namespace
 
-TEST_CASE("a rank in uninterruptible sleep is named, and nothing is started beside it") {
+TEST_CASE("a rank in uninterruptible sleep is named and prevents a restart") {
   Stuck stuck;
   if (!stuck.filesystem) return;
   Process launch = stuck.launch(Words{"--max-restarts", "3"} + kRestartAtOnce, false);
@@ -67,7 +67,7 @@ TEST_CASE("a rank in uninterruptible sleep is named, and nothing is started besi
   stuck.check_ends_when_released(launch);
 }
 
-TEST_CASE("so is one that a failing rank cannot take along, and a worker's child") {
+TEST_CASE("a victim and a worker's child in uninterruptible sleep are named") {
   Stuck stuck;
   if (!stuck.filesystem) return;
   Process launch = stuck.launch(Words{"--max-restarts", "3"} + kRestartAtOnce, true);
@@ -80,7 +80,7 @@ TEST_CASE("so is one that a failing rank cannot take along, and a worker's child
   stuck.check_ends_when_released(launch);
 }
 
-TEST_CASE("the keeper names what outlives a killed supervisor") {
+TEST_CASE("the keeper names processes that outlive a killed supervisor") {
   Stuck stuck;
   if (!stuck.filesystem) return;
   Process launch = stuck.launch({}, false);
@@ -91,7 +91,7 @@ TEST_CASE("the keeper names what outlives a killed supervisor") {
   stuck.check_ends_when_released(launch);
 }
 
-TEST_CASE("the control: what is not killed is named too") {
+TEST_CASE("control: a process that is not killed is named too") {
   Scene scene;
   scene.env["DDP_LAUNCH_TEST_OFF"] = "patience,sweep,cgroup";
   Process launch = scene.launch(
@@ -102,7 +102,7 @@ TEST_CASE("the control: what is not killed is named too") {
   CHECK(launch.below().size() == 1);
 }
 
-TEST_CASE("a debugger that holds a dead rank delays the end, and does not hold it") {
+TEST_CASE("a debugger that holds a dead rank only delays the end") {
   Scene scene;
   hurry(scene);
   Process launch = scene.launch({"--nproc", "2", "--shutdown-timeout", "200ms"},
@@ -113,7 +113,7 @@ TEST_CASE("a debugger that holds a dead rank delays the end, and does not hold i
     return;
   }
   launch.send_signal(SIGTERM);
-  // Dead, and ours to reap as its tracer: the launcher cannot.
+  // Dead, and reaped by this test as its tracer; the launcher cannot.
   const Status status = launch.wait_exit();
   CHECK_MESSAGE(status == Status{.code = 74}, status << launch.err());
   CHECK(contains(launch.err(),

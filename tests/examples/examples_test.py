@@ -42,7 +42,7 @@ def cpp(build):
         run("cmake", "-S", str(ROOT / "examples/cpp"), "-B", tree, "-G", "Ninja",
             f"-DCMAKE_PREFIX_PATH={prefix}")
         run("cmake", "--build", tree)
-        # The average of the targets 0, 1, 2, but for 2^-20 of the way.
+        # The average of the targets 0, 1, 2, except 2^-20 of the way.
         same(launch(build, 3, f"{tree}/worker"),
              [f"[{r}] rank {r} of 3: parameter 1.0000" for r in range(3)])
         alone = subprocess.run([f"{tree}/worker"], env={"RANK": "0"}, capture_output=True,
@@ -54,7 +54,7 @@ def cpp(build):
 
 
 def play(plan, *command, **environment):
-    """One worker in a world of one under DDP_FAULTS, the launcher's end played here: its exit code
+    """One worker in a world of one under DDP_FAULTS, with the launcher's side simulated here: its exit code
     and the lines it sent, each barrier answered."""
     lines = []
     with tempfile.TemporaryDirectory() as temporary, \
@@ -131,7 +131,7 @@ def faults(build):
         expected = "X_DDP_DIGEST=1.0,1.0,1.0," + f"{gradient},1.0,1.0,1.0,1.0"
         same((exit_code, digests, "X_DDP_STEP=8" in lines, "X_DDP_FAULT=3.0@5" in lines),
              (0, [expected] if gradient else [], True, True))
-    # Not this rank's.
+    # A fault of another rank.
     exit_code, lines = play("exit=7@rank=1,step=5,seed=1", sys.executable, "-c", LOOP,
                             str(ROOT / "examples"))
     same((exit_code, [x for x in lines if "FAULT" in x]), (0, []))
@@ -148,7 +148,7 @@ def torch(build):
     same(ends[0][3], ends[1][3])  # averaged gradients: the same weights
     if not all(float(end[2]) < 1 for end in ends):
         sys.exit(f"not trained: {lines}")
-    # One that dies inside DDP's all-reduce takes the group with it.
+    # A rank that dies in DDP's all-reduce fails the group.
     failed = subprocess.run(
         [f"{build}/bin/ddp-launch", "--nproc", "2", "--inject", "die-in-allreduce@step=5,rank=1",
          "--", sys.executable, str(ROOT / "examples/torch_worker.py")],

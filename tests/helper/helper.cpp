@@ -68,8 +68,8 @@ void wait_children() {
 }
 
 void no_core() {
-  // Too small for a file. A program that core_pattern pipes to is run at a limit of 0 as well, and
-  // not at this one.
+  // Too small for a file. With a limit of 0 a program that core_pattern pipes to would run; with
+  // this limit it does not.
   const rlimit one{1, 1};
   if (setrlimit(RLIMIT_CORE, &one) == 0) return;
   const rlimit none{0, 0};  // only this is allowed here
@@ -90,7 +90,7 @@ void print_directory() {
 
 const std::map<std::string_view, Step>& steps() {
   static const std::map<std::string_view, Step> table{
-      // Says
+      // Output
       {"print", [](Words& w, auto s) { write_all(1, expand(w.next(s)) + "\n"); }},
       {"eprint", [](Words& w, auto s) { write_all(2, expand(w.next(s)) + "\n"); }},
       {"stdio", [](Words& w, auto s) { std::printf("%s\n", expand(w.next(s)).c_str()); }},
@@ -113,12 +113,12 @@ const std::map<std::string_view, Step>& steps() {
       {"signals", [](Words&, auto) { print_signals(); }},
       {"cwd", [](Words&, auto) { print_directory(); }},
       {"stdin", [](Words&, auto) { copy_stdin(true); }},
-      // Ends
+      // Exit
       {"exit", [](Words& w, auto s) { _exit(static_cast<int>(w.number(s))); }},
       {"signal", [](Words& w, auto s) { raise_default(w.signal(s)); }},
       {"abort", [](Words&, auto) { abort(); }},
       {"segv", [](Words&, auto) { *static_cast<volatile int*>(nullptr) = 1; }},
-      // Waits
+      // Waiting
       {"pause", [](Words&, auto) { pause_indefinitely(); }},
       {"spin", [](Words&, auto) { spin(); }},
       {"wait-file", [](Words& w, auto s) { wait_for_files({expand(w.next(s))}); }},

@@ -2,25 +2,25 @@
 //
 //   ddp-test-helper print "rank {RANK}" on-rank 2 [ exit 3 ] pause
 //
-// A list of steps stands between [ and ]. In TEXT and PATH, {NAME} becomes the environment
+// A list of steps is enclosed in [ and ]. In TEXT and PATH, {NAME} becomes the environment
 // variable NAME; {PID}, {PPID}, {PGID} and {SID} the process's own numbers; {{ a brace.
 // After the last step it exits 0. A wrong step or a failed call ends it with 99 and a line on
-// stderr. Nothing here takes time but `tick`, for what is itself about time (a heartbeat): what
-// waits, waits for an event, so that no test needs to sleep.
+// stderr. Only `tick` takes time, for tests about time (a heartbeat): every other step that
+// waits, waits for an event, so that no test sleeps.
 //
-// Says:       print TEXT | eprint TEXT | raw TEXT (\n \r \t \0 \\ understood, no newline added) |
+// Output:     print TEXT | eprint TEXT | raw TEXT (\n \r \t \0 \\ understood, no newline added) |
 //             write-lines N | ewrite-lines N ("<rank> <number> <padding>", whole lines, one write
 //             each) big-line BYTES | stdio TEXT (a line through C's own buffer, which flushes when
 //             it likes) | tty (the terminals of 0-2, "tty 1 80x24 opost=0 echo=0", and the
 //             controlling one) | env NAME | env-all | fds | signals | cwd | stdin (copied to
 //             stdout)
-// Ends:       exit N | signal SIG (at itself, default action) | abort | segv
-// Waits:      pause (indefinitely; runs on-signal lists) | spin (indefinitely, on the CPU) |
+// Exit:       exit N | signal SIG (at itself, default action) | abort | segv
+// Waiting:    pause (indefinitely; runs on-signal lists) | spin (indefinitely, on the CPU) |
 //             wait-file PATH | wait-stdin-eof | wait-children | barrier DIRECTORY (all ranks of the
 //             generation)
 // Signals:    ignore SIG | block SIG | on-signal SIG [ STEPS ] | stop (SIGSTOP at itself) |
 //             kill PID SIG (PID > 1)
-// Processes:  fork [ STEPS ] (the parent goes on once the child is ready: at `ready`, a step that
+// Processes:  fork [ STEPS ] (the parent continues once the child is ready: at `ready`, a step that
 //             waits, or exits) | ready | setsid | setpgid | exec PROGRAM [ ARGUMENTS ]
 // Files:      touch PATH | remove PATH | append PATH TEXT (a line) | close FD
 // System:     notify TEXT (a datagram to NOTIFY_SOCKET; \n understood) | sync (BARRIER=1: waits
@@ -30,7 +30,7 @@
 //             MASTER_ADDR:MASTER_PORT with SO_REUSEADDR) | listen-master-plain (without) | no-core
 //             (no core files from here on) |
 //             set-ids N (user and group, real, effective and saved)
-// Hostile:    flood | eflood (lines, as fast as they are taken) | flood-notify N (datagrams of
+// Hostile:    flood | eflood (lines, as fast as they are read) | flood-notify N (datagrams of
 // every
 //             kind to NOTIFY_SOCKET, and a line after each N) | flee (fork and exit, indefinitely)
 //             | notify-as N TEXT (becomes user N once it is connected, then as notify)

@@ -31,7 +31,7 @@ int connect_to_launcher() {
   return fd;
 }
 
-// Blocks while the launcher's queue is full: as fast as it takes them.
+// Blocks while the launcher's queue is full: as fast as the launcher reads.
 void send_datagram(int socket, std::string_view text, const std::array<int, kDescriptors>* files) {
   iovec part{const_cast<char*>(text.data()), text.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kDescriptors)> control{};
@@ -48,7 +48,7 @@ void send_datagram(int socket, std::string_view text, const std::array<int, kDes
     std::memcpy(CMSG_DATA(attached), files->data(), sizeof *files);
   }
   if (sendmsg(socket, &header, MSG_NOSIGNAL) >= 0) return;
-  // ETOOMANYREFS: the descriptors on their way are too many, so the launcher is behind.
+  // ETOOMANYREFS: too many descriptors in flight, so the launcher is behind.
   if (errno != EINTR && errno != ETOOMANYREFS && errno != EMSGSIZE && errno != ENOBUFS) {
     _exit(0);  // it is gone
   }

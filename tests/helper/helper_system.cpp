@@ -1,4 +1,4 @@
-// What ddp-test-helper waits for, and its dealings with processes, signals and sockets.
+// The steps of ddp-test-helper that wait, and those for processes, signals and sockets.
 #include "tests/helper/helper.hpp"
 
 #include <arpa/inet.h>
@@ -38,7 +38,7 @@ void wait_for_files(const std::vector<std::string>& paths) {
   const int events = inotify_init1(IN_CLOEXEC);
   if (events < 0) die_errno("inotify");
   for (const auto& path : paths) {
-    // The watch comes before the look: what appears between the two is an event.
+    // Watch first, then check: a file that appears in between is an event.
     if (inotify_add_watch(events, directory_of(path).c_str(), IN_CREATE | IN_MOVED_TO) < 0) {
       die_errno("watch " + directory_of(path));
     }
@@ -142,7 +142,7 @@ void listen_master(bool reuse) {
   } else {
     die("MASTER_ADDR is no address");
   }
-  // Left open for the rest of the process's life, as a rendezvous server is.
+  // Left open for the life of the process, like a rendezvous server.
   const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int yes = reuse ? 1 : 0;
   if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 ||
@@ -190,7 +190,7 @@ void ready() {
 
 void on_signal(int signal, std::vector<std::string> steps) {
   lists()[signal] = std::move(steps);
-  // Blocked from here on and taken in pause_indefinitely: the steps run in no handler.
+  // Blocked from here on and received in pause_indefinitely: the steps do not run in a handler.
   sigset_t mask;
   sigemptyset(&mask);
   sigaddset(&mask, signal);

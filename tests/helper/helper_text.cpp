@@ -1,4 +1,4 @@
-// What ddp-test-helper says, and the small language of its texts.
+// The output of ddp-test-helper, and the placeholders in its texts.
 #include "tests/helper/helper.hpp"
 
 #include <dirent.h>

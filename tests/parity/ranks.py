@@ -7,7 +7,7 @@ import subprocess
 
 
 def reserve_port():
-    """A loopback port, held bound and never listening, as ddp-launch holds it."""
+    """A loopback port, bound and not listening, as ddp-launch reserves it."""
     held = socket.socket()
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     held.bind(("127.0.0.1", 0))
@@ -20,7 +20,7 @@ def median_ms(lines):
 
 
 def run(world, command, timeout=600):
-    """Rank 0's JSON lines; raises when any rank fails."""
+    """Rank 0's JSON lines; raises if a rank fails."""
     with reserve_port() as held:
         ranks = []
         for rank in range(world):

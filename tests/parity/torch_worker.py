@@ -135,7 +135,7 @@ def main():
         [{"params": matrices, "weight_decay": o.weight_decay},
          {"params": biases, "weight_decay": 0.0}], lr=o.lr, **({"fused": True} if gpu else {}))
 
-    # Drawn beforehand: Python's arithmetic on the sampler is no part of the comparison.
+    # Drawn in advance: the sampler in Python is not part of the comparison.
     shares = [torch.tensor(samples_of(s, len(windows), o.batch, o.seed, rank, world), device=device)
               for s in range(o.steps)]
     times = []

@@ -1,4 +1,4 @@
-"""Thousands of generations in one launch, each ended by killing a random rank at a random moment. The launcher must
+"""Thousands of attempts in one launch, each ended by killing a random rank at a random moment. The launcher must
 name that rank and that signal as the cause in every one, and neither its memory nor its descriptors may grow."""
 
 import json
@@ -13,7 +13,7 @@ from processes import private_kib
 
 SIGNALS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGTERM, signal.SIGBUS, signal.SIGILL)
 GENERATION_SECONDS = 20.0
-# What the allocator may spread over before it has settled; a generation that kept 100 bytes would show.
+# What the allocator may use before it settles; an attempt that leaked 100 bytes would show.
 GROWTH_KIB = 256
 WARM_UP = 300  # generations: more than there are failures of which the launcher keeps each
 
@@ -38,7 +38,7 @@ class Lines:
 
 
 def run(soak, until, n=4):
-    """Generations until time.monotonic() reaches `until`; returns how many."""
+    """Attempts until time.monotonic() reaches `until`; returns how many."""
     read_end, write_end = os.pipe()
     injected = []
     samples = []
@@ -50,7 +50,7 @@ def run(soak, until, n=4):
         while time.monotonic() < until:
             injected.append(one_generation(soak.random, launch, lines, len(injected), n,
                                            lambda: samples.append(sample(launch, len(injected)))))
-        # With the next generation there, so that it is what is stopped, not a teardown.
+        # After the next attempt began, so that the attempt is stopped, not a teardown.
         while (read_up(lines.next(GENERATION_SECONDS)) or (-1,))[0] != len(injected):
             pass
         launch.running.send(signal.SIGTERM)
@@ -65,7 +65,7 @@ def run(soak, until, n=4):
 
 def one_generation(random, launch, lines, generation, n, when_all_are_up):
     """Lets ranks come up, kills one; returns (rank, signal)."""
-    # Half of the time before all are there: a death among launches.
+    # Half of the time before all ranks are up: a death during the start.
     wanted = n if random.random() < 0.5 else random.randint(1, n)
     up = {}
     while len(up) < wanted:
@@ -87,7 +87,7 @@ def sample(launch, generation):
 
 
 def drain_and_wait(launch, fd):
-    """A launcher may wait for its reader; this one goes on reading until the end of all writers."""
+    """A launcher may wait for its reader; this one reads until all writers have closed."""
     while select.select([fd], [], [], 20)[0] and os.read(fd, 1 << 16):
         pass
     return launch.wait()

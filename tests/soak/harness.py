@@ -22,7 +22,7 @@ DEADLINE = 30.0
 
 
 class Violation(Exception):
-    """Something that must hold after a launch does not."""
+    """A check after a launch failed."""
 
 
 class Soak:
@@ -79,7 +79,7 @@ class Launch:
         return os.pread(self.errors_fd, 1 << 20, 0).decode(errors="replace")
 
     def supervisor(self):
-        """Its pid, or None while it is not there: the keeper's one child that is called so."""
+        """Its pid, or None if it does not exist: the keeper's one child with that name."""
         for pid in descendants(self.running.pid):
             with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", encoding="ascii") as file:
                 if file.read().strip() == "ddp-super":
@@ -87,8 +87,8 @@ class Launch:
         return None
 
     def send_to(self, pid, number):
-        """Sends a signal to a process of this launch, and to no other: a pid of 0 or 1, or one that has become somebody
-        else's, is never signalled."""
+        """Sends a signal to a process of this launch, and to no other: a pid of 0 or 1, or one that is another program's
+        by now, is never signalled."""
         if pid <= 1:
             raise Violation(f"no process of a launch has the pid {pid}")
         fd = os.pidfd_open(pid)
@@ -100,7 +100,7 @@ class Launch:
             os.close(fd)
 
     def check_nothing_left(self):
-        # The keeper may have been killed: then the supervisor, now the driver's child, has the same time to end.
+        # The keeper may have been killed: then the supervisor, now the driver's child, has the same time to exit.
         left = self.marked()
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
@@ -112,7 +112,7 @@ class Launch:
         if files:
             raise Violation(f"files left in TMPDIR: {files}")
         for inode, path in launch_groups().items():
-            # One that is older was left by a launch of the same pid that was killed altogether.
+            # An older one was left by a launch of the same pid that was killed completely.
             if f"/ddp-launch.{self.running.pid}." in path and inode not in self.older_groups:
                 raise Violation(f"control group left: {path}")
 
@@ -125,12 +125,12 @@ class Launch:
             return False
 
     def marked(self):
-        """Pids of this launch's living processes, wherever they hang."""
+        """Pids of this launch's living processes, anywhere in the tree."""
         return [int(name) for name in os.listdir("/proc") if name.isdigit() and self.has_mark(int(name))]
 
 
 def launch_groups():
-    """The paths of launches' control groups by inode; the kernel gives no number twice."""
+    """The paths of launches' control groups by inode; the kernel does not reuse a number."""
     groups = {}
     for root in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
         for path in glob.glob(f"{root}/ddp-launch.*"):
@@ -143,7 +143,7 @@ UP = re.compile(rb"up (\d+) (\d+) (\d+)((?: \d+)*)$")
 
 
 def read_up(line):
-    """(generation, rank, pid, [child pid…]) of a worker's line, whatever tag stands before it; None for another."""
+    """(generation, rank, pid, [child pid…]) of a worker's line, with any prefix; None for another line."""
     found = UP.search(line)
     if found is None:
         return None
@@ -152,7 +152,7 @@ def read_up(line):
 
 
 def wait_gone(pid, seconds):
-    """Until a process has ended, ours or not; a zombie has."""
+    """Waits until a process, ours or not, has exited; a zombie has."""
     fd = os.pidfd_open(pid)
     try:
         poll = select.poll()

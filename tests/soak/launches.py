@@ -1,4 +1,4 @@
-"""Thousands of launches of workers that end at once, by an exit code or a signal: the verdict and the exit code must be
+"""Thousands of launches of workers that end at once, by an exit code or a signal: failure report and exit code must be
 what was injected."""
 
 import re
@@ -12,7 +12,7 @@ VERDICT = re.compile(r"^ddp-launch: rank (\d+) (.*)$", re.MULTILINE)
 
 
 def draw_end(random):
-    """(spec, exit code of the launch, what the verdict says of the rank)"""
+    """(spec, exit code of the launch, what the failure report says about the rank)"""
     if random.random() < 0.5:
         code = random.randint(1, 255)
         return f"e{code}", code, f"exited with code {code}"
@@ -35,7 +35,7 @@ def one(soak):
             return
         if verdict is None or int(verdict.group(1)) not in ends:
             raise Violation(f"root cause: one of {ends}, the verdict is {launch.errors()!r}")
-        # Of two that fail at once the first is the cause: either may be.
+        # If two ranks fail at the same time, either may be the first and so the cause.
         _, expected, words = ends[int(verdict.group(1))]
         if code != expected or words not in verdict.group(2):
             raise Violation(f"rank {verdict.group(1)}: {words} was injected, the launch left with {code} and said "

@@ -103,7 +103,7 @@ def hit_worker(random, launch, read_end):
 
 
 def hit_child(random, launch, read_end):
-    """What happens to a worker's child is the worker's affair; the launch goes on until it is stopped."""
+    """The launcher ignores the death of a worker's child; the launch goes on until it is stopped."""
     child = first_worker(read_end)[-1]
     launch.send_to(child, random.choice((*FATAL, signal.SIGSTOP)))
     time.sleep(random.random() * 0.01)

@@ -52,14 +52,14 @@ def main():
     folder = tempfile.mkdtemp(prefix="ddp-soak-")
     part = options.seconds / 3
     try:
-        # A generator for each part: how many of the one fit into its time does not change the next.
+        # One random generator per part: how many launches fit into one part does not change the next.
         soak = [Soak(options.ddp_launch, options.worker, f"{seed}/{name}", folder) for name in ("a", "b", "c")]
         began = time.monotonic()
-        print(f"soak: {repeat(launches.one, soak[0], part)} launches, every verdict as injected", flush=True)
+        print(f"soak: {repeat(launches.one, soak[0], part)} launches, every failure report as injected", flush=True)
         print(f"soak: {repeat(random_signals.one, soak[1], part)} launches hit by random signals, nothing left", flush=True)
         left = max(part / 2, options.seconds - (time.monotonic() - began))
         count = generations.run(soak[2], time.monotonic() + left)
-        print(f"soak: {count} generations in one launch, every verdict as injected, no growth", flush=True)
+        print(f"soak: {count} attempts in one launch, every failure report as injected, no growth", flush=True)
         if len(os.listdir("/proc/self/fd")) > descriptors:
             raise Violation("the soak itself leaks descriptors")
         return 0

@@ -1,5 +1,5 @@
-// How long a test waits for what must happen. Generous, since a loaded machine is slow: a deadline
-// is there to end a hang, never to measure. DDP_TEST_TIMEOUT_SCALE multiplies every deadline.
+// How long a test waits for an event. Generous, since a loaded machine is slow: a deadline
+// ends a hang; it never measures. DDP_TEST_TIMEOUT_SCALE multiplies every deadline.
 #pragma once
 
 #include <chrono>

@@ -71,7 +71,7 @@ void FakeLauncher::run() {
   }
 }
 
-// One datagram that is there; false where there is none. With the mutex held.
+// Handles one queued datagram; false if there is none. The caller holds the mutex.
 bool FakeLauncher::receive() {
   char bytes[2 * kNotifyMessageLimit];
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];

@@ -1,4 +1,4 @@
-// The launcher's end of sd_notify for one worker, as small as it can be: every message is kept, a
+// A minimal launcher side of sd_notify for one worker: every message is kept, a
 // BARRIER=1 is answered.
 #pragma once
 
@@ -21,7 +21,7 @@ class FakeLauncher {
 
   const std::string& address() const { return address_; }  // for NOTIFY_SOCKET
 
-  // The lines so far, "X_DDP_STEP=3" and so on; complete once the worker has ended.
+  // The lines so far, "X_DDP_STEP=3" and so on; complete once the worker has exited.
   std::vector<std::string> lines();
   std::size_t count(const std::string& line);           // how many are equal to `line`
   std::size_t count_prefixed(const std::string& text);  // how many begin with `text`

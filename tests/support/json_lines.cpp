@@ -1,4 +1,5 @@
 #include "tests/support/json_lines.hpp"
+
 #include "tests/support/temp_dir.hpp"
 
 #include <boost/json/object.hpp>

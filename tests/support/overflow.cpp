@@ -1,4 +1,4 @@
-// Reads one int behind an array of as many as it has arguments.
+// Reads one int past the end of an array with one int per argument.
 #include <cstddef>
 #include <vector>
 

@@ -31,7 +31,7 @@ void close_fd(int& fd) {
   if (fd >= 0) close(std::exchange(fd, -1));
 }
 
-// The pids of all unreaped processes that this test process started itself: what else hangs
+// The pids of all unreaped processes that this test process started: any other process
 // directly below it was left behind by one of them.
 std::vector<int>& started() {
   static std::vector<int> pids;
@@ -42,7 +42,7 @@ bool contains(const std::vector<int>& pids, int pid) {
   return std::find(pids.begin(), pids.end(), pid) != pids.end();
 }
 
-// The end of a long text: what a failure message needs to show.
+// The last part of a long text, for a failure message.
 std::string ending(const std::string& text) {
   constexpr std::size_t kShown = 4000;
   return text.size() <= kShown ? text : "[…]" + text.substr(text.size() - kShown);
@@ -111,7 +111,7 @@ Process::~Process() {
   close_fd(err_source_.fd);
   if (pid_ <= 0) return;
   if (!status_) {
-    // Top down, so that nothing restarts what is killed.
+    // Top down, so that no parent restarts a killed child.
     kill(pid_, SIGKILL);
     waitpid(pid_, nullptr, 0);
     std::erase(started(), pid_);
@@ -236,7 +236,7 @@ Status Process::wait_exit(const Deadline& deadline) {
 
 Status Process::wait(const Deadline& deadline) {
   wait_exit(deadline);
-  // A terminal's other end is closed when its last holder is gone: it ends as a pipe does.
+  // A terminal is closed when its last holder is gone: it ends like a pipe.
   while (out_source_.fd >= 0 || err_source_.fd >= 0) {
     if (!turn(deadline, false)) {
       timed_out("the end of its output, which another process holds open");
@@ -269,7 +269,7 @@ void Process::wait_nothing_left(const Deadline& deadline) {
     reap_adopted(started());
     auto left = below();
     for (auto& process : descendants(getpid())) {
-      // A zombie too: it became one since the reaping above, and the next turn reaps it.
+      // A zombie too: it exited after the reaping above, and the next turn reaps it.
       const bool adopted = process.parent == getpid() && !contains(started(), process.pid);
       if (adopted) left.push_back(std::move(process));
     }

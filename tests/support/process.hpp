@@ -19,7 +19,7 @@
 
 namespace ddp::test {
 
-// Marks every process that descends from one Process, whatever became of its parents.
+// Marks every descendant of one Process, even after its parents exited.
 inline constexpr const char* kTagVariable = "DDP_TEST_TAG";
 
 struct Timeout : std::runtime_error {
@@ -63,12 +63,12 @@ class Process {
   explicit Process(Start start);
   Process(Process&& other) noexcept;
   Process& operator=(Process&&) = delete;
-  // Kills and reaps whatever still carries the tag, this process first.
+  // Kills and reaps every process that still carries the tag, this one first.
   ~Process();
 
   int pid() const { return pid_; }
   const std::string& tag() const { return tag_; }
-  // What was read so far. Under a terminal everything is in out().
+  // The output so far. With a terminal everything is in out().
   const std::string& out() const { return out_; }
   const std::string& err() const { return err_; }
 
@@ -81,12 +81,12 @@ class Process {
   void resume_reading() { reading_ = true; }
 
   // Reads until a line of stdout (or of stderr, with until_err) contains `text`, and returns that
-  // line. Each line is matched once: the next call looks behind it. Throws std::runtime_error when
-  // the output ends first.
+  // line. Each line is matched once: the next call searches after it. Throws std::runtime_error
+  // when the output ends first.
   std::string until(std::string_view text, const Deadline& deadline = Deadline());
   std::string until_err(std::string_view text, const Deadline& deadline = Deadline());
 
-  // Reads until stdout holds `text` behind what was matched so far, in the midst of a line too.
+  // Reads until stdout contains `text` after what was matched so far, also within a line.
   void until_shown(std::string_view text, const Deadline& deadline = Deadline());
 
   // Waits for its exit and reaps it; reads its output meanwhile, and afterwards until the pipes'
@@ -97,10 +97,10 @@ class Process {
   // Waits until it has been stopped by a signal.
   void wait_stopped(const Deadline& deadline = Deadline());
   // Waits until no process that carries the tag and no descendant of this test process is left, and
-  // reaps what came to the test process. Throws Timeout otherwise.
+  // reaps those that the test process inherited. Throws Timeout otherwise.
   void wait_nothing_left(const Deadline& deadline = Deadline());
 
-  // Living processes that carry the tag, this one apart.
+  // Living processes that carry the tag, except this one.
   std::vector<ProcessInfo> below() const;
 
  private:
@@ -109,7 +109,7 @@ class Process {
     std::string* text = nullptr;
   };
   bool read_some(Source& source);
-  // Polls the pipes and, with `exit`, the pidfd; false when nothing came before the deadline.
+  // Polls the pipes and, with `exit`, the pidfd; false if nothing came before the deadline.
   bool turn(const Deadline& deadline, bool exit);
   std::string line_with(Source& source, std::size_t& from, std::string_view text,
                         const Deadline& deadline);

@@ -140,8 +140,8 @@ int reap_adopted(const std::vector<int>& except) {
 }
 
 void kill_descendants() {
-  // Again and again, because a process that forks faster than it is killed leaves children: each
-  // round waits for one death, and the killed can fork no more.
+  // Repeatedly, because a process that forks faster than it is killed leaves children: each
+  // round waits for one death, and a killed process cannot fork.
   for (auto left = descendants(getpid()); !left.empty(); left = descendants(getpid())) {
     for (const auto& process : left) {
       if (process.pid > 1 && process.state != 'Z') kill(process.pid, SIGKILL);

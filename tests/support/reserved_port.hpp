@@ -1,5 +1,5 @@
-// A loopback port held as ddp-launch holds it: bound with SO_REUSEADDR, never listening. Whoever
-// does the same can bind it and listen; until then a connection is refused.
+// A loopback port reserved as ddp-launch reserves it: bound with SO_REUSEADDR, not listening. A
+// process that does the same can bind it and listen; until then a connection is refused.
 #pragma once
 
 #include <doctest/doctest.h>

@@ -21,7 +21,7 @@ namespace {
   throw std::system_error(errno, std::generic_category(), what);
 }
 
-// Each end at `lowest` or above, away from the numbers that dup2 is about to fill.
+// Each end at `lowest` or above, so that dup2 does not overwrite it.
 std::array<int, 2> make_pipe(int lowest = 3) {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) fail("pipe2");
@@ -47,7 +47,7 @@ Ends open_ends(Stdio stdio) {
   if (stdio == Stdio::terminal) {
     int terminal = -1;
     int child = -1;
-    // Wide enough that no line of a test is wrapped by the program.
+    // Wide enough that the program wraps no line of a test.
     const winsize size{.ws_row = 50, .ws_col = 200, .ws_xpixel = 0, .ws_ypixel = 0};
     if (openpty(&terminal, &child, nullptr, nullptr, &size) != 0) fail("openpty");
     fcntl(terminal, F_SETFD, FD_CLOEXEC);

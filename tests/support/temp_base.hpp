@@ -6,8 +6,8 @@
 
 namespace ddp::test {
 
-// TMPDIR, or /tmp where a socket below it would have a name longer than the 107 bytes the kernel
-// takes: a scene's is the TMPDIR of a launch, whose sockets lie some 60 characters deeper.
+// TMPDIR, or /tmp if a socket path below it would exceed the 107 bytes that the kernel
+// allows: a scene is the TMPDIR of a launch, whose socket paths are some 60 characters longer.
 inline std::filesystem::path temp_base() {
   constexpr std::size_t kLongest = 40;
   const auto path = std::filesystem::temp_directory_path();

@@ -164,7 +164,7 @@ TEST_CASE("after a stop request the exit of each rank is reported") {
       "rank 7 needed SIGKILL\n"
       "  | OSError: disk full\n");
   CHECK(raised_while_stopping(verdict) == 1);
-  c.tail = {"Traceback", "KeyboardInterrupt"};  // nobody caught it, which is no failure
+  c.tail = {"Traceback", "KeyboardInterrupt"};  // uncaught, which is not a failure
   CHECK_FALSE(has(verdict_text(verdict, c), "Traceback"));
   // A SIGKILL that was not the launcher's is no end of the grace period.
   verdict.workers[3].last_signal_sent = SIGTERM;

@@ -139,29 +139,29 @@ TEST_CASE("a plan whose fault was never triggered or was refused is not met") {
     record.finished(0, 0, planned);
     return std::pair(evaluate(expect, record), ddp::failure_table(record));
   };
-  const auto [missed, told] = judged({kill, random, exits});
+  const auto [missed, text] = judged({kill, random, exits});
   CHECK_FALSE(named(missed, "all_faults_triggered").met);
   CHECK(named(missed, "all_faults_triggered").measured ==
         "kill@rank=any,step=50 was never triggered");
-  CHECK(told ==
+  CHECK(text ==
         "ddp-launch: kill@rank=any,step=50 was never triggered\n"
         "ddp-launch: kill@rank=any,mtbf=200steps was never triggered\n"
         "ddp-launch: exit@rank=any was never triggered: the worker must inject it\n");
   kill.refused = 2;
-  const auto [refused, told_before] = judged({kill});
+  const auto [refused, text_before] = judged({kill});
   CHECK(named(refused, "all_faults_triggered").measured == "kill@rank=any,step=50 was refused");
-  CHECK(told_before.empty());
+  CHECK(text_before.empty());
   kill.injected = 1;
   const auto [injected, nothing] = judged({kill, random});
   CHECK(named(injected, "all_faults_triggered").met);
-  CHECK(nothing == "ddp-launch: kill@rank=any,mtbf=200steps never struck\n");
+  CHECK(nothing == "ddp-launch: kill@rank=any,mtbf=200steps was never triggered\n");
   FaultTally line{{.kind = Kind::kill, .line = "x"}};
   line.unread = true;
   CHECK(
       judged({line}).second ==
       "ddp-launch: kill@rank=any,line=x was never triggered: ddp-launch does not read output that "
       "--redirects sends to files\n");
-  // Not asked, or nothing that has to strike.
+  // Not expected, or no fault that must be triggered.
   CHECK(judged({exits}, {.all_faults_triggered = false}).first.size() == 1);
   CHECK(judged({random}).first.size() == 1);
   CHECK(judged({}).first.size() == 1);
@@ -293,7 +293,7 @@ TEST_CASE("a measured value has enough digits to differ from its limit") {
 TEST_CASE("a million injections take constant memory; the cause of the failure is kept") {
   RunRecord record;
   record.began(0);
-  InjectedFault limit;  // early, and to blame in the end
+  InjectedFault limit;  // early, and the cause in the end
   limit.injection = {.fault = 1, .kind = Kind::open_files, .generation = 0, .local_rank = 1};
   limit.at = at(milliseconds(1));
   record.injected(limit);

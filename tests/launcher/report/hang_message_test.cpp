@@ -112,7 +112,7 @@ TEST_CASE("the failure report of a hung attempt") {
             "; detected at 12:00:00.000\n"
             "  | the last line\n"
             "ddp-launch: stopped by ddp-launch: ranks 0-3 (SIGTERM)\n");
-  // Without one to blame nobody's lines are shown; it is a failure all the same.
+  // Without a root cause no last lines are shown; it is still a failure.
   verdict.cause = Hung{lagging(), {}};
   context.tail.clear();
   CHECK(verdict_text(verdict, context).find("stopped by ddp-launch") != std::string::npos);
