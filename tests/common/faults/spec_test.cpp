@@ -120,7 +120,8 @@ TEST_CASE("an error is reported with its column") {
   CHECK(starts(refusal("slow=1"), "column 6: '1': expected a fraction"));
   CHECK(starts(refusal("memory=12Q"), "column 8: '12Q': expected bytes"));
   CHECK(starts(refusal("memory=99999999999T"), "column 8:"));
-  CHECK(starts(refusal("file-size=+1M"), "column 11: '+1M': expected bytes such as 1M or 0;"));
+  CHECK(starts(refusal("file-size=+1M"),
+               "column 11: '+1M': expected bytes such as 1M or 0, without"));
   CHECK(starts(refusal("kill@rank=3-1"), "column 11: '3-1': expected ranks"));
   CHECK(starts(refusal("kill@line='abc"), "column 11: the quote ' is not closed"));
   CHECK(refusal("kill@line='\xff'") == "column 12: a byte that is not UTF-8");
@@ -150,7 +151,8 @@ TEST_CASE("an error is reported with its column") {
   CHECK(starts(refusal("kill@after=forever"), "column 12: 'forever': expected a duration"));
   CHECK(starts(refusal("stop@for=0"), "column 10: '0': expected 1ms or longer"));
   CHECK(starts(refusal("kill@times=0"), "column 12: '0': expected a number of times"));
-  CHECK(starts(refusal("kill@phase='a\tb'"), "column 12: 'a\tb': expected a phase as X_DDP_PHASE"));
+  CHECK(starts(refusal("kill@phase='a\tb'"),
+               "column 12: 'a\tb': expected a phase as in X_DDP_PHASE"));
   CHECK(starts(refusal("kill@phase=" + std::string(65, 'a')), "column 12:"));
   CHECK(parsed("kill@phase=" + std::string(64, 'a')).phase == std::string(64, 'a'));
 }
