@@ -1,3 +1,8 @@
+// Room: launcher. The program: one of --help, --dry-run, a campaign, or a launch under its keeper.
+// Includes: common, launcher/base, launcher/campaign, launcher/cli, launcher/core, launcher/events,
+// launcher/keeper, launcher/os, launcher/output, launcher/report, launcher/supervisor. Included by:
+// no other.
+//
 // ddp-launch: reads the command line, then becomes the keeper of a supervisor
 // (launcher/keeper/keeper.hpp).
 
@@ -6,7 +11,7 @@
 #include "launcher/campaign/options.hpp"
 #include "launcher/campaign/runner.hpp"
 #include "launcher/cli/options.hpp"
-#include "launcher/core/group/exit_code.hpp"
+#include "launcher/core/exit_code.hpp"
 #include "launcher/events/event_log.hpp"
 #include "launcher/keeper/keeper.hpp"
 #include "launcher/os/limits.hpp"

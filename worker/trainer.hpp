@@ -1,3 +1,7 @@
+// Room: worker. The demo worker: data-parallel training of a small language model.
+// Includes: common/client, worker/base, worker/checkpoint, worker/cli, worker/comm, worker/data,
+// worker/gpu, worker/model. Included by: no other.
+//
 // The training loop, the same for every device and backend.
 #pragma once
 

@@ -1,3 +1,7 @@
+// Room: common/client. What any worker may link; it is installed: its environment, the notifier,
+// fault points.
+// Includes: common, common/faults. Included by: worker, worker/checkpoint, worker/comm, worker/gpu.
+//
 // The worker's side of systemd's sd_notify protocol; common/notify_message.hpp describes the
 // messages.
 #pragma once

@@ -1,3 +1,8 @@
+// Room: launcher/base. Small helpers, each once: log, tables, durations, quoting, whole files,
+// TOML.
+// Includes: common. Included by: launcher, launcher/campaign, launcher/cli, launcher/events,
+// launcher/hangs, launcher/plan, launcher/report, launcher/supervisor.
+//
 // The messages of ddp-launch about itself, on stderr. Workers' lines go through output/ instead.
 //
 //   ddp-launch: error: cannot write logs/r1/events.jsonl: No space left on device

@@ -4,7 +4,7 @@
 #include "launcher/base/shell_word.hpp"
 #include "launcher/cli/command_line.hpp"
 #include "launcher/cli/flags.hpp"
-#include "launcher/core/group/exit_code.hpp"
+#include "launcher/core/exit_code.hpp"
 #include "launcher/os/devices.hpp"
 #include "launcher/rendezvous/run_id.hpp"
 #include "launcher/report/options.hpp"

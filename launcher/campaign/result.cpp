@@ -3,7 +3,7 @@
 #include "common/duration_text.hpp"
 #include "common/join.hpp"
 #include "common/signal_name.hpp"
-#include "launcher/core/group/exit_code.hpp"
+#include "launcher/core/exit_code.hpp"
 #include "launcher/events/event_log.hpp"
 
 #include <boost/json/object.hpp>

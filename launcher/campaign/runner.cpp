@@ -4,7 +4,7 @@
 #include "launcher/campaign/printer.hpp"
 #include "launcher/campaign/report.hpp"
 #include "launcher/campaign/run_process.hpp"
-#include "launcher/core/group/exit_code.hpp"
+#include "launcher/core/exit_code.hpp"
 #include "launcher/keeper/keeper.hpp"
 #include "launcher/os/descendants.hpp"
 #include "launcher/os/run_dir.hpp"

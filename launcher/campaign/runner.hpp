@@ -1,3 +1,8 @@
+// Room: launcher/campaign. Many plans, each in a run of its own, and one report.
+// Includes: common, launcher/base, launcher/cli, launcher/core, launcher/core/record,
+// launcher/events, launcher/keeper, launcher/os, launcher/output, launcher/plan,
+// launcher/rendezvous, launcher/report, launcher/settings. Included by: launcher.
+//
 // Runs the plans of a campaign one after another, each in a separate ddp-launch.
 //
 //   keeper of the campaign       launcher/keeper/keeper.hpp, as for a launch: the pid that the user

@@ -1,6 +1,6 @@
 // The flag table as text: --help and the reference page.
 #include "launcher/cli/flags.hpp"
-#include "launcher/core/group/exit_code.hpp"
+#include "launcher/core/exit_code.hpp"
 
 namespace ddp {
 namespace {

@@ -6,7 +6,7 @@
 #include "launcher/cli/config_file.hpp"
 #include "launcher/cli/flags.hpp"
 #include "launcher/cli/options_check.hpp"
-#include "launcher/core/group/exit_code.hpp"
+#include "launcher/core/exit_code.hpp"
 #include "launcher/os/devices.hpp"
 #include "launcher/rendezvous/check.hpp"
 

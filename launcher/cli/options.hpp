@@ -1,3 +1,10 @@
+// Room: launcher/cli. Command line, environment and configuration file in, one checked Options
+// value out; --help and --dry-run.
+// Includes: common, launcher/base, launcher/core, launcher/core/faults, launcher/core/group,
+// launcher/faults, launcher/hangs, launcher/os, launcher/output, launcher/rendezvous,
+// launcher/report, launcher/settings, launcher/workers. Included by: launcher, launcher/campaign,
+// launcher/supervisor.
+//
 // The command line and the configuration file of ddp-launch, as one checked value.
 #pragma once
 

@@ -4,10 +4,10 @@
 #pragma once
 
 #include "common/faults/worker_faults.hpp"
-#include "launcher/core/faults/action.hpp"
-#include "launcher/core/hangs/hang.hpp"
-#include "launcher/core/hangs/straggler.hpp"
-#include "launcher/core/processes/shared_memory.hpp"
+#include "launcher/core/fault_action.hpp"
+#include "launcher/core/hang.hpp"
+#include "launcher/core/shared_memory.hpp"
+#include "launcher/core/straggler.hpp"
 #include "launcher/core/types.hpp"
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 // Takes part in the one stream of events, and of the actions that the group asks for.
 #pragma once
 
+#include "launcher/core/action.hpp"
 #include "launcher/core/event.hpp"
-#include "launcher/core/group/action.hpp"
 #include "launcher/core/types.hpp"
 
 #include <functional>

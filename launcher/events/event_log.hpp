@@ -1,3 +1,7 @@
+// Room: launcher/events. The events.jsonl file.
+// Includes: common, launcher/base, launcher/core, launcher/core/record, launcher/os. Included by:
+// launcher, launcher/campaign, launcher/plan, launcher/report, launcher/supervisor.
+//
 // Writes events.jsonl: one JSON object a line, the source of reports and traces.
 //
 //   {"v":1,"t_ns":<monotonic>,"wall":"2026-01-31T12:00:00.123456Z","event":"worker_exited","gen":0,"rank":3,…}

@@ -1,3 +1,8 @@
+// Room: launcher/faults. Carries out the faults that the engine asks for.
+// Includes: common/faults, launcher/core, launcher/core/faults, launcher/core/group,
+// launcher/core/record, launcher/os, launcher/output, launcher/plan, launcher/settings,
+// launcher/workers. Included by: launcher/cli, launcher/report, launcher/supervisor.
+//
 // The faults of a run: joins the fault engine's decisions with the system calls that carry them
 // out.
 //

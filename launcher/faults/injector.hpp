@@ -2,7 +2,7 @@
 // and the duty cycle of `slow`. Decides and reports nothing.
 #pragma once
 
-#include "launcher/core/faults/action.hpp"
+#include "launcher/core/fault_action.hpp"
 #include "launcher/os/fault_effects.hpp"
 #include "launcher/output/router.hpp"
 

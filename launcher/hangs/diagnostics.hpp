@@ -11,7 +11,7 @@
 // else up. What cannot be written is reported once and left.
 #pragma once
 
-#include "launcher/core/hangs/hang.hpp"
+#include "launcher/core/hang.hpp"
 #include "launcher/os/loop.hpp"
 #include "launcher/workers/workers.hpp"
 

@@ -1,7 +1,7 @@
 #include "launcher/keeper/keeper.hpp"
 
 #include "common/signal_name.hpp"
-#include "launcher/core/group/exit_code.hpp"
+#include "launcher/core/exit_code.hpp"
 #include "launcher/core/group/responsiveness.hpp"
 #include "launcher/os/descendants.hpp"
 #include "launcher/os/mechanism.hpp"

@@ -1,3 +1,8 @@
+// Room: launcher/keeper. The process that the user sees: forwards signals, outlives the supervisor,
+// cleans up after it.
+// Includes: common, launcher/core, launcher/core/group, launcher/os. Included by: launcher,
+// launcher/campaign, launcher/supervisor.
+//
 // The keeper: the process that the user sees. It forks the supervisor, passes signals on, and
 // cleans up after it.
 //

@@ -2,7 +2,7 @@
 // reach another process even when a pid is reused.
 #pragma once
 
-#include "launcher/core/processes/stop_scope.hpp"
+#include "launcher/core/group/stop_scope.hpp"
 #include "launcher/core/types.hpp"
 
 #include <string>

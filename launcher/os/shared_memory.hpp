@@ -19,7 +19,7 @@
 // file name may belong to another namespace: there, only what inspect() saw is proof.
 #pragma once
 
-#include "launcher/core/processes/shared_memory.hpp"
+#include "launcher/core/shared_memory.hpp"
 #include "launcher/os/process_table.hpp"
 
 #include <chrono>

@@ -1,3 +1,9 @@
+// Room: launcher/os. System calls, translated into values. It decides nothing.
+// Includes: common, common/faults, launcher/core, launcher/core/group, launcher/core/hangs.
+// Included by: launcher, launcher/campaign, launcher/cli, launcher/events, launcher/faults,
+// launcher/hangs, launcher/keeper, launcher/output, launcher/rendezvous, launcher/report,
+// launcher/supervisor, launcher/workers.
+//
 // Starts worker processes.
 //
 // A child gets a new session, SIGKILL when its parent dies, default signal actions (SIGHUP stays

@@ -1,3 +1,8 @@
+// Room: launcher/output. Workers' output: whole lines with a prefix, to the terminal, to files, or
+// to both.
+// Includes: common, launcher/os, launcher/settings. Included by: launcher, launcher/campaign,
+// launcher/cli, launcher/faults, launcher/hangs, launcher/report, launcher/supervisor.
+//
 // Routes the workers' output to the user: from two pipes, or two pseudo terminals, per worker to
 // the launcher's stdout and stderr, to files in torchrun's layout, or both.
 //

@@ -1,3 +1,7 @@
+// Room: launcher/plan. Fault plans read from files, and former runs read for a replay.
+// Includes: common, launcher/base, launcher/core/record, launcher/events. Included by:
+// launcher/campaign, launcher/faults.
+//
 // Fault plans as TOML files (docs/faults.md, "Plans").
 #pragma once
 

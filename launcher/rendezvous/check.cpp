@@ -1,7 +1,7 @@
 #include "launcher/rendezvous/check.hpp"
 
 #include "common/utf8.hpp"
-#include "launcher/core/group/exit_code.hpp"
+#include "launcher/core/exit_code.hpp"
 #include "launcher/rendezvous/master_addr.hpp"
 
 #include <algorithm>

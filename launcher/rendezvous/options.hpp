@@ -1,7 +1,9 @@
-// Where the ranks of a job meet, and what the job is called.
+// Room: launcher/rendezvous. Where the ranks of a job meet: machines, the address and port of rank
+// 0, the run's name.
+// Includes: common, launcher/core, launcher/os, launcher/settings. Included by: launcher/campaign,
+// launcher/cli, launcher/workers.
 //
-// This room knows the machines of a job, the address of rank 0 and the run's name, and checks them
-// before anything starts. It may include common/, core/, os/ and settings/.
+// --nnodes, --node-rank, --master-addr, --master-port and --run-id.
 #pragma once
 
 #include "launcher/core/ranks.hpp"

@@ -2,7 +2,7 @@
 // "ddp-launch: " nor a newline. Pure: everything comes in as values.
 #pragma once
 
-#include "launcher/core/group/verdict.hpp"
+#include "launcher/core/verdict.hpp"
 
 #include <optional>
 #include <string>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "launcher/core/group/restart_policy.hpp"
-#include "launcher/core/group/verdict.hpp"
+#include "launcher/core/verdict.hpp"
 
 #include <string>
 #include <vector>

@@ -1,7 +1,7 @@
 // The report of a hang: which limit was exceeded, by which rank, and the state of every rank. Pure.
 #pragma once
 
-#include "launcher/core/hangs/hang.hpp"
+#include "launcher/core/hang.hpp"
 #include "launcher/core/hangs/straggler_watch.hpp"
 #include "launcher/core/hangs/task_picture.hpp"
 

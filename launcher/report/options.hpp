@@ -1,8 +1,8 @@
 // Where a run reports its result next to the console, and what reports state about the launch.
 #pragma once
 
-#include "launcher/core/processes/shared_memory.hpp"
 #include "launcher/core/ranks.hpp"
+#include "launcher/core/shared_memory.hpp"
 #include "launcher/settings/flag.hpp"
 #include "launcher/settings/reader.hpp"
 

@@ -3,7 +3,7 @@
 #include "common/notify_message.hpp"
 #include "common/signal_name.hpp"
 #include "launcher/base/log.hpp"
-#include "launcher/core/group/exit_code.hpp"
+#include "launcher/core/exit_code.hpp"
 #include "launcher/output/colour.hpp"
 #include "launcher/report/exit_message.hpp"
 #include "launcher/report/hang_message.hpp"

@@ -1,6 +1,6 @@
 #include "launcher/report/run_result.hpp"
 
-#include "launcher/core/group/exit_code.hpp"
+#include "launcher/core/exit_code.hpp"
 #include "launcher/report/failure_table.hpp"
 #include "launcher/report/junit.hpp"
 

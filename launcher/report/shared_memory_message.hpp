@@ -1,7 +1,7 @@
 // The report of shared memory that ranks left behind.
 #pragma once
 
-#include "launcher/core/processes/shared_memory.hpp"
+#include "launcher/core/shared_memory.hpp"
 
 #include <string>
 #include <vector>

@@ -1,7 +1,7 @@
 #include "launcher/supervisor/supervise.hpp"
 
 #include "launcher/base/log.hpp"
-#include "launcher/core/group/exit_code.hpp"
+#include "launcher/core/exit_code.hpp"
 #include "launcher/os/descendants.hpp"
 #include "launcher/os/loop.hpp"
 #include "launcher/os/notify_socket.hpp"

@@ -2,8 +2,8 @@
 // delay or refusal that a fault asks for.
 #pragma once
 
+#include "launcher/core/action.hpp"
 #include "launcher/core/event.hpp"
-#include "launcher/core/group/action.hpp"
 #include "launcher/core/observer.hpp"
 #include "launcher/faults/controller.hpp"
 #include "launcher/os/fd.hpp"

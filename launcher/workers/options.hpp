@@ -3,8 +3,8 @@
 
 #include "common/get_env.hpp"
 #include "launcher/core/group/group.hpp"
-#include "launcher/core/processes/shared_memory.hpp"
 #include "launcher/core/ranks.hpp"
+#include "launcher/core/shared_memory.hpp"
 #include "launcher/settings/flag.hpp"
 #include "launcher/settings/reader.hpp"
 #include "launcher/workers/device_type.hpp"
@@ -18,7 +18,7 @@ namespace ddp {
 
 // --stop-signal-to: which processes of a rank get a stop signal.
 enum class StopScope {
-  rank,   // those that launcher/core/processes/stop_scope.hpp selects
+  rank,   // those that launcher/core/group/stop_scope.hpp selects
   group,  // the process group of the rank's first process, at once
 };
 

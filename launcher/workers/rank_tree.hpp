@@ -1,12 +1,12 @@
 // The processes of each rank beyond its first, and the signals to them: carries out what
-// launcher/core/processes/stop_scope.hpp decides.
+// launcher/core/group/stop_scope.hpp decides.
 //
 // A stop signal reaches the ranks' first processes at once and without a look at /proc; what has to
 // get it besides is looked for afterwards, and again whenever a process has ended, but only where
 // there is something to find: one that waits for its children, or an orphan.
 #pragma once
 
-#include "launcher/core/processes/stop_scope.hpp"
+#include "launcher/core/group/stop_scope.hpp"
 #include "launcher/os/process_table.hpp"
 #include "launcher/workers/options.hpp"
 

@@ -1,6 +1,6 @@
 // Whether and when a failed group is restarted.
 #include "common/signal_name.hpp"
-#include "launcher/core/group/exit_code.hpp"
+#include "launcher/core/exit_code.hpp"
 #include "launcher/workers/options.hpp"
 
 #include <sys/random.h>

@@ -5,8 +5,8 @@
 // it. One that something else kills before that is known by a pid in a file's name alone.
 #pragma once
 
+#include "launcher/core/group/stop_scope.hpp"
 #include "launcher/core/observer.hpp"
-#include "launcher/core/processes/stop_scope.hpp"
 #include "launcher/os/shared_memory.hpp"
 
 #include <optional>

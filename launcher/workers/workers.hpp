@@ -1,3 +1,9 @@
+// Room: launcher/workers. The processes of an attempt: their environment, start, signals, exit, and
+// what they leave.
+// Includes: common, launcher/core, launcher/core/group, launcher/os, launcher/rendezvous,
+// launcher/settings. Included by: launcher/cli, launcher/faults, launcher/hangs, launcher/report,
+// launcher/supervisor.
+//
 // The processes of one attempt, as the rest of the launcher sees them: started, signalled, and
 // cleared away to the last descendant. WorkerSet is the real one; tests have a fake without
 // processes.
@@ -34,7 +40,7 @@ class Workers {
   virtual void signal_process(core::LocalRank local_rank, int signal) = 0;
   // Sends a rank the stop signal: its first process.
   virtual void stop(core::LocalRank local_rank, int signal) = 0;
-  // Every rank that lives was sent it. What launcher/core/processes/stop_scope.hpp adds gets the
+  // Every rank that lives was sent it. What launcher/core/group/stop_scope.hpp adds gets the
   // signal from the event loop, again whenever a process has exited.
   virtual void stop_began(int signal) = 0;
   // A part of the period is over: to every process that had none.

@@ -122,15 +122,6 @@ def test_problems(tests: set[str], document: str, text: str) -> list[str]:
             for name in re.findall(r"`((?:e2e|os|docs|example|campaign)_\w+)`", line) if name not in tests]
 
 
-def layout_problems(root: pathlib.Path, design: str) -> list[str]:
-    """The table of docs/design.md has a row for each folder of sources, and for no other."""
-    folders = {f"{header.parent.relative_to(root)}/" for top in ("client", "common", "launcher")
-               for header in (root / top).rglob("*.hpp")}
-    rows = set(re.findall(r"^\| `((?:client|common|launcher)/[\w/]*)` \|", design, re.MULTILINE)) - {"launcher/"}
-    return ([f"docs/design.md: no row for {folder}" for folder in sorted(folders - rows)] +
-            [f"docs/design.md: {row} holds no header" for row in sorted(rows - folders)])
-
-
 def form_problems(document: str, text: str) -> list[str]:
     problems = []
     generated = [False] * len(text.split("\n"))
@@ -262,7 +253,6 @@ def main() -> int:
             else:
                 jobs.append((block, files))
 
-    problems += layout_problems(root, texts.get("docs/design.md", ""))
 
     with tempfile.TemporaryDirectory() as scratch:
         runner = Runner(root, options.bin.resolve(), pathlib.Path(scratch))

@@ -1,3 +1,8 @@
+// Room: worker/base. What all rooms of the worker use: failures, random numbers, digests, the stop
+// flag.
+// Includes: common. Included by: worker, worker/checkpoint, worker/cli, worker/comm, worker/data,
+// worker/gpu, worker/model, worker/store.
+//
 // The errors that end a worker: one line for the user, and an exit code.
 #pragma once
 

@@ -1,3 +1,7 @@
+// Room: worker/checkpoint. Checkpoints: written atomically, verified, found again after a restart.
+// Includes: common, common/client, worker/base, worker/cli, worker/comm, worker/data, worker/model.
+// Included by: worker.
+//
 // Checkpoints for the trainer: rank 0 reads and writes them, and all ranks continue from the same
 // one, on any number of ranks.
 #pragma once

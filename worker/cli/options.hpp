@@ -1,3 +1,7 @@
+// Room: worker/cli. The worker's command line in, its lines of output out.
+// Includes: common, worker/base, worker/comm, worker/gpu, worker/model. Included by: worker,
+// worker/checkpoint.
+//
 // The command line of the worker.
 #pragma once
 

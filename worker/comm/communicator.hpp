@@ -1,3 +1,7 @@
+// Room: worker/comm. All-reduce and broadcast between ranks: Gloo, or a world of one.
+// Includes: common/client, worker/base, worker/store. Included by: worker, worker/checkpoint,
+// worker/cli, worker/gpu.
+//
 // The communication between ranks that the trainer needs, whichever library does it.
 //
 // Gradients are reduced in buckets while the backward pass still runs: start() starts the reduction

@@ -1,3 +1,6 @@
+// Room: worker/data. The training text and the samples of each rank.
+// Includes: worker/base. Included by: worker, worker/checkpoint.
+//
 // The bytes to train on: whole files, with the end of each held out for validation.
 #pragma once
 

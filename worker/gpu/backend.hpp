@@ -1,3 +1,8 @@
+// Room: worker/gpu. The GPU's operators and NCCL, in a library that is loaded where there is a
+// device.
+// Includes: common, common/client, worker/base, worker/comm, worker/model. Included by: worker,
+// worker/cli.
+//
 // The GPU part of the worker: a separate shared library (libddp_worker_cuda.so) next to the
 // program, loaded when it is needed. So a worker that was built with CUDA starts and trains on the
 // CPU where there is no driver, cuBLAS or NCCL, and a CPU run does not spend the time to load them.

@@ -1,3 +1,6 @@
+// Room: worker/model. The model, its forward and backward passes, and the CPU's operators.
+// Includes: worker/base. Included by: worker, worker/checkpoint, worker/cli, worker/gpu.
+//
 // The interface between the trainer and a model with its parameters, gradients and optimizer on a
 // device.
 #pragma once

@@ -1,3 +1,7 @@
+// Room: worker/store. The key-value store at MASTER_ADDR:MASTER_PORT over which ranks find each
+// other.
+// Includes: common, worker/base. Included by: worker/comm.
+//
 // The server of the store: a thread of rank 0 that admits the ranks of one attempt, keeps their
 // keys, and answers waits when the value exists or the time has passed.
 #pragma once

@@ -3,8 +3,8 @@
 // that sends it; where the rank exited by itself, whatever may have led it or its peers to do so.
 #pragma once
 
-#include "launcher/core/faults/action.hpp"
-#include "launcher/core/group/verdict.hpp"
+#include "launcher/core/fault_action.hpp"
+#include "launcher/core/verdict.hpp"
 
 #include <cstddef>
 #include <optional>

@@ -1,3 +1,8 @@
+// Room: launcher/core/faults. When which fault of a plan is injected, what lasts, and which
+// failures follow from it.
+// Includes: common/faults, launcher/core. Included by: launcher/cli, launcher/core/record,
+// launcher/faults.
+//
 // Decides which fault is injected into which worker and when: step(event, now) -> actions, and
 // nothing else.
 //
@@ -13,7 +18,7 @@
 #include "common/faults/line_pattern.hpp"
 #include "common/faults/schedule.hpp"
 #include "launcher/core/event.hpp"
-#include "launcher/core/faults/action.hpp"
+#include "launcher/core/fault_action.hpp"
 #include "launcher/core/faults/lasting_faults.hpp"
 
 #include <optional>

@@ -2,9 +2,9 @@
 // Also keeps the duty cycle of `slow`.
 #pragma once
 
+#include "launcher/core/action.hpp"
 #include "launcher/core/event.hpp"
-#include "launcher/core/faults/action.hpp"
-#include "launcher/core/group/action.hpp"
+#include "launcher/core/fault_action.hpp"
 
 #include <optional>
 #include <vector>

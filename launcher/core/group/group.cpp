@@ -1,6 +1,6 @@
 #include "launcher/core/group/group.hpp"
 
-#include "launcher/core/group/exit_code.hpp"
+#include "launcher/core/exit_code.hpp"
 
 #include <algorithm>
 #include <cassert>

@@ -1,3 +1,8 @@
+// Room: launcher/core/group. The worker group as a state machine; when it restarts, and which
+// processes get the stop signal.
+// Includes: launcher/core. Included by: launcher/cli, launcher/faults, launcher/keeper,
+// launcher/os, launcher/report, launcher/supervisor, launcher/workers.
+//
 // The worker group as a state machine: step(event, now) -> actions, and nothing else. Its phases
 // and the changes between them are the table in launcher/core/group/transitions.hpp; enter() makes
 // each change and asserts that the table has it.
@@ -12,12 +17,12 @@
 // Finish once, last.
 #pragma once
 
+#include "launcher/core/action.hpp"
 #include "launcher/core/event.hpp"
-#include "launcher/core/group/action.hpp"
 #include "launcher/core/group/restart_policy.hpp"
 #include "launcher/core/group/transitions.hpp"
-#include "launcher/core/group/verdict.hpp"
 #include "launcher/core/types.hpp"
+#include "launcher/core/verdict.hpp"
 
 #include <optional>
 #include <vector>

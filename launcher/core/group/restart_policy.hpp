@@ -1,14 +1,14 @@
 // Whether a failed group is restarted, and when. Pure: the same history gives the same answer.
 #pragma once
 
-#include "launcher/core/group/verdict.hpp"
+#include "launcher/core/restart_decision.hpp"
 #include "launcher/core/types.hpp"
+#include "launcher/core/verdict.hpp"
 
 #include <cstdint>
 #include <deque>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 namespace ddp::core {
@@ -36,25 +36,6 @@ struct RestartPolicy {
   Nanoseconds progress_after = std::chrono::seconds(10);
   std::uint64_t jitter_seed = 0;
 };
-
-struct RestartIn {
-  Nanoseconds delay{};
-};
-struct GiveUp {
-  enum class Reason {
-    no_restarts_left,
-    not_retryable,
-    code_excluded,    // by --restart-on or --no-restart-on
-    failed_too_soon,  // for --restart-after
-    crash_loop,
-    stop_requested,
-    out_of_time,  // the time limit of the run
-    unkillable
-  };
-  Reason reason = Reason::no_restarts_left;
-  int count = 0;  // restarts used, or attempts in the loop
-};
-using RestartDecision = std::variant<RestartIn, GiveUp>;
 
 // Remembers the failures of one launch.
 class RestartHistory {

@@ -1,3 +1,7 @@
+// Room: launcher/core/hangs. Whether a group hangs, which rank is the root cause, and who is a
+// straggler.
+// Includes: launcher/core. Included by: launcher/hangs, launcher/os, launcher/report.
+//
 // Decides when a group hangs, from what its ranks report and when: which limit is exceeded, and by
 // which rank. A limit of zero is off.
 //
@@ -15,9 +19,9 @@
 // does not count.
 #pragma once
 
+#include "launcher/core/action.hpp"
 #include "launcher/core/event.hpp"
-#include "launcher/core/group/action.hpp"
-#include "launcher/core/hangs/hang.hpp"
+#include "launcher/core/hang.hpp"
 #include "launcher/core/types.hpp"
 
 #include <cstdint>

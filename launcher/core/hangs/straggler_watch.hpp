@@ -17,7 +17,7 @@
 #pragma once
 
 #include "launcher/core/event.hpp"
-#include "launcher/core/hangs/straggler.hpp"
+#include "launcher/core/straggler.hpp"
 #include "launcher/core/types.hpp"
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // What a process does, without its cooperation: two samples of all its threads a moment apart.
 #pragma once
 
-#include "launcher/core/hangs/hang.hpp"
+#include "launcher/core/hang.hpp"
 #include "launcher/core/types.hpp"
 
 #include <cstdint>

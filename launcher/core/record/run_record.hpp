@@ -1,9 +1,14 @@
+// Room: launcher/core/record. What is kept of a run, and whether it meets the expectations of its
+// plan.
+// Includes: common, common/faults, launcher/core, launcher/core/faults. Included by:
+// launcher/campaign, launcher/events, launcher/faults, launcher/plan, launcher/report.
+//
 // The failures and faults of a run, and what is measured from them.
 #pragma once
 
-#include "launcher/core/faults/action.hpp"
+#include "launcher/core/fault_action.hpp"
 #include "launcher/core/faults/attribution.hpp"
-#include "launcher/core/group/verdict.hpp"
+#include "launcher/core/verdict.hpp"
 
 #include <algorithm>
 #include <cstdint>

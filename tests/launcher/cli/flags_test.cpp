@@ -1,7 +1,7 @@
 #include "launcher/cli/flags.hpp"
 
 #include "launcher/cli/options_check.hpp"
-#include "launcher/core/group/exit_code.hpp"
+#include "launcher/core/exit_code.hpp"
 #include "launcher/rendezvous/run_id.hpp"
 
 #include <doctest/doctest.h>

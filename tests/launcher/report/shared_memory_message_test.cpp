@@ -1,5 +1,5 @@
 #include "launcher/report/shared_memory_message.hpp"
-#include "launcher/core/processes/shared_memory.hpp"
+#include "launcher/core/shared_memory.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
 // A group's life, event by event. random_events_test.cpp checks its invariants.
 #include "launcher/core/group/group.hpp"
 
-#include "launcher/core/group/exit_code.hpp"
+#include "launcher/core/exit_code.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // A group that hangs: examined, torn down, exit code 72, restarted.
-#include "launcher/core/group/exit_code.hpp"
+#include "launcher/core/exit_code.hpp"
 #include "launcher/core/group/group.hpp"
 #include "launcher/core/record/run_record.hpp"
 

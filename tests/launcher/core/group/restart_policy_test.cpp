@@ -1,6 +1,6 @@
 #include "launcher/core/group/restart_policy.hpp"
 
-#include "launcher/core/group/exit_code.hpp"
+#include "launcher/core/exit_code.hpp"
 
 #include <doctest/doctest.h>
 

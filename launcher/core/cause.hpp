@@ -6,7 +6,7 @@
 // and a test. What does not compile then is its sentence in launcher/report/failure_message.cpp.
 #pragma once
 
-#include "launcher/core/hangs/hang.hpp"
+#include "launcher/core/hang.hpp"
 #include "launcher/core/types.hpp"
 
 #include <optional>

@@ -1,4 +1,4 @@
-#include "launcher/core/processes/shared_memory.hpp"
+#include "launcher/core/shared_memory.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -1,6 +1,6 @@
-#include "launcher/core/group/verdict.hpp"
+#include "launcher/core/verdict.hpp"
 
-#include "launcher/core/group/exit_code.hpp"
+#include "launcher/core/exit_code.hpp"
 
 #include <algorithm>
 

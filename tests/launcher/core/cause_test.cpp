@@ -1,7 +1,7 @@
 // Every row of the table of causes.
-#include "launcher/core/group/cause.hpp"
+#include "launcher/core/cause.hpp"
 
-#include "launcher/core/group/exit_code.hpp"
+#include "launcher/core/exit_code.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "launcher/core/hangs/hang.hpp"
+#include "launcher/core/hang.hpp"
 
 #include <algorithm>
 

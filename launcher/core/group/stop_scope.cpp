@@ -1,4 +1,4 @@
-#include "launcher/core/processes/stop_scope.hpp"
+#include "launcher/core/group/stop_scope.hpp"
 
 #include <algorithm>
 #include <csignal>

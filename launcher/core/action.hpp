@@ -2,9 +2,9 @@
 // events.
 #pragma once
 
-#include "launcher/core/group/restart_policy.hpp"
-#include "launcher/core/group/verdict.hpp"
+#include "launcher/core/restart_decision.hpp"
 #include "launcher/core/types.hpp"
+#include "launcher/core/verdict.hpp"
 
 #include <optional>
 #include <variant>
@@ -25,7 +25,7 @@ struct SpawnWorker {
 };
 
 // A stop signal goes to the processes of the rank that --stop-signal-to selects
-// (launcher/core/processes/stop_scope.hpp), SIGCONT to its process group, SIGKILL to its first
+// (launcher/core/group/stop_scope.hpp), SIGCONT to its process group, SIGKILL to its first
 // process: EndGeneration kills the rest.
 struct SignalWorker {
   LocalRank local_rank = 0;

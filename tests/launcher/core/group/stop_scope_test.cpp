@@ -1,5 +1,5 @@
 // Who gets a signal, as a table of the process trees that people run.
-#include "launcher/core/processes/stop_scope.hpp"
+#include "launcher/core/group/stop_scope.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
 // How an attempt ended: the root cause, and how every worker ended.
 #pragma once
 
-#include "launcher/core/group/cause.hpp"
+#include "launcher/core/cause.hpp"
 #include "launcher/core/types.hpp"
 
 #include <optional>

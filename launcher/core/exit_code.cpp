@@ -1,4 +1,4 @@
-#include "launcher/core/group/exit_code.hpp"
+#include "launcher/core/exit_code.hpp"
 
 #include <cerrno>
 

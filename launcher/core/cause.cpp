@@ -1,9 +1,9 @@
-#include "launcher/core/group/cause.hpp"
+#include "launcher/core/cause.hpp"
 
 #include "common/overloaded.hpp"
 #include "common/parse.hpp"
 #include "common/signal_name.hpp"
-#include "launcher/core/group/exit_code.hpp"
+#include "launcher/core/exit_code.hpp"
 
 #include <algorithm>
 #include <iterator>

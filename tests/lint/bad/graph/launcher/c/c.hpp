@@ -1,0 +1,2 @@
+// Without a head.
+#pragma once
