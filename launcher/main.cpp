@@ -70,8 +70,8 @@ bool can_contain() {
   if (ddp::os::proc_is_ours()) return true;
   ddp::write_all(
       STDERR_FILENO,
-      "ddp-launch: /proc is not mounted, or shows another PID namespace: leftover processes "
-      "could not be found, so nothing is started (with unshare, use --mount-proc)\n");
+      "ddp-launch: /proc is not mounted or shows another PID namespace, so nothing is started "
+      "(with unshare, use --mount-proc)\n");
   return false;
 }
 

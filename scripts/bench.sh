@@ -13,7 +13,7 @@ options=()
 for argument in "$@"; do
     case $argument in
     --install-peers)
-        # Only the programs are wanted: the benchmark starts a Slurm of its own, and RUNLEVEL=1 keeps the packages from
+        # Only the programs are wanted: the benchmark starts its own Slurm, and RUNLEVEL=1 keeps the packages from
         # starting theirs.
         DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq install --yes --no-install-recommends "${peers[@]}" </dev/null
         ;;

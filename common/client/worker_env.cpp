@@ -11,8 +11,8 @@ namespace {
 
 constexpr std::int64_t kMostRanks = std::numeric_limits<int>::max();
 
-std::string missing(const char* name, const char* beside) {
-  return std::string(name) + " is not set though " + beside +
+std::string missing(const char* name, const char* present) {
+  return std::string(name) + " is not set though " + present +
          " is: start the worker with ddp-launch (or torchrun), or unset both to run alone";
 }
 

@@ -73,7 +73,7 @@ const char* refusal(std::string_view text) {
     switch (text[at]) {
       case '\\':
         if (at + 1 < text.size() && is_digit(text[at + 1]))
-          return "no back-reference: matching one can take for ever";
+          return "no back-reference: matching one has no time limit";
         next({1, 0});
         at += 2;
         break;

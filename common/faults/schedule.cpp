@@ -16,7 +16,7 @@ std::uint64_t mix(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
-constexpr std::int64_t kForEver = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
 
 std::int64_t amount(const Interval& interval) {
   if (const auto* steps = std::get_if<std::int64_t>(&interval)) return *steps;
@@ -33,7 +33,7 @@ Schedule::Schedule(const Spec& spec, std::uint64_t seed, int fault, int slot, in
     : step_(spec.step.value_or(Range{})),
       every_(spec.every),
       mtbf_(spec.mtbf),
-      times_(spec.times.value_or(spec.periodic() ? kForEver : 1)),
+      times_(spec.times.value_or(spec.periodic() ? kNoLimit : 1)),
       seed_(spec.seed.value_or(seed)),
       choice_(spec.choice),
       fault_(fault),
@@ -63,7 +63,7 @@ std::uint64_t Schedule::choice(std::int64_t occurrence) const {
 std::int64_t Schedule::cumulative(std::int64_t occurrence) const {
   if (every_) {
     const std::int64_t gap = amount(*every_);
-    return occurrence >= kForEver / gap - 1 ? kForEver : (occurrence + 1) * gap;
+    return occurrence >= kNoLimit / gap - 1 ? kNoLimit : (occurrence + 1) * gap;
   }
   const auto wanted = static_cast<std::size_t>(occurrence) + 1;
   const auto mean = static_cast<double>(amount(*mtbf_));
@@ -72,8 +72,8 @@ std::int64_t Schedule::cumulative(std::int64_t occurrence) const {
     const auto at = static_cast<std::int64_t>(sums_.size());
     const double gap = std::max(1.0, std::round(-mean * std::log(unit(at, kGapOf))));
     const std::int64_t before = sums_.empty() ? 0 : sums_.back();
-    const bool far = gap >= static_cast<double>(kForEver - before) / 2;
-    sums_.push_back(far ? kForEver : before + static_cast<std::int64_t>(gap));
+    const bool far = gap >= static_cast<double>(kNoLimit - before) / 2;
+    sums_.push_back(far ? kNoLimit : before + static_cast<std::int64_t>(gap));
   }
   return sums_[wanted - 1];
 }

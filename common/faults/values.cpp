@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 constexpr int kMostRanks = 1 << 20;
+constexpr const char* kDurationExpected = "expected a duration such as 30, 1.5s, 250ms, 10m or 2h";
 
 std::optional<std::int64_t> integer(std::string_view text, std::int64_t low, std::int64_t high) {
   const auto value = parse_integer("", text, low, high);
@@ -88,7 +89,7 @@ Refusal read_interval(const std::string& text, std::optional<Interval>& into) {
 
 Refusal read_duration(const std::string& text, std::optional<Nanoseconds>& into) {
   const auto duration = parse_duration("", text);
-  if (!duration) return "expected a duration such as 30, 1.5s, 250ms, 10m or 2h";
+  if (!duration) return kDurationExpected;
   into = *duration;
   return {};
 }
@@ -153,7 +154,7 @@ Refusal read_value(const KindInfo& row, const std::string& text, Value& into) {
     }
     case ValueType::duration: {
       const auto duration = parse_duration("", text);
-      if (!duration) return "expected a duration such as 30, 1.5s, 250ms, 10m or 2h";
+      if (!duration) return kDurationExpected;
       into = *duration;
       return {};
     }

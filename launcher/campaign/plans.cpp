@@ -117,10 +117,15 @@ bool is_of_campaign(std::string_view flag) {
 }
 
 const char* why_not_in_campaign(std::string_view flag) {
+  constexpr const char* kFaultsInPlans = "the plans have the faults";
+  constexpr const char* kOneMachine = "it runs on one machine";
   constexpr std::pair<std::string_view, const char*> kReasons[] = {
-      {"--inject", "the plans have the faults"},  {"--replay", "the plans have the faults"},
-      {"--faults", "each run gets its own plan"}, {"--stdin", "the runs have no standard input"},
-      {"--nnodes", "it runs on one machine"},     {"--node-rank", "it runs on one machine"},
+      {"--inject", kFaultsInPlans},
+      {"--replay", kFaultsInPlans},
+      {"--faults", "each run gets its own plan"},
+      {"--stdin", "the runs have no standard input"},
+      {"--nnodes", kOneMachine},
+      {"--node-rank", kOneMachine},
   };
   for (const auto& [name, why] : kReasons) {
     if (name == flag) return why;

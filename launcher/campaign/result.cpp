@@ -5,6 +5,7 @@
 #include "common/signal_name.hpp"
 #include "launcher/core/exit_code.hpp"
 #include "launcher/events/event_log.hpp"
+#include "launcher/report/failure_message.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
@@ -39,12 +40,6 @@ bool kills_keeper(const core::FaultPlan& plan) {
                      [](const auto& one) { return one.kind == fault::Kind::kill_keeper; });
 }
 
-std::string end_text(const core::ExitStatus& status) {
-  const auto* signaled = std::get_if<core::Signaled>(&status);
-  return signaled != nullptr ? "was killed by " + signal_name(signaled->signal)
-                             : "exited with code " + std::to_string(core::exit_code_of(status));
-}
-
 std::vector<core::Check> checks_of(const core::FaultPlan& plan, const core::ExitStatus& status,
                                    std::vector<core::Check> checks) {
   const int code = core::exit_code_of(status);
@@ -54,7 +49,7 @@ std::vector<core::Check> checks_of(const core::FaultPlan& plan, const core::Exit
     for (auto& check : core::evaluate(plan.expect.value_or(core::exit_0_alone()), seen)) {
       if (check.name != "exit" && check.name != "no_process_left") {
         check.met = false;
-        check.measured = "not measured: the run " + end_text(status) + " and reported no result";
+        check.measured = "not measured: the run " + status_text(status) + " and reported no result";
       }
       checks.push_back(std::move(check));
     }

@@ -1,4 +1,4 @@
-// Room: launcher/campaign. Many plans, each in a run of its own, and one report.
+// Room: launcher/campaign. Many plans, each in its own run, and one report.
 // Includes: common, launcher/base, launcher/cli, launcher/core, launcher/core/record,
 // launcher/events, launcher/keeper, launcher/os, launcher/output, launcher/plan,
 // launcher/rendezvous, launcher/report, launcher/settings. Included by: launcher.

@@ -9,6 +9,8 @@
 namespace ddp {
 namespace {
 
+constexpr const char* kBoolean = "true or false";
+
 constexpr std::size_t kLargestFile = 1 << 20;
 
 const char* type_name(const toml::node& node) {
@@ -24,7 +26,7 @@ const char* type_name(const toml::node& node) {
     case toml::node_type::floating_point:
       return "a number with a fraction";
     case toml::node_type::boolean:
-      return "true or false";
+      return kBoolean;
     default:
       return "a date or time";
   }
@@ -43,7 +45,7 @@ std::string_view allowed(ValueKind kind) {
     case ValueKind::several:
       return "a string or an array of strings";
     case ValueKind::toggle:
-      return "true or false";
+      return kBoolean;
     default:
       return "a string";
   }

@@ -55,6 +55,8 @@ void complain(const std::string& what) {
 
 std::string reason() { return std::strerror(errno); }
 
+void complain_of_start() { complain("cannot start the supervisor: " + reason()); }
+
 // Opens a pidfd of the parent. Not valid where the launcher is meant to outlive its parent.
 ScopedFd watch_parent() {
   struct sigaction hangup {};
@@ -137,7 +139,7 @@ class Keeper {
   }
 
   int wait_ms() const {
-    const auto check_at = responsiveness_.next_look();
+    const auto check_at = responsiveness_.next_check();
     if (!check_at) return -1;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*check_at - Clock::now());
     return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
@@ -145,7 +147,7 @@ class Keeper {
 
   // Kills a supervisor that leaves a stop request unread.
   void check_responsiveness() {
-    const auto check_at = responsiveness_.next_look();
+    const auto check_at = responsiveness_.next_check();
     const auto now = Clock::now();
     if (!check_at || now < *check_at) return;
     int unread = 0;
@@ -225,7 +227,7 @@ LaunchEnd keep(const LaunchResources& resources,
   ScopedFd signals = open_signal_fd();
   const pid_t pid = signals.valid() ? ::fork() : -1;
   if (pid == -1) {
-    complain("cannot start the supervisor: " + reason());
+    complain_of_start();
     clear(resources);
     return {core::kSystemRefused};
   }
@@ -234,7 +236,7 @@ LaunchEnd keep(const LaunchResources& resources,
     signals.reset();  // before the new one: descriptors may be few
     signals = open_signal_fd();
     if (!signals.valid()) {
-      complain("cannot start the supervisor: " + reason());
+      complain_of_start();
       ::_exit(core::kSystemRefused);
     }
     ::prctl(PR_SET_NAME, "ddp-super");

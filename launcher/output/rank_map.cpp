@@ -8,6 +8,10 @@
 namespace ddp {
 namespace {
 
+Error named_twice(const Setting& setting, int rank) {
+  return refusal(setting, "each local rank once, not " + std::to_string(rank) + " twice");
+}
+
 std::optional<out::StreamSet> stream_set(std::string_view text) {
   if (text.size() != 1 || text[0] < '0' || text[0] > '3') return std::nullopt;
   const int bits = text[0] - '0';
@@ -50,8 +54,7 @@ Result<std::vector<out::StreamSet>> parse_stream_map(const Setting& setting, int
       return refusal(setting, "0, 1, 2 or 3 for local rank " + std::to_string(*rank) + ", not '" +
                                   std::string(word.substr(colon + 1)) + "'");
     const auto at = static_cast<std::size_t>(*rank);
-    if (named[at])
-      return refusal(setting, "each local rank once, not " + std::to_string(*rank) + " twice");
+    if (named[at]) return named_twice(setting, *rank);
     named[at] = true;
     map[at] = *streams;
   }
@@ -70,8 +73,7 @@ Result<std::vector<bool>> parse_rank_list(const Setting& setting, int nproc) {
                                   std::string(word) + "'");
     for (int rank = *first; rank <= *last; ++rank) {
       const auto at = static_cast<std::size_t>(rank);
-      if (listed[at])
-        return refusal(setting, "each local rank once, not " + std::to_string(rank) + " twice");
+      if (listed[at]) return named_twice(setting, rank);
       listed[at] = true;
     }
   }

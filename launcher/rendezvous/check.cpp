@@ -75,11 +75,10 @@ std::optional<ExitNow> check_rendezvous(const Settings& settings, const Network&
     const auto foreign = std::partition(addresses.begin(), addresses.end(), network.is_own_address);
     if (foreign == addresses.begin() && foreign != addresses.end()) {
       const std::string shown = literal ? host : host + " (" + *foreign + ")";
-      warnings.push_back(
-          "rank 0 runs on this machine, but no network interface here has the address of "
-          "--master-addr " +
-          shown +
-          "; unless it is forwarded here (NAT, a container), check --master-addr and --node-rank");
+      warnings.push_back("--master-addr " + shown +
+                         " is no address of this machine, where rank 0 runs; check it and "
+                         "--node-rank, unless it is "
+                         "forwarded here");
     }
     addresses.erase(foreign, addresses.end());
   }

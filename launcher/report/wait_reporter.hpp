@@ -1,5 +1,5 @@
 // Says what ddp-launch waits for, once a wait has lasted a second: for ranks to exit, for what they
-// left running, for processes that SIGKILL has not ended.
+// left running, for processes still alive after SIGKILL.
 #pragma once
 
 #include "launcher/core/group/group.hpp"

@@ -28,7 +28,7 @@ bool is_uuid(std::string_view text) {
          });
 }
 
-// The devices one word stands for, as indices of its own numbering or one UUID.
+// The devices one word stands for, as system indices or one UUID.
 std::optional<std::vector<std::string>> expand(std::string_view word) {
   if (is_uuid(word)) return std::vector<std::string>{std::string(word)};
   const std::size_t dash = word.find('-');

@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ddp {
@@ -51,11 +52,13 @@ Failure read_workers(const SettingsReader& reader, const Hardware& hardware, cor
 Failure read_stdin(const SettingsReader& reader, const core::RankGroup& ranks,
                    WorkerOptions& options);
 
-// "Failure and shutdown" in --help: whether and when a failed group is restarted.
+// The section of --help of the next two.
+inline constexpr std::string_view kFailureSection = "Failure and shutdown";
+// Whether and when a failed group is restarted.
 std::span<const FlagSpec> restart_flags();
 Failure read_restarts(const SettingsReader& reader, core::RestartPolicy& policy);
 
-// The same section: how a group is stopped, and how long that may take.
+// How a group is stopped, and how long that may take.
 std::span<const FlagSpec> shutdown_flags();
 Failure read_shutdown(const SettingsReader& reader, core::GroupConfig& group,
                       WorkerOptions& options);

@@ -14,7 +14,7 @@ namespace ddp {
 void RankTree::generation_began() {
   request_ = {};
   waited_.clear();
-  looked_at_.clear();
+  scanned_.clear();
   ranks_living_ = 0;
 }
 
@@ -35,10 +35,10 @@ void RankTree::stop_began(int signal) {
   request_.began = std::chrono::steady_clock::now();
 }
 
-// A look costs a read of every process of the machine. There is something to find where a first
+// A scan costs a read of every process of the machine. There is something to find where a first
 // process waits for its children, where there is an orphan that no look has seen, and where a first
 // process has ended since the last one, whose orphans were spared until then.
-bool RankTree::worth_a_look(const os::RankKeys& keys) {
+bool RankTree::worth_a_scan(const os::RankKeys& keys) {
   const auto is_in = [](const auto& list, int pid) {
     return std::find(list.begin(), list.end(), pid) != list.end();
   };
@@ -51,7 +51,7 @@ bool RankTree::worth_a_look(const os::RankKeys& keys) {
                                    [pid](const auto& rank) { return rank.pid == pid; });
     living += first;
     orphans |= !first;
-    if (!looked_at_.insert(pid).second) continue;
+    if (!scanned_.insert(pid).second) continue;
     worth_it |= !first || waited_.contains(pid) || os::is_shell(pid) || os::waits_for_children(pid);
   }
   worth_it |= orphans && living != ranks_living_;
@@ -62,7 +62,7 @@ bool RankTree::worth_a_look(const os::RankKeys& keys) {
 bool RankTree::go_on(bool due) {
   if (request_.signal == 0) return false;
   const auto keys = keys_();
-  const bool worth_it = worth_a_look(keys);
+  const bool worth_it = worth_a_scan(keys);
   if (!worth_it && !due && (scope_ == StopScope::rank || !request_.sent.empty())) return true;
   auto table = os::process_table(keys);
   mark_sent(keys, table);
@@ -94,7 +94,7 @@ void RankTree::forward(int signal) {
     os::signal_process(one.pid, one.start_time, one.signal);
 }
 
-// Who got the stop signal from stop(), without a look.
+// Who got the stop signal from stop(), without a scan.
 void RankTree::mark_sent(const os::RankKeys& keys, core::ProcessTable& table) {
   for (auto& process : table) {
     // What its handler waits for by now is found by a later look.

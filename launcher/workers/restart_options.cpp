@@ -13,23 +13,21 @@ namespace {
 
 constexpr std::int64_t kMostRestarts = 1'000'000;
 
-constexpr std::string_view kFailure = "Failure and shutdown";
-
 constexpr FlagSpec kFlags[] = {
-    {"--max-restarts", "N|'N in TIME'", ValueKind::number, "0", kFailure,
+    {"--max-restarts", "N|'N in TIME'", ValueKind::number, "0", kFailureSection,
      "restarts of the whole group after a failure, 0 to 1000000; '3 in 10m': at most three within "
      "any ten minutes"},
-    {"--backoff", "TIME", ValueKind::duration, "1s", kFailure,
+    {"--backoff", "TIME", ValueKind::duration, "1s", kFailureSection,
      "wait before the second restart in a row without progress (the first is immediate); doubles "
      "each time; jitter shortens it by up to 10 %"},
-    {"--max-backoff", "TIME", ValueKind::duration, "30s", kFailure, "the longest such wait"},
-    {"--crash-loop", "N", ValueKind::number, "5", kFailure,
+    {"--max-backoff", "TIME", ValueKind::duration, "30s", kFailureSection, "the longest such wait"},
+    {"--crash-loop", "N", ValueKind::number, "5", kFailureSection,
      "give up after N attempts in a row that fail in the same way without progress; 0: never"},
-    {"--restart-on", "CODES", ValueKind::list, "all others", kFailure,
+    {"--restart-on", "CODES", ValueKind::list, "all others", kFailureSection,
      "restart only after these exit codes and signals (1,100-110,SIGKILL)"},
-    {"--no-restart-on", "CODES", ValueKind::list, "2,126,127", kFailure,
+    {"--no-restart-on", "CODES", ValueKind::list, "2,126,127", kFailureSection,
      "never restart after these, in addition to 2, 126 and 127 (78,100-110,SIGILL)"},
-    {"--restart-after", "ready|TIME", ValueKind::duration, "0", kFailure,
+    {"--restart-after", "ready|TIME", ValueKind::duration, "0", kFailureSection,
      "do not restart an attempt that fails before every rank has sent READY=1, or within TIME: a "
      "mistake that a restart cannot fix"},
 };

@@ -6,25 +6,23 @@
 namespace ddp {
 namespace {
 
-constexpr std::string_view kFailure = "Failure and shutdown";
-
 constexpr FlagSpec kFlags[] = {
-    {"--early-exit", "ok|fail|'fail after TIME'", ValueKind::text, "ok", kFailure,
+    {"--early-exit", "ok|fail|'fail after TIME'", ValueKind::text, "ok", kFailureSection,
      "whether a rank that exits 0 while others still run has failed: never, immediately, or if "
      "they still run after TIME"},
-    {"--shutdown-timeout,--grace-period", "TIME", ValueKind::duration, "30s", kFailure,
+    {"--shutdown-timeout,--grace-period", "TIME", ValueKind::duration, "30s", kFailureSection,
      "grace period from the stop signal to SIGKILL, for the whole group and everything it started"},
-    {"--linger-timeout", "TIME", ValueKind::duration, "5s", kFailure,
+    {"--linger-timeout", "TIME", ValueKind::duration, "5s", kFailureSection,
      "linger period: after success, how long processes that the ranks left running may take to "
      "exit; 0: none"},
-    {"--stop-signal", "SIGNAL", ValueKind::text, "TERM; INT after Ctrl-C", kFailure,
+    {"--stop-signal", "SIGNAL", ValueKind::text, "TERM; INT after Ctrl-C", kFailureSection,
      "the signal that asks a rank to stop"},
-    {"--stop-signal-to", "rank|group", ValueKind::text, "rank", kFailure,
+    {"--stop-signal-to", "rank|group", ValueKind::text, "rank", kFailureSection,
      "rank: to its first process, through shells to what they run, to the rest when that has "
      "exited or half of the grace period is over; group: to its process group, immediately"},
-    {"--graceful-exit-code", "N", ValueKind::number, "128+n", kFailure,
+    {"--graceful-exit-code", "N", ValueKind::number, "128+n", kFailureSection,
      "exit code of a run that signal n stopped and whose ranks all exited 0, 0 to 255"},
-    {"--clean-shm", "none|generated|all", ValueKind::text, "generated", kFailure,
+    {"--clean-shm", "none|generated|all", ValueKind::text, "generated", kFailureSection,
      "which files that the ranks of a failed attempt left in /dev/shm are removed: those with "
      "names that libraries generate (Python, PyTorch, NCCL, CUDA), or all; only files that are "
      "proven to be a rank's"},

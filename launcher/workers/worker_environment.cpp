@@ -20,9 +20,9 @@ const char* look_up(const char* const* environment, std::string_view name) {
   return nullptr;
 }
 
-// NCCL refuses two ranks of one host on one GPU ("Duplicate GPU detected"). From 2.30 it can be
-// told to bear it; before, ranks with host ids of their own pass for ranks of different hosts,
-// which talk over sockets. Whoever has set either knows what he wants.
+// NCCL refuses two ranks of one host on one GPU ("Duplicate GPU detected"). From 2.30 a
+// variable allows it; before, ranks with different host ids count as ranks of different hosts,
+// which talk over sockets. A user who has set either keeps that setting.
 void share_devices(const std::string& run_id, core::GlobalRank rank, const char* const* parent,
                    Variables& set) {
   if (look_up(parent, env::kNcclMultiRankGpu) != nullptr ||

@@ -98,7 +98,7 @@ TEST_CASE("a repeated fault is recorded each time and printed ten times") {
   for (const auto& line : lines_of(run.err))
     printed += line.starts_with("ddp-launch: injected signal=USR1@");
   CHECK(printed == 10);
-  CHECK(contains(run.err, "more strikes of signal=USR1@rank=all,every=1step follow"));
+  CHECK(contains(run.err, "more injections of signal=USR1@rank=all,every=1step follow"));
 }
 
 TEST_CASE("a rank stopped indefinitely stays stopped until the teardown") {

@@ -63,7 +63,7 @@ TEST_CASE("nothing starts if /proc is missing or shows another PID namespace") {
     Process launch(std::move(start));
     const auto run = finish(scene, launch);
     CHECK(run.status == Status{.code = 71});
-    CHECK(run.err.starts_with("ddp-launch: /proc is not mounted, or shows another PID namespace"));
+    CHECK(run.err.starts_with("ddp-launch: /proc is not mounted or shows another PID namespace"));
     CHECK_FALSE(std::filesystem::exists(scene.path("started")));
   }
 }

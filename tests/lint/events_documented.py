@@ -11,7 +11,7 @@ written = set()
 for source in (root / "launcher").rglob("*.[ch]pp"):
     text = source.read_text()
     written |= set(re.findall(r'\.write\([^;"]*?now\(?\)?, "(\w+)"', text))
-    written |= set(re.findall(r'\bk\w+Event = "(\w+)"', text))
+    written |= set(re.findall(r'\bk\w+Event =\s+"(\w+)"', text))
 documented = re.findall(r"^\| `(\w+)` \|", (root / "docs/events.md").read_text(), re.MULTILINE)
 for event in sorted(written - set(documented)):
     print(f"docs/events.md: no row for {event}")

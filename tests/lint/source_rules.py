@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks the rules between the rooms of the house, and the habits that a compiler does not check.
+"""Checks the rules between the rooms of the repository, and the habits that a compiler does not check.
 
     source_rules.py                        the repository; prints a line per breach, exit status 1 if any
     source_rules.py --expect FILE --root D the negative control: the breaches found under D must be exactly
@@ -13,7 +13,7 @@ import sys
 from sources import ROOT, sources
 
 # Which project directories a file may include, by the longest prefix of its path that is listed. The order of
-# the house: common < core < os < output < launcher; the worker stands beside the launcher on common.
+# the layers: common < core < os < output < launcher; the worker, like the launcher, stands on common.
 MAY_INCLUDE = {
     "common/": ("common/",),
     "launcher/core/": ("common/", "launcher/core/"),

@@ -23,7 +23,6 @@ WORDS = {
     r"by chance|left to chance": "at random",
     r"to bear|bears it": "tolerate",
     r"to mend|mends?|mended": "fix",
-    r"its end": "exit",
     r"heard": "received",
     r"what went because": "rephrase",
     r"the house": "the repository, the layout",

@@ -18,7 +18,7 @@ class Responsiveness {
   // One more byte was sent. Only stop requests have to be read.
   void sent(bool stop_request, TimePoint now);
   // When to check what is unread; none: no stop request was sent.
-  std::optional<TimePoint> next_look() const { return look_at_; }
+  std::optional<TimePoint> next_check() const { return check_at_; }
   // Then: whether to give up on it. `held`: stopped or debugged, so that it cannot read now.
   bool timed_out(std::int64_t unread, bool held, TimePoint now);
 
@@ -28,7 +28,7 @@ class Responsiveness {
   std::int64_t sent_ = 0;
   std::int64_t awaited_ = 0;  // of them, those that it should have read at the next check
   bool overdue_ = false;      // at the previous check
-  std::optional<TimePoint> look_at_;
+  std::optional<TimePoint> check_at_;
 };
 
 }  // namespace ddp::core

@@ -68,8 +68,8 @@ void HangWatch::apply(const TeardownBegan&, TimePoint) { watching_ = false; }
 
 void HangWatch::apply(const Suspended& suspended, TimePoint) {
   const auto duration = suspended.duration;
-  // First, what was written before: afterwards it cannot be told from what came since.
-  look_at_output();
+  // First, what was written before: afterwards it cannot be distinguished from what came since.
+  check_output();
   if (run_began_) *run_began_ += duration;
   generation_began_ += duration;
   for (auto& rank : ranks_) {
@@ -87,7 +87,7 @@ std::optional<TimePoint> HangWatch::next_deadline() const {
 std::optional<Hang> HangWatch::check(TimePoint now) {
   auto due = next();
   if (due && due->at <= now && due->kind == HangKind::silent) {
-    look_at_output();
+    check_output();
     due = next();
   }
   if (!due || due->at > now) return std::nullopt;
@@ -139,7 +139,7 @@ std::optional<HangWatch::Due> HangWatch::next() const {
   return first;
 }
 
-void HangWatch::look_at_output() {
+void HangWatch::check_output() {
   if (limits_.output <= kOff) return;
   for (std::size_t i = 0; i < ranks_.size(); ++i) {
     auto& rank = ranks_[i];

@@ -85,7 +85,7 @@ class HangWatch {
   std::optional<TimePoint> earliest(Member member) const;
   std::optional<TimePoint> progress_since() const;
   std::optional<Due> next() const;
-  void look_at_output();
+  void check_output();
   Nanoseconds limit_of(HangKind kind) const;
   Hang describe(HangKind kind, TimePoint now) const;
   bool behind(const Rank& rank, HangKind kind, TimePoint now) const;

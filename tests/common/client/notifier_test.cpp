@@ -230,7 +230,7 @@ TEST_CASE("random and hostile bytes never break the reader's promises") {
 
 TEST_CASE("without a launcher everything is quiet") {
   for (const char* address :
-       {"", "@", "/", "relative", "vsock:1:2", "/nowhere/at/all", "@nobody"}) {
+       {"", "@", "/", "relative", "vsock:1:2", "/nowhere/at/all", "@no-one"}) {
     Notifier notifier = Notifier::connect_to(address);
     CHECK_FALSE(notifier.connected());
     notifier.ready();

@@ -95,10 +95,10 @@ TEST_CASE("a worker that reports few steps gets one fault for those it passed") 
 
 TEST_CASE("whichever rank comes first, each gets its faults at the same steps") {
   const Schedule schedule(spec("delay=1ms@mtbf=3steps,rank=any"), 5, 0, Schedule::kAny, 3);
-  using Strikes = std::set<std::pair<std::int64_t, int>>;  // step, rank
+  using Injections = std::set<std::pair<std::int64_t, int>>;  // step, rank
   const auto run = [&](std::vector<int> order) {
     Progress progress;
-    Strikes injections;
+    Injections injections;
     for (std::int64_t step = 0; step < 200; ++step) {
       for (const int rank : order) {
         if (const auto k = take_due(schedule, progress, rank, step)) {

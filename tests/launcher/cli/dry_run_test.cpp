@@ -75,7 +75,7 @@ TEST_CASE("a dry run of the second machine shows its own ranks and the agreed po
   CHECK(has(text, "logs/r/attempt_0/1/error.json"));
 }
 
-TEST_CASE("a dry run tells the faults, and what was drawn for them") {
+TEST_CASE("a dry run shows the faults and the ranks and steps that the seed chose") {
   const FakeMachine machine;
   const Options options = machine.good(
       {"--nproc", "4", "--inject", "kill@step=50,rank=2", "--inject", "kill@mtbf=20steps,times=3",
@@ -85,7 +85,7 @@ TEST_CASE("a dry run tells the faults, and what was drawn for them") {
             "\nplanned faults (seed 7):\n  kill@rank=2,step=50\n  "
             "kill@rank=any,mtbf=20steps,times=3\n    rank "));
   CHECK(has(text, "  port-taken\n"));
-  // What is shown is what will strike.
+  // What it shows is injected.
   const fault::Schedule schedule(options.faults.plan.faults[1], 7, 1, fault::Schedule::kAny, 4);
   for (int i = 0; i < 3; ++i) {
     CHECK(has(text, "rank " + std::to_string(schedule.rank(i)) + " at step " +
@@ -95,5 +95,5 @@ TEST_CASE("a dry run tells the faults, and what was drawn for them") {
   CHECK(has(text, "    rank 1 at step " + std::to_string(own.step(0)) + "\n"));
   CHECK(has(text, "DDP_FAULTS"));
   CHECK(has(text, "2/0:exit=3@rank=0-1,step=10-90,seed=7"));
-  CHECK_FALSE(has(table(machine.good({})), "struck"));
+  CHECK_FALSE(has(table(machine.good({})), "planned faults"));
 }

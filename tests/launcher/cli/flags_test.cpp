@@ -74,7 +74,7 @@ TEST_CASE("a long name is found in both spellings, a short one never") {
     CHECK(find_flag(none) == nullptr);
 }
 
-TEST_CASE("a near miss is told, a far one is not") {
+TEST_CASE("a near miss is suggested, a far one is not") {
   const std::pair<const char*, const char*> near[] = {{"--npoc", "--nproc"},
                                                       {"--nnode", "--nnodes"},
                                                       {"--max-restart", "--max-restarts"},
@@ -89,7 +89,7 @@ TEST_CASE("a near miss is told, a far one is not") {
     CHECK(did_you_mean_flag(far).empty());
 }
 
-TEST_CASE("--help tells every flag and every exit code, in lines that fit") {
+TEST_CASE("--help shows every flag and every exit code, in lines that fit") {
   const std::string text = help_text();
   for (const FlagSpec& spec : flag_table())
     for_each_name(spec, [&](std::string_view name) {

@@ -35,7 +35,7 @@ TEST_CASE("a fault in a generation that cannot come is refused") {
   machine.good({"--max-restarts", "1 in 1m", "--inject", "kill@gen=9"});
 }
 
-TEST_CASE("a fault that waits for a line of ranks whose output nobody reads is refused") {
+TEST_CASE("a fault that waits for a line of ranks whose output is not read is refused") {
   const FakeMachine machine;
   const auto words = [](std::vector<std::string> more) {
     more.insert(more.end(), {"--log-dir", "d", "--nproc", "2"});
@@ -46,7 +46,7 @@ TEST_CASE("a fault that waits for a line of ranks whose output nobody reads is r
         "output of its ranks directly to files; expected --tee");
   const auto one = words({"-r", "1:3", "--inject", "kill@line=x,rank=1"});
   CHECK(machine.refused(one).find("can never trigger: --redirects sends") != std::string::npos);
-  // One of its ranks or streams is heard; or another machine's ranks may be.
+  // One of its ranks or streams is read; or another machine's ranks may be.
   machine.good(words({"-r", "1:3", "--inject", "kill@line=x,rank=all"}));
   machine.good(words({"-r", "1", "--inject", "kill@line=x"}));
   machine.good(words({"-r", "3", "-t", "3", "--inject", "kill@line=x"}));

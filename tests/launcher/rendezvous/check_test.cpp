@@ -64,7 +64,7 @@ TEST_CASE("a name that resolves to this machine and a free port are accepted in 
   CHECK(fake.asked == Words{"name host0", "port 10.0.0.1 29500"});
 }
 
-TEST_CASE("only the machine of rank 0 looks at address and port") {
+TEST_CASE("only the machine of rank 0 checks address and port") {
   Fake fake;
   fake.own.clear();
   fake.in_use = {"10.0.0.1", ""};
@@ -132,10 +132,10 @@ TEST_CASE("rank 0 at an address that is another machine's is a warning") {
   fake.answer.addresses = {"10.9.9.9", "10.9.9.8"};
   const auto warnings = fake.good(job("0")).warnings;
   REQUIRE(warnings.size() == 1);
-  CHECK(
-      warnings[0] ==
-      "rank 0 runs on this machine, but no network interface here has the address of --master-addr "
-      "host0 (10.9.9.9); unless it is forwarded here (NAT, a container), check --master-addr and "
+  CHECK(warnings[0] ==
+        "--master-addr host0 (10.9.9.9) is no address of this machine, where rank 0 runs; check it "
+        "and "
+        "--node-rank, unless it is forwarded here"); unless it is forwarded here (NAT, a container), check --master-addr and "
       "--node-rank");
   CHECK(fake.asked.back() == "port  29500");
   // One of several is enough.
@@ -176,7 +176,7 @@ TEST_CASE("a port in use is refused with 71, and who uses it is named") {
             "; no process that uses it is visible here (another user's or container's, or a "
             "connection that has just ended)" +
             tail);
-  // A port of ddp-launch's own choice is free, and the other addresses are nobody's concern.
+  // A port of ddp-launch's own choice is free, and the other addresses are no one's concern.
   CHECK(fake.good({}).warnings.empty());
   CHECK(fake.good(job("0")).warnings.empty());
 }

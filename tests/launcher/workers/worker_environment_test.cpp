@@ -118,7 +118,7 @@ TEST_CASE("PYTHONUNBUFFERED is set where it is unset, and an empty value is a va
   CHECK(table(four_workers(), kSlot, {"PYTHONUNBUFFERED="}).at("PYTHONUNBUFFERED").empty());
 }
 
-TEST_CASE("what a service manager told the launcher is not the worker's") {
+TEST_CASE("a worker does not get a service manager's variables") {
   WorkerSlot slot = kSlot;
   slot.notify_socket.clear();
   const auto env =
@@ -129,7 +129,7 @@ TEST_CASE("what a service manager told the launcher is not the worker's") {
   CHECK(env.count("WATCHDOG_PID") == 0);
 }
 
-TEST_CASE("a heartbeat that is asked for is told in microseconds, to whichever process has it") {
+TEST_CASE("a heartbeat interval is passed on in microseconds, to whichever process has it") {
   WorkerSpec spec = four_workers();
   spec.heartbeat = std::chrono::milliseconds(1500);
   const auto env = table(spec, kSlot, {"WATCHDOG_PID=1"});
@@ -166,7 +166,7 @@ TEST_CASE("faults are handed to the worker, and a parent's are not passed on") {
   CHECK(table(spec, slot).at("DDP_FAULTS").empty());
 }
 
-TEST_CASE("a campaign hears of its own runs alone, not of a launcher that a worker starts") {
+TEST_CASE("a campaign follows only the runs that it started, not a launcher that a worker starts") {
   CHECK(table(four_workers(), kSlot, {"DDP_CAMPAIGN_EVENTS=1:2:/proc/1/fd/9"})
             .count("DDP_CAMPAIGN_EVENTS") == 0);
 }
@@ -181,7 +181,7 @@ TEST_CASE("a rank whose devices are hidden sees none, whatever others and the pa
   CHECK(table(spec, slot).at("HIP_VISIBLE_DEVICES") == "-1");
 }
 
-TEST_CASE("ranks that share a device are told apart to NCCL, unless the user has seen to it") {
+TEST_CASE("ranks that share a device are distinct to NCCL, unless the user has seen to it") {
   WorkerSpec spec = four_workers();
   CHECK(table(spec, kSlot).count("NCCL_HOSTID") == 0);
   spec.options.share_devices = true;

@@ -49,7 +49,7 @@ void start(FaultEngine& engine, Generation generation, int nproc, TimePoint now)
 }
 
 // "kill 2@50": which fault, into which rank, at which step.
-std::vector<std::string> told(const FaultActions& actions) {
+std::vector<std::string> texts(const FaultActions& actions) {
   std::vector<std::string> all;
   for (const auto& injection : of<Injection>(actions)) {
     all.push_back(std::string(ddp::fault::info(injection.kind).name) + " " +
@@ -58,36 +58,36 @@ std::vector<std::string> told(const FaultActions& actions) {
   }
   return all;
 }
-using Told = std::vector<std::string>;
+using Texts = std::vector<std::string>;
 
 }  // namespace
 
 TEST_CASE("a fault at a step is injected into its rank at that step, once") {
   FaultEngine e = engine({"kill@step=50,rank=2"});
   start(e, 0, 4, at(seconds(1)));
-  CHECK(told(e.step(WorkerStep{2, 49}, at(seconds(2)))).empty());
-  CHECK(told(e.step(WorkerStep{1, 50}, at(seconds(2)))).empty());
-  CHECK(told(e.step(WorkerStep{2, 50}, at(seconds(2)))) == Told{"kill 2@50"});
-  CHECK(told(e.step(WorkerStep{2, 51}, at(seconds(2)))).empty());
+  CHECK(texts(e.step(WorkerStep{2, 49}, at(seconds(2)))).empty());
+  CHECK(texts(e.step(WorkerStep{1, 50}, at(seconds(2)))).empty());
+  CHECK(texts(e.step(WorkerStep{2, 50}, at(seconds(2)))) == Texts{"kill 2@50"});
+  CHECK(texts(e.step(WorkerStep{2, 51}, at(seconds(2)))).empty());
   e.step(TeardownBegan{}, at(seconds(2)));
   start(e, 1, 4, at(seconds(3)));
-  CHECK(told(e.step(WorkerStep{2, 50}, at(seconds(4)))).empty());
+  CHECK(texts(e.step(WorkerStep{2, 50}, at(seconds(4)))).empty());
 }
 
 TEST_CASE("a step that is never reported is reached by the next one that is") {
   FaultEngine e = engine({"kill@step=50,rank=0"});
   start(e, 0, 4, at(seconds(1)));
-  CHECK(told(e.step(WorkerStep{0, 45}, at(seconds(2)))).empty());
-  CHECK(told(e.step(WorkerStep{0, 60}, at(seconds(2)))) == Told{"kill 0@60"});
+  CHECK(texts(e.step(WorkerStep{0, 45}, at(seconds(2)))).empty());
+  CHECK(texts(e.step(WorkerStep{0, 60}, at(seconds(2)))) == Texts{"kill 0@60"});
 }
 
 TEST_CASE("twice is once in each of two attempts") {
   FaultEngine e = engine({"kill@step=5,rank=1,times=2"});
   for (int generation = 0; generation < 4; ++generation) {
     start(e, generation, 4, at(seconds(generation)));
-    CHECK(told(e.step(WorkerStep{1, 5}, at(seconds(generation)))).size() ==
+    CHECK(texts(e.step(WorkerStep{1, 5}, at(seconds(generation)))).size() ==
           (generation < 2 ? 1u : 0u));
-    CHECK(told(e.step(WorkerStep{1, 6}, at(seconds(generation)))).empty());
+    CHECK(texts(e.step(WorkerStep{1, 6}, at(seconds(generation)))).empty());
     e.step(TeardownBegan{}, at(seconds(generation)));
   }
 }
@@ -95,19 +95,20 @@ TEST_CASE("twice is once in each of two attempts") {
 TEST_CASE("ranks: several, all, and one drawn by the seed") {
   FaultEngine several = engine({"kill@step=1,rank=0,2-3"});
   start(several, 0, 4, at(seconds(0)));
-  Told all;
+  Texts all;
   for (int rank = 0; rank < 4; ++rank) {
-    for (auto& one : told(several.step(WorkerStep{rank, 1}, at(seconds(1))))) all.push_back(one);
+    for (auto& one : texts(several.step(WorkerStep{rank, 1}, at(seconds(1))))) all.push_back(one);
   }
-  CHECK(all == Told{"kill 0@1", "kill 2@1", "kill 3@1"});
+  CHECK(all == Texts{"kill 0@1", "kill 2@1", "kill 3@1"});
 
   std::set<std::string> drawn;
   for (std::uint64_t seed = 0; seed < 64; ++seed) {
     FaultEngine any = engine({"kill@step=1"}, 4, seed);
     start(any, 0, 4, at(seconds(0)));
-    Told injected;
+    Texts injected;
     for (int rank = 0; rank < 4; ++rank) {
-      for (auto& one : told(any.step(WorkerStep{rank, 1}, at(seconds(1))))) injected.push_back(one);
+      for (auto& one : texts(any.step(WorkerStep{rank, 1}, at(seconds(1)))))
+        injected.push_back(one);
     }
     REQUIRE(injected.size() == 1);
     drawn.insert(injected[0]);
@@ -118,9 +119,9 @@ TEST_CASE("ranks: several, all, and one drawn by the seed") {
 TEST_CASE("ranks are global where a machine has only some of them") {
   FaultEngine e(specs({"kill@step=1,rank=3", "kill@step=1,rank=0"}), 0, {4, 2, 2});
   start(e, 0, 2, at(seconds(0)));
-  CHECK(told(e.step(WorkerStep{0, 1}, at(seconds(1)))).empty());
+  CHECK(texts(e.step(WorkerStep{0, 1}, at(seconds(1)))).empty());
   const auto actions = e.step(WorkerStep{1, 1}, at(seconds(1)));
-  CHECK(told(actions) == Told{"kill 1@1"});
+  CHECK(texts(actions) == Texts{"kill 1@1"});
   CHECK(ddp::fault::format(of<Injection>(actions)[0].replay) == "kill@rank=3,step=1,gen=0");
 }
 
@@ -128,12 +129,12 @@ TEST_CASE("time since start and since ready, with a deadline to be woken at") {
   FaultEngine e = engine({"kill@after=5s,rank=0", "stop@ready=2s,rank=1"});
   start(e, 0, 4, at(seconds(10)));
   CHECK(e.next_deadline() == at(seconds(15)));
-  CHECK(told(e.step(WorkerReady{1}, at(seconds(11)))).empty());
+  CHECK(texts(e.step(WorkerReady{1}, at(seconds(11)))).empty());
   CHECK(e.next_deadline() == at(seconds(13)));
-  CHECK(told(e.step(Tick{}, at(seconds(13)))) == Told{"stop 1"});
-  CHECK(told(e.step(Tick{}, at(milliseconds(14999)))).empty());
+  CHECK(texts(e.step(Tick{}, at(seconds(13)))) == Texts{"stop 1"});
+  CHECK(texts(e.step(Tick{}, at(milliseconds(14999)))).empty());
   const auto actions = e.step(Tick{}, at(seconds(15)));
-  CHECK(told(actions) == Told{"kill 0"});
+  CHECK(texts(actions) == Texts{"kill 0"});
   CHECK(of<Injection>(actions)[0].since_start == seconds(5));
   CHECK_FALSE(e.next_deadline());
 }
@@ -142,16 +143,16 @@ TEST_CASE("conditions hold together") {
   FaultEngine e = engine({"kill@step=5,after=10s,rank=0"});
   start(e, 0, 4, at(seconds(0)));
   CHECK_FALSE(e.next_deadline());  // no need to wake before the step is reached
-  CHECK(told(e.step(WorkerStep{0, 7}, at(seconds(3)))).empty());
+  CHECK(texts(e.step(WorkerStep{0, 7}, at(seconds(3)))).empty());
   CHECK(e.next_deadline() == at(seconds(10)));
-  CHECK(told(e.step(Tick{}, at(seconds(10)))) == Told{"kill 0@7"});
+  CHECK(texts(e.step(Tick{}, at(seconds(10)))) == Texts{"kill 0@7"});
 }
 
 TEST_CASE("without a moment it is injected at the start") {
   FaultEngine e = engine({"memory=1G@rank=all"});
   e.step(GenerationBegan{0}, at(seconds(0)));
-  CHECK(told(e.step(WorkerStarted{1}, at(seconds(0)))) == Told{"memory 1"});
-  CHECK(told(e.step(WorkerStarted{0}, at(seconds(0)))) == Told{"memory 0"});
+  CHECK(texts(e.step(WorkerStarted{1}, at(seconds(0)))) == Texts{"memory 1"});
+  CHECK(texts(e.step(WorkerStarted{0}, at(seconds(0)))) == Texts{"memory 0"});
 }
 
 TEST_CASE("a line that matches, and a phase, trigger the fault each time they come") {
@@ -159,16 +160,16 @@ TEST_CASE("a line that matches, and a phase, trigger the fault each time they co
       {"signal=USR1@line='loss (nan|inf)',rank=1,times=2", "kill@phase=allreduce,step=3,rank=0"});
   CHECK(e.wants_lines());
   start(e, 0, 4, at(seconds(0)));
-  CHECK(told(e.step(WorkerLine{1, "loss 2.5"}, at(seconds(1)))).empty());
-  CHECK(told(e.step(WorkerLine{0, "loss nan"}, at(seconds(1)))).empty());
-  CHECK(told(e.step(WorkerLine{1, "step 4: loss nan"}, at(seconds(1)))) == Told{"signal 1"});
-  CHECK(told(e.step(WorkerLine{1, "loss inf"}, at(seconds(1)))) == Told{"signal 1"});
-  CHECK(told(e.step(WorkerLine{1, "loss inf"}, at(seconds(1)))).empty());
+  CHECK(texts(e.step(WorkerLine{1, "loss 2.5"}, at(seconds(1)))).empty());
+  CHECK(texts(e.step(WorkerLine{0, "loss nan"}, at(seconds(1)))).empty());
+  CHECK(texts(e.step(WorkerLine{1, "step 4: loss nan"}, at(seconds(1)))) == Texts{"signal 1"});
+  CHECK(texts(e.step(WorkerLine{1, "loss inf"}, at(seconds(1)))) == Texts{"signal 1"});
+  CHECK(texts(e.step(WorkerLine{1, "loss inf"}, at(seconds(1)))).empty());
 
-  CHECK(told(e.step(WorkerPhase{0, "allreduce"}, at(seconds(1)))).empty());
-  CHECK(told(e.step(WorkerStep{0, 3}, at(seconds(1)))).empty());  // the phase is news, not state
-  CHECK(told(e.step(WorkerPhase{0, "forward"}, at(seconds(1)))).empty());
-  CHECK(told(e.step(WorkerPhase{0, "allreduce"}, at(seconds(1)))) == Told{"kill 0@3"});
+  CHECK(texts(e.step(WorkerPhase{0, "allreduce"}, at(seconds(1)))).empty());
+  CHECK(texts(e.step(WorkerStep{0, 3}, at(seconds(1)))).empty());  // the phase is news, not state
+  CHECK(texts(e.step(WorkerPhase{0, "forward"}, at(seconds(1)))).empty());
+  CHECK(texts(e.step(WorkerPhase{0, "allreduce"}, at(seconds(1)))) == Texts{"kill 0@3"});
   CHECK_FALSE(engine({"kill@step=1"}).wants_lines());
 }
 
@@ -176,7 +177,7 @@ TEST_CASE("gen= limits a fault to that attempt") {
   FaultEngine e = engine({"kill@step=1,rank=0,gen=1,times=9"});
   for (int generation = 0; generation < 3; ++generation) {
     start(e, generation, 4, at(seconds(generation)));
-    CHECK(told(e.step(WorkerStep{0, 1}, at(seconds(generation)))).size() ==
+    CHECK(texts(e.step(WorkerStep{0, 1}, at(seconds(generation)))).size() ==
           (generation == 1 ? 1u : 0u));
     e.step(TeardownBegan{}, at(seconds(generation)));
   }
@@ -186,14 +187,14 @@ TEST_CASE("an interval counts the time the group is up, over all attempts") {
   FaultEngine e = engine({"signal=USR1@every=10s,rank=0"});
   start(e, 0, 4, at(seconds(0)));
   CHECK(e.next_deadline() == at(seconds(10)));
-  CHECK(told(e.step(Tick{}, at(seconds(10)))) == Told{"signal 0"});
+  CHECK(texts(e.step(Tick{}, at(seconds(10)))) == Texts{"signal 0"});
   e.step(TeardownBegan{}, at(seconds(14)));
   CHECK_FALSE(e.next_deadline());
   start(e, 1, 4, at(seconds(100)));
   CHECK(e.next_deadline() == at(seconds(106)));  // 14 s are up already
-  CHECK(told(e.step(Tick{}, at(seconds(106)))) == Told{"signal 0"});
-  // Three were missed while the launcher slept: one strike makes up for them.
-  CHECK(told(e.step(Tick{}, at(seconds(140)))) == Told{"signal 0"});
+  CHECK(texts(e.step(Tick{}, at(seconds(106)))) == Texts{"signal 0"});
+  // Three were missed while the launcher slept: one injection makes up for them.
+  CHECK(texts(e.step(Tick{}, at(seconds(140)))) == Texts{"signal 0"});
   CHECK(e.next_deadline() == at(seconds(146)));
 }
 
@@ -201,32 +202,32 @@ TEST_CASE("starting: failures, delays, hidden devices and taken ports") {
   FaultEngine e = engine({"spawn-fail=ENOMEM@rank=2", "spawn-delay=1s@rank=1,gen=1",
                           "hide-device@rank=all,gen=0", "port-taken@times=2"});
   for (int generation = 0; generation < 3; ++generation) {
-    CHECK(told(e.step(GenerationBegan{generation}, at(seconds(0)))) ==
-          (generation < 2 ? Told{"port-taken -"} : Told{}));
-    Told all;
+    CHECK(texts(e.step(GenerationBegan{generation}, at(seconds(0)))) ==
+          (generation < 2 ? Texts{"port-taken -"} : Texts{}));
+    Texts all;
     for (int rank = 0; rank < 4; ++rank) {
-      for (auto& one : told(e.step(WorkerDue{rank}, at(seconds(0))))) all.push_back(one);
+      for (auto& one : texts(e.step(WorkerDue{rank}, at(seconds(0))))) all.push_back(one);
     }
-    const Told hidden{"hide-device 0", "hide-device 1", "spawn-fail 2", "hide-device 2",
-                      "hide-device 3"};
-    CHECK(all == (generation == 0 ? hidden : generation == 1 ? Told{"spawn-delay 1"} : Told{}));
+    const Texts hidden{"hide-device 0", "hide-device 1", "spawn-fail 2", "hide-device 2",
+                       "hide-device 3"};
+    CHECK(all == (generation == 0 ? hidden : generation == 1 ? Texts{"spawn-delay 1"} : Texts{}));
   }
 }
 
 TEST_CASE("a fault of the launcher is triggered when any worker reaches the moment") {
   FaultEngine e = engine({"kill-supervisor@step=3"});
   start(e, 0, 4, at(seconds(0)));
-  CHECK(told(e.step(WorkerStep{2, 3}, at(seconds(1)))).size() == 1);
-  CHECK(told(e.step(WorkerStep{1, 3}, at(seconds(1)))).empty());
+  CHECK(texts(e.step(WorkerStep{2, 3}, at(seconds(1)))).size() == 1);
+  CHECK(texts(e.step(WorkerStep{1, 3}, at(seconds(1)))).empty());
 }
 
 TEST_CASE("no fault is injected into an exited worker or a group that is being torn down") {
   FaultEngine e = engine({"kill@step=1,rank=0", "kill@step=1,rank=1"});
   start(e, 0, 4, at(seconds(0)));
   e.step(WorkerExited{0}, at(seconds(1)));
-  CHECK(told(e.step(WorkerStep{0, 1}, at(seconds(1)))).empty());
+  CHECK(texts(e.step(WorkerStep{0, 1}, at(seconds(1)))).empty());
   e.step(TeardownBegan{}, at(seconds(1)));
-  CHECK(told(e.step(WorkerStep{1, 1}, at(seconds(1)))).empty());
+  CHECK(texts(e.step(WorkerStep{1, 1}, at(seconds(1)))).empty());
 }
 
 TEST_CASE("a stop for a time is undone when it is over") {
@@ -256,10 +257,10 @@ TEST_CASE("two stops add up: the rank is held until both are over") {
   CHECK(undo_at[0].fault == 0);
   CHECK_FALSE(undo_at[0].still_held);
 
-  FaultEngine for_ever = engine({"stop@step=1,rank=1", "stop@step=1,rank=1,for=2s"});
-  start(for_ever, 0, 4, at(seconds(0)));
-  for_ever.step(WorkerStep{1, 1}, at(seconds(1)));
-  undo_at = of<UndoFault>(for_ever.step(Tick{}, at(seconds(3))));
+  FaultEngine lasting = engine({"stop@step=1,rank=1", "stop@step=1,rank=1,for=2s"});
+  start(lasting, 0, 4, at(seconds(0)));
+  lasting.step(WorkerStep{1, 1}, at(seconds(1)));
+  undo_at = of<UndoFault>(lasting.step(Tick{}, at(seconds(3))));
   REQUIRE(undo_at.size() == 1);
   CHECK(undo_at[0].still_held);
 }
@@ -323,12 +324,12 @@ TEST_CASE("workers get the faults that need their help, and report what they did
   CHECK(e.worker_faults(0) == "2/0:nan@rank=any,every=5steps,seed=42");
   CHECK(e.worker_faults(1) ==
         "1/0:exit=3@rank=1,step=7,seed=42;2/0:nan@rank=any,every=5steps,seed=42");
-  CHECK(told(e.step(WorkerInjects{0, {1, 0, 7}}, at(seconds(1)))).empty());  // not rank 0's
-  CHECK(told(e.step(WorkerInjects{1, {0, 0, 7}}, at(seconds(1)))).empty());  // not a worker's
-  CHECK(told(e.step(WorkerInjects{1, {9, 0, 7}}, at(seconds(1)))).empty());
+  CHECK(texts(e.step(WorkerInjects{0, {1, 0, 7}}, at(seconds(1)))).empty());  // not rank 0's
+  CHECK(texts(e.step(WorkerInjects{1, {0, 0, 7}}, at(seconds(1)))).empty());  // not a worker's
+  CHECK(texts(e.step(WorkerInjects{1, {9, 0, 7}}, at(seconds(1)))).empty());
   const auto actions = e.step(WorkerInjects{1, {1, 0, 7}}, at(seconds(1)));
-  CHECK(told(actions) == Told{"exit 1@7"});
-  CHECK(told(e.step(WorkerInjects{1, {1, 0, 7}}, at(seconds(1)))).empty());
+  CHECK(texts(actions) == Texts{"exit 1@7"});
+  CHECK(texts(e.step(WorkerInjects{1, {1, 0, 7}}, at(seconds(1)))).empty());
   CHECK(ddp::fault::format(of<Injection>(actions)[0].replay) == "exit=3@rank=1,step=7,gen=0");
   e.step(TeardownBegan{}, at(seconds(1)));
   start(e, 1, 4, at(seconds(2)));
@@ -365,7 +366,7 @@ Simulation simulate(const std::vector<Spec>& faults, std::uint64_t seed, std::ui
       for (const int rank : order) {
         for (const auto& injection : of<Injection>(e.step(WorkerStep{rank, step}, later()))) {
           result.injections.push_back(std::to_string(generation) + ": " +
-                                      told({FaultAction(injection)})[0]);
+                                      texts({FaultAction(injection)})[0]);
           result.replay.push_back(injection.replay);
           dead |= injection.kind == Kind::kill;
         }

@@ -102,7 +102,7 @@ TEST_CASE("an orphan gets no signal while its rank's first process is alive") {
   auto others = process(11, kSupervisor);
   others.local_rank = 1;
   CHECK(next({first(10), others}) == std::set{11});
-  // Whose it is nothing shows: it may be the living rank's.
+  // Nothing shows its rank: it may be the living rank's.
   others.local_rank = -1;
   CHECK(next({first(10), others}).empty());
   CHECK(next({others}) == std::set{11});

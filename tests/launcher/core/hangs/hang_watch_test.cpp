@@ -98,7 +98,7 @@ TEST_CASE("ready: no hang once all are, and an ended rank is not waited for") {
 TEST_CASE("heartbeat: from READY=1 or the first WATCHDOG=1 on") {
   Outputs outputs;
   auto hangs = watch({.heartbeat = seconds(5)}, outputs, 3);
-  CHECK_FALSE(hangs.next_deadline());  // nobody has promised one yet
+  CHECK_FALSE(hangs.next_deadline());  // no rank has sent one yet
   hangs.apply(WorkerReady{0}, at(10));
   hangs.apply(WorkerHeartbeat{1}, at(12));
   hangs.apply(WorkerHeartbeat{0}, at(14));
@@ -118,7 +118,7 @@ TEST_CASE("progress: the slowest of the ranks that report steps counts") {
   hangs.apply(WorkerReady{2}, at(3));
   CHECK(hangs.next_deadline() == at(13));
   for (int rank = 0; rank < 3; ++rank)
-    hangs.apply(WorkerStep{rank, 41}, at(12 + rank));  // rank 3 tells none
+    hangs.apply(WorkerStep{rank, 41}, at(12 + rank));  // rank 3 reports none
   hangs.apply(WorkerPhase{1, "train"}, at(19));
   hangs.apply(WorkerStep{0, 42}, at(20));
   hangs.apply(WorkerStep{2, 42}, at(21));
@@ -147,14 +147,14 @@ TEST_CASE("progress: none is behind where all are at one step, or reported none"
 }
 
 TEST_CASE(
-    "progress: when all that told steps have ended, one that lives on is waited for no more") {
+    "progress: when all that reported steps have exited, one that lives on is waited for no more") {
   Outputs outputs;
   auto hangs = watch({.progress = seconds(10)}, outputs, 3);
   hangs.apply(WorkerReady{1}, at(3));
   hangs.apply(WorkerStep{0, 100}, at(5));
   hangs.apply(WorkerStep{2, 100}, at(6));
   hangs.apply(WorkerExited{0, Exited{0}}, at(7));
-  CHECK(hangs.next_deadline() == at(16));  // rank 2 still tells them
+  CHECK(hangs.next_deadline() == at(16));  // rank 2 still reports them
   hangs.apply(WorkerExited{2, Exited{0}}, at(8));
   CHECK(hangs.next_deadline() == at(18));  // from the last one's end
   SUBCASE("a hang") {
@@ -163,7 +163,7 @@ TEST_CASE(
     CHECK(hang->kind == HangKind::no_progress);
     CHECK(root_cause_rank(*hang) == 1);
   }
-  SUBCASE("it tells steps after all") {
+  SUBCASE("it reports steps after all") {
     hangs.apply(WorkerStep{1, 1}, at(17));
     CHECK(hangs.next_deadline() == at(27));
   }

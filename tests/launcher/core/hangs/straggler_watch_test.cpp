@@ -15,7 +15,7 @@ using namespace ddp::core;
 
 TimePoint at(double ms) { return TimePoint(Nanoseconds(static_cast<std::int64_t>(ms * 1e6))); }
 
-struct Told {
+struct Message {
   double ms;
   int rank;
   std::int64_t step;
@@ -23,9 +23,9 @@ struct Told {
 };
 
 // In the order of time.
-std::vector<Straggler> tell(StragglerWatch& watch, std::vector<Told> messages) {
+std::vector<Straggler> feed(StragglerWatch& watch, std::vector<Message> messages) {
   std::stable_sort(messages.begin(), messages.end(),
-                   [](const Told& a, const Told& b) { return a.ms < b.ms; });
+                   [](const Message& a, const Message& b) { return a.ms < b.ms; });
   std::vector<Straggler> all;
   for (const auto& m : messages) {
     for (const auto& one : watch.apply(WorkerStep{m.rank, m.step, m.busy}, at(m.ms)))
@@ -37,8 +37,8 @@ std::vector<Straggler> tell(StragglerWatch& watch, std::vector<Told> messages) {
 using Compute = std::function<double(int rank, int step)>;  // ms
 
 // Ranks that wait for the slowest one in each step and report it before or after that.
-std::vector<Told> lock_step(int nproc, int steps, const Compute& compute, bool before) {
-  std::vector<Told> messages;
+std::vector<Message> lock_step(int nproc, int steps, const Compute& compute, bool before) {
+  std::vector<Message> messages;
   double begin = 0;
   for (int step = 1; step <= steps; ++step) {
     double slowest = 0;
@@ -62,9 +62,9 @@ StragglerWatch watch(int nproc = 4, double factor = 2, int window = 10) {
 }  // namespace
 
 TEST_CASE(
-    "ranks that tell their step before they wait: the slow one is named, once, with figures") {
+    "ranks that report their step before they wait: the slow one is named, once, with figures") {
   auto stragglers = watch();
-  const auto named = tell(stragglers, lock_step(4, 100, rank_2_slow, true));
+  const auto named = feed(stragglers, lock_step(4, 100, rank_2_slow, true));
   REQUIRE(named.size() == 1);
   CHECK(named[0].local_rank == 2);
   CHECK_FALSE(named[0].by_metric);
@@ -76,7 +76,7 @@ TEST_CASE(
 
 TEST_CASE("ranks that report their step after they waited: nothing shows") {
   auto stragglers = watch();
-  CHECK(tell(stragglers, lock_step(4, 100, rank_2_slow, false)).empty());
+  CHECK(feed(stragglers, lock_step(4, 100, rank_2_slow, false)).empty());
 }
 
 TEST_CASE("ranks that measure themselves are compared whenever they report") {
@@ -84,7 +84,7 @@ TEST_CASE("ranks that measure themselves are compared whenever they report") {
     auto stragglers = watch();
     auto messages = lock_step(4, 100, rank_2_slow, before);
     for (auto& m : messages) m.busy = rank_2_slow(m.rank, 0) / 1e3;
-    const auto named = tell(stragglers, messages);
+    const auto named = feed(stragglers, messages);
     REQUIRE(named.size() == 1);
     CHECK(named[0].local_rank == 2);
     CHECK(named[0].by_metric);
@@ -100,18 +100,18 @@ TEST_CASE("a metric that one rank does not report, or whose value is nonsense, i
     auto messages = lock_step(
         4, 100, [](int, int) { return 10; }, true);
     for (auto& m : messages) m.busy = m.rank == 1 ? odd : rank_2_slow(m.rank, 0) / 1e3;
-    CHECK(tell(stragglers, messages).empty());
+    CHECK(feed(stragglers, messages).empty());
   }
 }
 
 TEST_CASE("ranks that never wait for each other") {
-  std::vector<Told> messages;
+  std::vector<Message> messages;
   for (int rank = 0; rank < 4; ++rank) {
     for (int step = 1; step <= 60; ++step)
       messages.push_back({step * (rank == 1 ? 30.0 : 10.0), rank, step, std::nullopt});
   }
   auto stragglers = watch();
-  const auto named = tell(stragglers, messages);
+  const auto named = feed(stragglers, messages);
   REQUIRE(named.size() == 1);
   CHECK(named[0].local_rank == 1);
 }
@@ -119,7 +119,7 @@ TEST_CASE("ranks that never wait for each other") {
 TEST_CASE("of two ranks the slower one is named") {
   auto stragglers = watch(2);
   const auto named =
-      tell(stragglers, lock_step(
+      feed(stragglers, lock_step(
                            2, 50, [](int rank, int) { return rank == 1 ? 40 : 10; }, true));
   REQUIRE(named.size() == 1);
   CHECK(named[0].local_rank == 1);
@@ -127,16 +127,16 @@ TEST_CASE("of two ranks the slower one is named") {
 
 TEST_CASE("below the factor, below a millisecond, or now and then: no rank") {
   auto stragglers = watch();
-  CHECK(tell(stragglers, lock_step(
+  CHECK(feed(stragglers, lock_step(
                              4, 100, [](int rank, int) { return rank == 2 ? 18 : 10; }, true))
             .empty());
   stragglers.apply(GenerationBegan{});
   auto tiny = lock_step(
       4, 100, [](int, int) { return 10; }, false);
   for (auto& m : tiny) m.busy = m.rank == 2 ? 900e-6 : 1e-6;
-  CHECK(tell(stragglers, tiny).empty());
+  CHECK(feed(stragglers, tiny).empty());
   stragglers.apply(GenerationBegan{});
-  CHECK(tell(stragglers,
+  CHECK(feed(stragglers,
              lock_step(
                  4, 400, [](int rank, int step) { return rank == 2 && step % 10 == 0 ? 500 : 10; },
                  true))
@@ -149,7 +149,7 @@ TEST_CASE("a rank that is slow in bursts, which its median does not show, is nam
     CAPTURE(every);
     auto stragglers = watch(4, 1.5, 20);
     const auto named =
-        tell(stragglers, lock_step(
+        feed(stragglers, lock_step(
                              4, 400,
                              [&](int rank, int step) {
                                return rank == 2 && step % every == 0 ? 42 : rank == 2 ? 7.3 : 6.6;
@@ -164,14 +164,14 @@ TEST_CASE("a rank that is slow in bursts, which its median does not show, is nam
 TEST_CASE("bursts that last less than a second are a neighbour's on the same core") {
   auto stragglers = watch(2, 1.5, 6);
   const auto every_third = [](int rank, int step) { return rank == 1 && step % 3 == 0 ? 24 : 4; };
-  CHECK(tell(stragglers, lock_step(2, 75, every_third, true)).empty());
+  CHECK(feed(stragglers, lock_step(2, 75, every_third, true)).empty());
   stragglers.apply(GenerationBegan{});
-  CHECK(tell(stragglers, lock_step(2, 200, every_third, true)).size() == 1);
+  CHECK(feed(stragglers, lock_step(2, 200, every_third, true)).size() == 1);
 }
 
 TEST_CASE("a rank that has many odd steps for a while is no straggler") {
   auto stragglers = watch(4, 1.5, 20);
-  CHECK(tell(stragglers, lock_step(
+  CHECK(feed(stragglers, lock_step(
                              4, 400,
                              [](int rank, int step) {
                                return rank == 2 && step > 200 && step < 260 && step % 4 == 0 ? 42
@@ -183,21 +183,21 @@ TEST_CASE("a rank that has many odd steps for a while is no straggler") {
 
 TEST_CASE("one rank alone, and ranks that report nothing, are no stragglers") {
   auto stragglers = watch(4);
-  CHECK(tell(stragglers, lock_step(1, 100, rank_2_slow, true)).empty());
+  CHECK(feed(stragglers, lock_step(1, 100, rank_2_slow, true)).empty());
 }
 
 TEST_CASE("a new attempt is measured anew") {
   auto stragglers = watch();
-  CHECK(tell(stragglers, lock_step(4, 40, rank_2_slow, true)).size() == 1);
+  CHECK(feed(stragglers, lock_step(4, 40, rank_2_slow, true)).size() == 1);
   stragglers.apply(GenerationBegan{});
-  CHECK(tell(stragglers, lock_step(4, 40, rank_2_slow, true)).size() == 1);
+  CHECK(feed(stragglers, lock_step(4, 40, rank_2_slow, true)).size() == 1);
 }
 
 TEST_CASE("steps reported only now and then count per step") {
   auto messages = lock_step(4, 400, rank_2_slow, true);
-  std::erase_if(messages, [](const Told& m) { return m.step % 10 != 0; });
+  std::erase_if(messages, [](const Message& m) { return m.step % 10 != 0; });
   auto stragglers = watch();
-  const auto named = tell(stragglers, messages);
+  const auto named = feed(stragglers, messages);
   // The ranks waited for each other nine times out of ten: most of the difference is gone.
   for (const auto& one : named) CHECK(one.local_rank == 2);
 }
@@ -219,7 +219,7 @@ TEST_CASE("random runs of equal ranks name no rank; with a slow one, no other") 
     }
     auto stragglers = watch(nproc, 2);
     const auto named =
-        tell(stragglers,
+        feed(stragglers,
              lock_step(
                  nproc, 400,
                  [&](int rank, int step) {
