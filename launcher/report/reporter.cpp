@@ -1,3 +1,4 @@
+// One function per event: longer than most files, and each part short.
 #include "launcher/report/reporter.hpp"
 
 #include "common/notify_message.hpp"

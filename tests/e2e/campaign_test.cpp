@@ -304,9 +304,8 @@ TEST_CASE("a table that cannot be written fails the campaign, which still runs a
   const auto run = finish(scene, launch);
   CHECK(run.status == Status{.code = 71});
   CHECK(run.err ==
-        "ddp-launch: error: stdout: cannot be written (No space left on device); the campaign goes "
-        "on, its "
-        "table is no longer shown there\n");
+        "ddp-launch: error: stdout: cannot be written (No space left on device); the campaign "
+        "continues, but its table is no longer shown there\n");
   CHECK(read_file(scene.path("order")) == "a\nb\n");
   CHECK(contains(read_file(scene.path("result.xml")), "failures=\"0\""));
 }

@@ -135,8 +135,7 @@ TEST_CASE("rank 0 at an address that is another machine's is a warning") {
   CHECK(warnings[0] ==
         "--master-addr host0 (10.9.9.9) is no address of this machine, where rank 0 runs; check it "
         "and "
-        "--node-rank, unless it is forwarded here"); unless it is forwarded here (NAT, a container), check --master-addr and "
-      "--node-rank");
+        "--node-rank, unless it is forwarded here");
   CHECK(fake.asked.back() == "port  29500");
   // One of several is enough.
   fake.answer.addresses = {"10.9.9.9", "10.0.0.1"};
@@ -144,7 +143,7 @@ TEST_CASE("rank 0 at an address that is another machine's is a warning") {
   CHECK(fake.asked.back() == "port 10.0.0.1 29500");
   // One machine is where rank 0 runs.
   CHECK(fake.good({"--master-addr", "10.9.9.9"}).warnings.size() == 1);
-  CHECK(fake.good({"--master-addr", "10.9.9.9"}).warnings[0].find("10.9.9.9;") !=
+  CHECK(fake.good({"--master-addr", "10.9.9.9"}).warnings[0].find("10.9.9.9 is") !=
         std::string::npos);
   // The default is not what somebody chose, even where the loopback interface is down.
   fake.own.clear();
