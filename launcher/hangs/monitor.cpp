@@ -145,9 +145,8 @@ void HangMonitor::explain(std::optional<core::LocalRank> root_cause) {
     explained.stack = first_stack(output.value_or(""), kStackLines);
   }
   if (options_.evidence_timeout.count() > 0) {
-    explained.where = keeps_files_
-                          ? "what each rank was found doing is in " + dir(generation_, "*")
-                          : "start it with --log-dir DIR to keep what each rank was found doing";
+    explained.where = keeps_files_ ? "the diagnostics of each rank are in " + dir(generation_, "*")
+                                   : "use --log-dir DIR to keep the diagnostics of each rank";
   }
   publish_(explained);
 }

@@ -53,7 +53,7 @@ TEST_CASE("--on-hang runs a command for each rank before the group is stopped") 
     CHECK(std::filesystem::exists(dir + "/x"));
   }
   CHECK(outcomes(scene.path("my logs/r/events.jsonl")).size() == 2);
-  CHECK(contains(run.err, "what each rank was found doing is in " + scene.path("my logs") +
+  CHECK(contains(run.err, "the diagnostics of each rank are in " + scene.path("my logs") +
                               "/r/attempt_0/*/hang"));
 }
 
