@@ -47,12 +47,12 @@ int evaluate_without_supervisor(const ddp::Options& options, const std::string& 
                                 const std::string& log_dir, int code,
                                 std::chrono::steady_clock::time_point began) {
   ddp::EventLog events(ddp::events_path(log_dir), nullptr, options.report.campaign_events);
-  ddp::core::RunRecord record(options.ranks.first_rank().value);
+  ddp::core::RunRecord record(options.ranks.first_rank());
   std::vector<ddp::core::FaultTally> planned;
   for (const auto& spec : options.faults.plan.faults) planned.push_back({spec});
   record.lost(code, std::ssize(ddp::os::processes_of_launch(run_dir)), std::move(planned));
   const auto result = ddp::evaluate(ddp::launch_facts(options), options.faults.plan, record, events,
-                                    std::chrono::steady_clock::now() - began);
+                                    began, std::chrono::steady_clock::now());
   ddp::write_all(STDERR_FILENO, result.text);
   return result.exit_code;
 }

@@ -51,9 +51,7 @@ Variables variables_of(const Options& options, core::LocalRank local_rank,
       .notify_socket = std::string(kRunDirectory) + "/notify." + std::to_string(local_rank),
       .error_file = run_dir + "/attempt_0/" + std::to_string(local_rank) + "/error.json"};
   if (!options.faults.plan.faults.empty()) {
-    core::FaultEngine engine(
-        options.faults.plan.faults, options.faults.plan.seed,
-        {options.ranks.world_size(), options.ranks.first_rank().value, options.ranks.nproc});
+    core::FaultEngine engine(options.faults.plan.faults, options.faults.plan.seed, options.ranks);
     engine.step(core::GenerationBegan{}, {});
     slot.faults = engine.worker_faults(local_rank);
   }

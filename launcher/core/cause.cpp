@@ -79,7 +79,7 @@ int exit_code_of(const Cause& cause, bool all_exited_0) {
                           return all_exited_0 ? stopped.graceful_exit_code.value_or(by_signal)
                                               : by_signal;
                         },
-                        [&](const auto&) { return traits(cause).exit_code.value(); },
+                        [&](const auto&) { return traits(cause).exit_code.value_or(1); },
                     },
                     cause);
 }

@@ -16,8 +16,12 @@ struct GlobalRank {
   friend auto operator<=>(const GlobalRank&, const GlobalRank&) = default;
 };
 
+// Of a local rank, where the first of its machine is `first`.
+constexpr GlobalRank global_rank(GlobalRank first, LocalRank local) {
+  return {first.value + local};
+}
+
 inline std::string to_string(GlobalRank rank) { return std::to_string(rank.value); }
-inline int format_as(GlobalRank rank) { return rank.value; }  // for fmt
 
 // The ranks of this machine among those of all machines. Every machine runs equally many.
 struct RankGroup {
@@ -27,7 +31,7 @@ struct RankGroup {
 
   int world_size() const { return nproc * nnodes; }
   GlobalRank first_rank() const { return {node_rank * nproc}; }
-  GlobalRank global(LocalRank rank) const { return {first_rank().value + rank}; }
+  GlobalRank global(LocalRank rank) const { return global_rank(first_rank(), rank); }
   // None: a rank of another machine.
   std::optional<LocalRank> local(GlobalRank rank) const {
     const LocalRank local_rank = rank.value - first_rank().value;

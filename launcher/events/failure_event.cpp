@@ -1,6 +1,5 @@
 #include "launcher/events/failure_event.hpp"
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -8,7 +7,7 @@
 
 namespace ddp {
 
-void write_failure(EventLog& events, const core::Incident& incident) {
+void write_failure(EventLog& events, const core::Incident& incident, core::TimePoint now) {
   std::vector<EventLog::Field> fields{{"gen", std::int64_t{incident.generation}},
                                       {"cause", core::cause_name(incident.cause)},
                                       {"injected", incident.fault.has_value()}};
@@ -26,7 +25,7 @@ void write_failure(EventLog& events, const core::Incident& incident) {
   add_time("next_exec_ns", incident.next_exec);
   add_time("first_step_ns", incident.first_step);
   add("repeated", incident.repeated);
-  events.write(std::chrono::steady_clock::now(), kFailureEvent, fields);
+  events.write(now, kFailureEvent, fields);
 }
 
 }  // namespace ddp

@@ -7,6 +7,6 @@
 
 namespace ddp {
 
-void write_failure(EventLog& events, const core::Incident& incident);
+void write_failure(EventLog& events, const core::Incident& incident, core::TimePoint now);
 
 }  // namespace ddp

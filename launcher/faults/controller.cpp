@@ -1,5 +1,7 @@
 #include "launcher/faults/controller.hpp"
 
+#include "launcher/core/faults/traits.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -16,8 +18,7 @@ FaultController::FaultController(os::Loop& loop, const core::RankGroup& ranks,
       injector_(ranks, router, workers),
       timer_(loop.make_timer()) {
   if (plan.faults.empty()) return;
-  engine_.emplace(plan.faults, plan.seed,
-                  core::FaultScope{ranks.world_size(), ranks.first_rank().value, ranks.nproc});
+  engine_.emplace(plan.faults, plan.seed, ranks);
   if (!engine_->wants_lines()) return;
   router_.on_line([this](int local_rank, out::Stream, std::string_view line) {
     publish_(core::WorkerLine{local_rank, line});
@@ -28,7 +29,9 @@ FaultController::~FaultController() { router_.on_line(nullptr); }
 
 void FaultController::on(const core::Event& event, core::TimePoint now) {
   core::dispatch(*this, event, now);
-  if (engine_ && core::FaultEngine::concerns(event)) carry_out(engine_->step(event, now));
+  // A tick of the group's deadline is not one of the engine, which has a timer.
+  if (!engine_ || std::holds_alternative<core::Tick>(event)) return;
+  if (core::FaultEngine::concerns(event)) carry_out(engine_->step(event, now));
 }
 
 void FaultController::on(const core::Action& action, core::TimePoint now) {
@@ -39,7 +42,8 @@ void FaultController::on(const core::Action& action, core::TimePoint now) {
   undone_by_ = "time";
   // The teardown itself continued them.
   close_lasting("teardown", [](const Lasting& one) {
-    return one.kind == Kind::stop || one.kind == Kind::slow || one.kind == Kind::block_output;
+    const auto& traits = core::traits(one.kind);
+    return traits.stops_process || traits.throttles || traits.undone_at_teardown;
   });
 }
 
@@ -50,7 +54,7 @@ SpawnChange FaultController::take_change(core::LocalRank local_rank) {
 
 bool FaultController::keeps_stopped(core::LocalRank local_rank) const {
   return std::any_of(lasting_.begin(), lasting_.end(), [local_rank](const Lasting& one) {
-    return one.kind == Kind::stop && one.local_rank == local_rank;
+    return core::traits(one.kind).stops_process && one.local_rank == local_rank;
   });
 }
 

@@ -41,8 +41,6 @@ class FaultInjector {
   void undo(const core::UndoFault& undo);
   void throttle(const core::ThrottleTick& tick);
 
-  bool keeper_killed() const { return keeper_killed_; }
-
  private:
   std::string take_port();
   std::string kill_keeper();
@@ -56,7 +54,6 @@ class FaultInjector {
   std::uint16_t port_ = 0;
   os::ScopedFd occupied_;
   const pid_t keeper_;
-  bool keeper_killed_ = false;
 };
 
 }  // namespace ddp

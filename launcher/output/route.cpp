@@ -28,9 +28,9 @@ Route route_of(const RouterConfig& config, int local_rank, Stream stream) {
 
 Prefix prefix_of(const RouterConfig& config, const PrefixTemplate& source, int generation,
                  int local_rank, Stream stream, bool colour) {
-  const PrefixFields fields{.rank = config.first_rank + local_rank,
+  const PrefixFields fields{.rank = config.ranks.global(local_rank).value,
                             .local_rank = local_rank,
-                            .world_size = config.world_size,
+                            .world_size = config.ranks.world_size(),
                             .attempt = generation,
                             .stream = name_of(stream),
                             .run_id = config.run_id};

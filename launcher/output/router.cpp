@@ -39,7 +39,7 @@ class Router::Impl {
         config_(std::move(config)),
         report_(std::move(report)),
         context_{io, nullptr, {}, {}, {}, {}, {}},
-        workers_(static_cast<std::size_t>(std::max(config_.nproc, 0))),
+        workers_(static_cast<std::size_t>(std::max(config_.ranks.nproc, 0))),
         live_timer_(io),
         drain_timer_(io) {
     context_.file_failed = [this](std::string why) { file_failed(std::move(why)); };
@@ -160,11 +160,11 @@ class Router::Impl {
     const int taken = where.console != nullptr ? where.start.columns() : 0;
     auto ends = config_.pty ? open_terminal(window_behind(taken)) : open_pipe();
     if (!ends) {
-      return Error{"rank " + std::to_string(config_.first_rank + local_rank) + "'s " +
-                   name_of(stream) + ": " + ends.error()};
+      return Error{"rank " + to_string(config_.ranks.global(local_rank)) + "'s " + name_of(stream) +
+                   ": " + ends.error()};
     }
     where.local_rank = local_rank;
-    where.rank = config_.first_rank + local_rank;
+    where.rank = config_.ranks.global(local_rank).value;
     where.stream = stream;
     where.tail = &worker.tail;
     where.last_read = &worker.last_read;

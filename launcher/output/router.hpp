@@ -1,7 +1,8 @@
 // Room: launcher/output. Workers' output: whole lines with a prefix, to the terminal, to files, or
 // to both.
-// Includes: common, launcher/os, launcher/settings. Included by: launcher, launcher/campaign,
-// launcher/cli, launcher/faults, launcher/hangs, launcher/report, launcher/supervisor.
+// Includes: common, launcher/core, launcher/os, launcher/settings. Included by: launcher,
+// launcher/campaign, launcher/cli, launcher/faults, launcher/hangs, launcher/report,
+// launcher/supervisor.
 //
 // Routes the workers' output to the user: from two pipes, or two pseudo terminals, per worker to
 // the launcher's stdout and stderr, to files in torchrun's layout, or both.
@@ -30,6 +31,7 @@
 #pragma once
 
 #include "common/result.hpp"
+#include "launcher/core/ranks.hpp"
 #include "launcher/os/fd.hpp"
 #include "launcher/output/options.hpp"
 #include "launcher/output/prefix.hpp"
@@ -58,9 +60,7 @@ struct RouterConfig {
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
   bool colour_out = false;  // the prefix on stdout has the rank's colour
   bool colour_err = false;
-  int nproc = 1;
-  int first_rank = 0;               // the global rank of local rank 0
-  int world_size = 1;               // prefixes are padded to the width of its largest rank
+  core::RankGroup ranks;            // prefixes are padded to the width of the world size
   std::vector<StreamSet> redirect;  // by local rank: to its file instead of the console
   std::vector<StreamSet> tee;       // by local rank: to its file and the console
   std::vector<bool> shown;          // by local rank: false hides it on the console

@@ -12,7 +12,7 @@
 
 namespace ddp {
 
-std::string stopped_text(const core::Verdict& verdict, int first_rank) {
+std::string stopped_text(const core::Verdict& verdict, core::GlobalRank first_rank) {
   std::vector<std::pair<std::string, std::vector<core::LocalRank>>> groups;  // by lowest rank
   for (const auto& worker : verdict.workers) {
     if (!worker.status || !worker.stopped_by_launcher) continue;
@@ -39,7 +39,7 @@ std::string stopped_text(const core::Verdict& verdict, int first_rank) {
   return text;
 }
 
-std::string exited_before_text(const core::Verdict& verdict, int first_rank) {
+std::string exited_before_text(const core::Verdict& verdict, core::GlobalRank first_rank) {
   std::vector<core::LocalRank> ranks;
   std::optional<core::TimePoint> last;
   for (const auto& worker : verdict.workers) {
@@ -55,13 +55,15 @@ std::string exited_before_text(const core::Verdict& verdict, int first_rank) {
                      ranks.size() > 1 ? "the last " : "", duration_text(*verdict.failed - *last));
 }
 
-std::string leftovers_text(const std::vector<core::Leftover>& leftovers, int first_rank) {
+std::string leftovers_text(const std::vector<core::Leftover>& leftovers,
+                           core::GlobalRank first_rank) {
   constexpr std::size_t kNamed = 8;
   std::string text;
   for (std::size_t i = 0; i < std::min(leftovers.size(), kNamed); ++i) {
     const auto& one = leftovers[i];
     text += (i > 0 ? ", " : "") + fmt::format("pid {} ({})", one.pid, one.command);
-    if (one.local_rank >= 0) text += fmt::format(" of rank {}", first_rank + one.local_rank);
+    if (one.local_rank >= 0)
+      text += fmt::format(" of rank {}", to_string(global_rank(first_rank, one.local_rank)));
   }
   if (leftovers.size() > kNamed) text += fmt::format(" and {} more", leftovers.size() - kNamed);
   return text;
@@ -78,7 +80,7 @@ std::optional<core::LocalRank> raised_while_stopping(const core::Verdict& verdic
   return std::nullopt;
 }
 
-std::string lingering_text(const std::vector<core::Leftover>& running, int first_rank,
+std::string lingering_text(const std::vector<core::Leftover>& running, core::GlobalRank first_rank,
                            core::Nanoseconds left) {
   return fmt::format("all ranks exited; waiting up to {} for leftover processes: {}",
                      left_text(left), leftovers_text(running, first_rank));

@@ -43,9 +43,10 @@ std::string spawn_error_text(const core::SpawnError& error, const std::string& p
 }
 
 // What happened: "rank 1 exited with code 4".
-std::string cause_text(const core::Cause& cause, int first_rank, const std::string& program) {
+std::string cause_text(const core::Cause& cause, core::GlobalRank first_rank,
+                       const std::string& program) {
   const auto rank_of = [&](int local_rank) {
-    return fmt::format("rank {}", first_rank + local_rank);
+    return fmt::format("rank {}", to_string(global_rank(first_rank, local_rank)));
   };
   return std::visit(
       Overloaded{
@@ -105,7 +106,7 @@ std::string circumstances(const core::Cause& cause, const core::Verdict& verdict
 
 // The ranks of `verdict` that `chosen` selects, grouped by how they ended.
 template <class Chosen>
-std::string ends_text(const core::Verdict& verdict, int first_rank, Chosen chosen) {
+std::string ends_text(const core::Verdict& verdict, core::GlobalRank first_rank, Chosen chosen) {
   std::map<std::string, std::vector<core::LocalRank>> groups;
   for (const auto& worker : verdict.workers) {
     if (!worker.status || !chosen(worker)) continue;
@@ -127,9 +128,10 @@ std::string ends_text(const core::Verdict& verdict, int first_rank, Chosen chose
 
 std::string line(const std::string& text) { return "ddp-launch: " + text + "\n"; }
 
-std::string name_of(const core::Survivor& survivor, int first_rank) {
+std::string name_of(const core::Survivor& survivor, core::GlobalRank first_rank) {
   if (survivor.local_rank < 0) return fmt::format("pid {} ({})", survivor.pid, survivor.command);
-  return fmt::format("rank {} (pid {})", first_rank + survivor.local_rank, survivor.pid);
+  return fmt::format("rank {} (pid {})", to_string(global_rank(first_rank, survivor.local_rank)),
+                     survivor.pid);
 }
 
 std::string state_of(const core::Survivor& survivor) {
@@ -146,19 +148,21 @@ std::string tail_text(const std::vector<std::string>& lines) {
 
 }  // namespace
 
-std::string ranks_text(const std::vector<core::LocalRank>& local_ranks, int first_rank) {
+std::string ranks_text(const std::vector<core::LocalRank>& local_ranks,
+                       core::GlobalRank first_rank) {
   return (local_ranks.size() == 1 ? "rank " : "ranks ") + rank_list(local_ranks, first_rank);
 }
 
-std::string rank_list(const std::vector<core::LocalRank>& local_ranks, int first_rank) {
+std::string rank_list(const std::vector<core::LocalRank>& local_ranks,
+                      core::GlobalRank first_rank) {
   std::string text;
   for (std::size_t i = 0; i < local_ranks.size();) {
     std::size_t end = i + 1;
     while (end < local_ranks.size() && local_ranks[end] == local_ranks[end - 1] + 1) ++end;
     if (!text.empty()) text += ", ";
-    text += std::to_string(first_rank + local_ranks[i]);
-    if (end - i == 2) text += ", " + std::to_string(first_rank + local_ranks[end - 1]);
-    if (end - i > 2) text += "-" + std::to_string(first_rank + local_ranks[end - 1]);
+    text += to_string(global_rank(first_rank, local_ranks[i]));
+    if (end - i == 2) text += ", " + to_string(global_rank(first_rank, local_ranks[end - 1]));
+    if (end - i > 2) text += "-" + to_string(global_rank(first_rank, local_ranks[end - 1]));
     i = end;
   }
   return text;
@@ -180,7 +184,7 @@ std::string waiting_text(const core::Cause& cause, const std::vector<core::Local
                           interrupted ? "another Ctrl-C" : "Ctrl-C"));
 }
 
-std::string dying_text(const std::vector<core::Survivor>& remaining, int first_rank,
+std::string dying_text(const std::vector<core::Survivor>& remaining, core::GlobalRank first_rank,
                        core::Nanoseconds left) {
   std::string text;
   for (const auto& survivor : remaining) {

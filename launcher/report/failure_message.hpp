@@ -11,7 +11,7 @@
 namespace ddp {
 
 struct VerdictContext {
-  int first_rank = 0;  // the global rank of local rank 0
+  core::GlobalRank first_rank;  // of local rank 0
   int max_restarts = 0;
   std::string program;            // as the user gave it
   std::string local_time;         // when the cause was detected, in local time
@@ -26,7 +26,7 @@ struct VerdictContext {
 };
 
 // The line while the launcher waits for processes that are still alive after SIGKILL.
-std::string dying_text(const std::vector<core::Survivor>& remaining, int first_rank,
+std::string dying_text(const std::vector<core::Survivor>& remaining, core::GlobalRank first_rank,
                        core::Nanoseconds left);
 // The failure report of an attempt: lines, each ending in a newline; empty after a success.
 std::string verdict_text(const core::Verdict& verdict, const VerdictContext& context);
@@ -37,9 +37,10 @@ std::string decision_text(const core::RestartDecision& decision, const core::Ver
                           const VerdictContext& context);
 
 // "0-3, 7" of local ranks, as global ranks.
-std::string rank_list(const std::vector<core::LocalRank>& local_ranks, int first_rank);
+std::string rank_list(const std::vector<core::LocalRank>& local_ranks, core::GlobalRank first_rank);
 // "rank 7", "ranks 0-3, 7".
-std::string ranks_text(const std::vector<core::LocalRank>& local_ranks, int first_rank);
+std::string ranks_text(const std::vector<core::LocalRank>& local_ranks,
+                       core::GlobalRank first_rank);
 
 // "exited with code 3", "was killed by SIGSEGV (core dumped)".
 std::string status_text(const core::ExitStatus& status);

@@ -34,15 +34,16 @@ std::string optional(const std::optional<T>& number) {
   return number ? std::to_string(*number) : "-";
 }
 
-Row row_of(const core::Incident& incident, int first_rank) {
+Row row_of(const core::Incident& incident, core::GlobalRank first_rank) {
   Row row(kColumns);
   row[0] = std::to_string(incident.generation);
   row[2] = optional(incident.rank);
   row[3] = optional(incident.step);
   if (incident.fault) {
     const auto& injection = incident.fault->injection;
-    const auto injected =
-        injection.local_rank ? std::optional(first_rank + *injection.local_rank) : std::nullopt;
+    const auto injected = injection.local_rank
+                              ? std::optional(global_rank(first_rank, *injection.local_rank).value)
+                              : std::nullopt;
     row[1] = "injected " + fault_name(injection);
     if (!incident.rank) {
       row[2] = optional(injected);
@@ -67,7 +68,8 @@ std::string harmless_text(const core::RunRecord& record) {
   for (const auto& [injection, at, refused, over] : harmless.first) {
     std::string where = fmt::format("attempt {}", injection.generation);
     if (injection.local_rank)
-      where += fmt::format(", rank {}", record.first_rank() + *injection.local_rank);
+      where += fmt::format(", rank {}",
+                           to_string(global_rank(record.first_rank(), *injection.local_rank)));
     if (injection.step) where += fmt::format(", step {}", *injection.step);
     if (refused.empty()) {
       text += fmt::format("ddp-launch: injected {} ({}); no failure followed\n",

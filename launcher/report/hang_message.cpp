@@ -117,7 +117,7 @@ std::string process_text(const core::ProcessPicture& process) {
 }
 
 std::string hang_text(const core::Hang& hang, std::optional<core::LocalRank> root_cause,
-                      int first_rank) {
+                      core::GlobalRank first_rank) {
   std::string text = headline(hang);
   const char* separator = ": ";
   for (const auto& group : grouped(hang, root_cause)) {
@@ -133,13 +133,15 @@ std::string hang_text(const core::Hang& hang, std::optional<core::LocalRank> roo
   return text;
 }
 
-std::string straggler_text(const core::Straggler& straggler, int window, int first_rank) {
+std::string straggler_text(const core::Straggler& straggler, int window,
+                           core::GlobalRank first_rank) {
   const auto ms = [](core::Nanoseconds time) { return static_cast<double>(time.count()) / 1e6; };
   return fmt::format(
       "ddp-launch: rank {} is slow: {:.1f} ms per step, median rank {:.1f} ms ({:.1f} times), over "
       "{} steps, measured by {}\n",
-      first_rank + straggler.local_rank, ms(straggler.own), ms(straggler.median), straggler.factor,
-      window, straggler.by_metric ? "busy_seconds" : "step arrival times");
+      to_string(global_rank(first_rank, straggler.local_rank)), ms(straggler.own),
+      ms(straggler.median), straggler.factor, window,
+      straggler.by_metric ? "busy_seconds" : "step arrival times");
 }
 
 std::string tasks_text(int rank, int pid, const core::ProcessPicture& picture,

@@ -14,13 +14,14 @@ namespace ddp {
 // at step 42 (phase train, asleep in futex_wait_queue)". Ranks in the same state are listed
 // together: the root cause first, then those that are behind.
 std::string hang_text(const core::Hang& hang, std::optional<core::LocalRank> root_cause,
-                      int first_rank);
+                      core::GlobalRank first_rank);
 
 // "stopped (T)", "asleep in futex_wait_queue"; empty if nothing is known.
 std::string process_text(const core::ProcessPicture& process);
 
 // "ddp-launch: rank 2 is slow: …", a line.
-std::string straggler_text(const core::Straggler& straggler, int window, int first_rank);
+std::string straggler_text(const core::Straggler& straggler, int window,
+                           core::GlobalRank first_rank);
 
 // A table of a process's threads, from two samples.
 std::string tasks_text(int rank, int pid, const core::ProcessPicture& picture,

@@ -30,7 +30,7 @@ Recorder::Recorder(const core::RankGroup& ranks, const core::FaultPlan& plan,
       plan_(plan),
       events_(events),
       run_dir_(std::move(run_dir)),
-      record_(ranks.first_rank().value) {
+      record_(ranks.first_rank()) {
   for (const auto& spec : plan.faults) {
     const bool unread = spec.line && streams_of(spec, ranks, output).unread > 0;
     tallies_.push_back({.spec = spec, .unread = unread});
@@ -68,14 +68,14 @@ void Recorder::apply(const core::FaultUndone& undone, core::TimePoint now) {
   if (undone.local_rank) record_.undone(undone.fault, *undone.local_rank, now);
 }
 
-void Recorder::apply(const core::GenerationOver& over, core::TimePoint) {
-  write_last_failure();
+void Recorder::apply(const core::GenerationOver& over, core::TimePoint now) {
+  write_last_failure(now);
   record_.ended(over.verdict);
   unwritten_failure_ = record_.last_failure() != nullptr;
 }
 
-void Recorder::apply(const core::Finish& finish, core::TimePoint) {
-  write_last_failure();
+void Recorder::apply(const core::Finish& finish, core::TimePoint now) {
+  write_last_failure(now);
   const bool count = plan_.expect && plan_.expect->no_process_left;
   // A killed keeper is what the user sees, whatever the supervisor does afterwards.
   record_.finished(keeper_killed_ ? 128 + SIGKILL : finish.exit_code,
@@ -97,8 +97,9 @@ std::vector<core::FaultTally> Recorder::tallies_here() const {
 }
 
 // Of the attempt before, now that it is known what became of it.
-void Recorder::write_last_failure() {
-  if (std::exchange(unwritten_failure_, false)) write_failure(events_, record_.incidents().back());
+void Recorder::write_last_failure(core::TimePoint now) {
+  if (std::exchange(unwritten_failure_, false))
+    write_failure(events_, record_.incidents().back(), now);
 }
 
 }  // namespace ddp

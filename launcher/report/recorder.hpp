@@ -43,7 +43,7 @@ class Recorder final : public core::Observer {
 
  private:
   std::vector<core::FaultTally> tallies_here() const;
-  void write_last_failure();
+  void write_last_failure(core::TimePoint now);
 
   const core::RankGroup ranks_;
   const core::FaultPlan& plan_;

@@ -86,22 +86,25 @@ void Reporter::apply(const core::WorkerExited& exited, core::TimePoint now) {
 }
 
 void Reporter::apply(const core::HangDetected& detected, core::TimePoint now) {
-  hang_ = detected.hang;
+  const auto& hang = detected.hang;
   cause_time_ = local_time(now);
   std::vector<core::LocalRank> behind;
-  for (const auto& rank : hang_.ranks) {
+  for (const auto& rank : hang.ranks) {
     if (rank.behind) behind.push_back(rank.local_rank);
   }
   events_.write(now, "hang_detected",
                 {{"gen", gen()},
-                 {"kind", std::string(core::name_of(hang_.kind))},
-                 {"limit_ns", std::int64_t{hang_.limit.count()}},
-                 {"behind", rank_list(behind, launch_.ranks.first_rank().value)}});
+                 {"kind", std::string(core::name_of(hang.kind))},
+                 {"limit_ns", std::int64_t{hang.limit.count()}},
+                 {"behind", rank_list(behind, launch_.ranks.first_rank())}});
 }
 
+// The hang that is examined: another one (--timeout) may be detected meanwhile.
+void Reporter::apply(const core::TakeEvidence& take, core::TimePoint) { examined_ = take.hang; }
+
 void Reporter::apply(const core::ProcessesSeen& seen, core::TimePoint now) {
-  for (std::size_t i = 0; i < seen.processes.size() && i < hang_.ranks.size(); ++i) {
-    const auto& rank = hang_.ranks[i];
+  for (std::size_t i = 0; i < seen.processes.size() && i < examined_.ranks.size(); ++i) {
+    const auto& rank = examined_.ranks[i];
     const auto& process = seen.processes[i];
     events_.write(now, "hang_rank",
                   {{"gen", std::int64_t{seen.generation}},
@@ -137,7 +140,7 @@ void Reporter::apply(const core::StragglerFound& found, core::TimePoint now) {
                  {"factor", straggler.factor},
                  {"steps", std::int64_t{launch_.straggler_window}},
                  {"by", std::string(straggler.by_metric ? kBusySeconds : "arrival")}});
-  notice(straggler_text(straggler, launch_.straggler_window, launch_.ranks.first_rank().value));
+  notice(straggler_text(straggler, launch_.straggler_window, launch_.ranks.first_rank()));
 }
 
 void Reporter::apply(const core::HangExplained& explained, core::TimePoint) {
@@ -214,7 +217,7 @@ void Reporter::still_waiting(const core::Cause& cause,
 }
 
 void Reporter::still_dying(const std::vector<core::Survivor>& remaining, core::Nanoseconds left) {
-  if (!remaining.empty()) notice(dying_text(remaining, launch_.ranks.first_rank().value, left));
+  if (!remaining.empty()) notice(dying_text(remaining, launch_.ranks.first_rank(), left));
 }
 
 void Reporter::apply(const core::TeardownEscalated& escalated, core::TimePoint now) {
@@ -224,12 +227,12 @@ void Reporter::apply(const core::TeardownEscalated& escalated, core::TimePoint n
                  {"by_request", escalated.by_request.has_value()}});
   if (escalated.by_request && !escalated.waiting_for.empty())
     notice(fmt::format("ddp-launch: {}: killing {} at once\n", signal_name(*escalated.by_request),
-                       ranks_text(escalated.waiting_for, launch_.ranks.first_rank().value)));
+                       ranks_text(escalated.waiting_for, launch_.ranks.first_rank())));
 }
 
 void Reporter::still_lingering(const std::vector<core::Leftover>& running, core::Nanoseconds left) {
   if (!running.empty())
-    notice("ddp-launch: " + lingering_text(running, launch_.ranks.first_rank().value, left) + "\n");
+    notice("ddp-launch: " + lingering_text(running, launch_.ranks.first_rank(), left) + "\n");
 }
 
 void Reporter::apply(const core::ProcessesGone& gone, core::TimePoint now) {
@@ -293,14 +296,14 @@ void Reporter::apply(const core::GenerationOver& over, core::TimePoint now) {
     context.hint = stdin_hint(context.tail, launch_.ranks.global(*rank).value);
   std::string text = verdict_text(over.verdict, context);
   for (const auto& line :
-       shared_memory_lines(segments, launch_.clean_shm, launch_.ranks.first_rank().value))
+       shared_memory_lines(segments, launch_.clean_shm, launch_.ranks.first_rank()))
     text += "ddp-launch: " + line + "\n";
   if (over.decision) text += decision_text(*over.decision, over.verdict, context);
   if (!text.empty()) notice(text);
 }
 
 void Reporter::apply(const core::Finish&, core::TimePoint now) {
-  const auto result = evaluate(launch_, plan_, recorder_.record(), events_, now - began_);
+  const auto result = evaluate(launch_, plan_, recorder_.record(), events_, began_, now);
   if (!result.text.empty()) notice(result.text);
   exit_code_ = result.exit_code;
   events_.write(now, "run_finished", {{"exit_code", std::int64_t{exit_code_}}});
@@ -310,7 +313,7 @@ void Reporter::apply(const core::Finish&, core::TimePoint now) {
 // What does not change from failure to failure, and when the present one was seen.
 VerdictContext Reporter::context() const {
   VerdictContext context;
-  context.first_rank = launch_.ranks.first_rank().value;
+  context.first_rank = launch_.ranks.first_rank();
   context.max_restarts = launch_.max_restarts;
   context.program = launch_.program;
   context.local_time = cause_time_;

@@ -79,6 +79,7 @@ class Reporter final : public core::Observer {
   void apply(const core::FaultInjected& injected, core::TimePoint now);
   void apply(const core::FaultUndone& undone, core::TimePoint now);
   void apply(const core::KeeperGone& gone, core::TimePoint now);
+  void apply(const core::TakeEvidence& take, core::TimePoint now);
   void apply(const core::TeardownBegan& teardown, core::TimePoint now);
   void apply(const core::TeardownEscalated& escalated, core::TimePoint now);
   void apply(const core::RestartGivenUp& given_up, core::TimePoint now);
@@ -103,7 +104,7 @@ class Reporter final : public core::Observer {
   core::Generation generation_ = 0;
   std::uint16_t master_port_ = 0;
   std::vector<core::ReportedSegment> shared_memory_;  // of the attempt that has just ended
-  core::Hang hang_;                                   // of the present attempt
+  core::Hang examined_;                               // of the present attempt
   std::vector<std::string> stack_;                    // of its root cause
   std::string evidence_;
   std::string cause_time_;                // when the present attempt failed, by the user's clock

@@ -25,14 +25,14 @@ JUnitSuite suite_of(const std::string& name, const std::vector<core::Check>& che
 }  // namespace
 
 RunResult evaluate(const LaunchFacts& launch, const core::FaultPlan& plan,
-                   const core::RunRecord& record, EventLog& events,
-                   std::chrono::nanoseconds duration) {
+                   const core::RunRecord& record, EventLog& events, core::TimePoint began,
+                   core::TimePoint now) {
   const auto& expect = plan.expect;
   const auto checks = core::evaluate(expect.value_or(core::exit_0_alone()), record);
   RunResult result{failure_table(record), record.exit_code()};
   if (expect) {
     for (const auto& check : checks) {
-      events.write(std::chrono::steady_clock::now(), kExpectationEvent,
+      events.write(now, kExpectationEvent,
                    {{"name", check.name},
                     {"expected", check.expected},
                     {"measured", check.measured},
@@ -45,7 +45,7 @@ RunResult evaluate(const LaunchFacts& launch, const core::FaultPlan& plan,
   }
   if (!launch.options.junit.empty()) {
     auto suite = suite_of(plan.name.empty() ? launch.run_id : plan.name, checks);
-    suite.duration = duration;
+    suite.duration = now - began;
     suite.output = result.text;
     const std::string failure = write_junit(launch.options.junit, {suite});
     if (!failure.empty()) {

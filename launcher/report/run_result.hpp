@@ -20,7 +20,7 @@ struct RunResult {
 
 // Writes an "expectation" event for each check, and the JUnit file if one is wanted.
 RunResult evaluate(const LaunchFacts& launch, const core::FaultPlan& plan,
-                   const core::RunRecord& record, EventLog& events,
-                   std::chrono::nanoseconds duration);
+                   const core::RunRecord& record, EventLog& events, core::TimePoint began,
+                   core::TimePoint now);
 
 }  // namespace ddp

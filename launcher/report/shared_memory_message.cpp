@@ -22,15 +22,17 @@ std::string outcome(const core::ReportedSegment& reported, core::CleanSharedMemo
   return "kept, because the program chose its name (--clean-shm all removes it)";
 }
 
-std::string line(const core::ReportedSegment& reported, const std::string& end, int first_rank) {
+std::string line(const core::ReportedSegment& reported, const std::string& end,
+                 core::GlobalRank first_rank) {
   const core::Segment& left = reported.segment;
   const std::string path = without_controls(left.path);
   if (left.proof == core::SegmentProof::none || !left.rank)
     return fmt::format(
         "{} of shared memory in {} appeared during this attempt and no process uses it; {}",
         memory_size(left.bytes), path, end);
-  return fmt::format("rank {} left {} of shared memory in {}; {}", first_rank + *left.rank,
-                     memory_size(left.bytes), path, end);
+  return fmt::format("rank {} left {} of shared memory in {}; {}",
+                     to_string(global_rank(first_rank, *left.rank)), memory_size(left.bytes), path,
+                     end);
 }
 
 }  // namespace
@@ -48,7 +50,8 @@ std::string memory_size(std::uint64_t bytes) {
 }
 
 std::vector<std::string> shared_memory_lines(const std::vector<core::ReportedSegment>& segments,
-                                             core::CleanSharedMemory policy, int first_rank) {
+                                             core::CleanSharedMemory policy,
+                                             core::GlobalRank first_rank) {
   // By outcome, in order of appearance; within an outcome the largest segment first.
   std::vector<std::pair<std::string, std::vector<const core::ReportedSegment*>>> groups;
   for (const core::ReportedSegment& reported : segments) {

@@ -11,7 +11,8 @@ namespace ddp {
 // Lines without a newline. They name the first few segments of each outcome and sum up the rest.
 // `first_rank` is the global rank of local rank 0.
 std::vector<std::string> shared_memory_lines(const std::vector<core::ReportedSegment>& segments,
-                                             core::CleanSharedMemory policy, int first_rank);
+                                             core::CleanSharedMemory policy,
+                                             core::GlobalRank first_rank);
 
 // "64 MiB", "1.5 GiB", "512 bytes".
 std::string memory_size(std::uint64_t bytes);

@@ -33,9 +33,7 @@ out::RouterConfig router_config(const Options& options, const std::string& log_d
   config.run_id = options.rendezvous.run_id;
   config.colour_out = out::wants_colour(STDOUT_FILENO);
   config.colour_err = out::wants_colour(STDERR_FILENO);
-  config.nproc = options.ranks.nproc;
-  config.first_rank = options.ranks.first_rank().value;
-  config.world_size = options.ranks.world_size();
+  config.ranks = options.ranks;
   config.redirect = options.output.redirect;
   config.tee = options.output.tee;
   config.shown = options.output.shown;

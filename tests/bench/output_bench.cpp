@@ -66,7 +66,7 @@ int main(int argc, char** argv) {
   const auto start = Clock::now();
   {
     ddp::out::RouterConfig config;
-    config.nproc = config.world_size = ranks;
+    config.ranks.nproc = ranks;
     ddp::out::Router router(io, config, console[1], console[1],
                             [](std::string why) { std::fprintf(stderr, "%s\n", why.c_str()); });
     for (int rank = 0; rank < ranks; ++rank) {

@@ -10,19 +10,20 @@ using fault::Schedule;
 using fault::Side;
 using fault::Spec;
 
-FaultEngine::FaultEngine(std::vector<Spec> faults, std::uint64_t seed, FaultScope scope)
-    : specs_(std::move(faults)), scope_(scope) {
-  workers_.resize(static_cast<std::size_t>(scope_.nproc));
+FaultEngine::FaultEngine(std::vector<Spec> faults, std::uint64_t seed, RankGroup ranks)
+    : specs_(std::move(faults)), ranks_(ranks) {
+  workers_.resize(static_cast<std::size_t>(ranks_.nproc));
   for (int fault = 0; fault < static_cast<int>(specs_.size()); ++fault) {
     const Spec& spec = specs_[static_cast<std::size_t>(fault)];
     const auto add = [&](int rank) {
       slots_.push_back(
-          {fault, rank, Schedule(spec, seed, fault, rank, scope_.world_size), {}, false});
+          {fault, rank, Schedule(spec, seed, fault, rank, ranks_.world_size()), {}, false});
     };
     if (spec.ranks.mode == fault::Ranks::Mode::any) {
       add(Schedule::kAny);
     } else {
-      for (int rank = scope_.first_rank; rank < scope_.first_rank + scope_.nproc; ++rank) {
+      for (LocalRank local = 0; local < ranks_.nproc; ++local) {
+        const int rank = ranks_.global(local).value;
         if (spec.addresses(rank)) add(rank);
       }
     }
@@ -41,13 +42,10 @@ const Spec& FaultEngine::spec(const Slot& slot) const {
   return specs_[static_cast<std::size_t>(slot.fault)];
 }
 
-std::optional<LocalRank> FaultEngine::local(int rank) const {
-  const LocalRank local_rank = rank - scope_.first_rank;
-  return local_rank >= 0 && local_rank < scope_.nproc ? std::optional(local_rank) : std::nullopt;
-}
+std::optional<LocalRank> FaultEngine::local(int rank) const { return ranks_.local({rank}); }
 
 FaultEngine::Worker& FaultEngine::worker(LocalRank local_rank) {
-  assert(local_rank >= 0 && local_rank < scope_.nproc);
+  assert(local_rank >= 0 && local_rank < ranks_.nproc);
   return workers_[static_cast<std::size_t>(local_rank)];
 }
 
@@ -151,7 +149,7 @@ bool FaultEngine::armed(const Slot& slot) const {
 // Whether the slot's next occurrence is meant for this worker.
 bool FaultEngine::may_inject(const Slot& slot, LocalRank local_rank) const {
   return fault::info(spec(slot).kind).side == Side::launcher ||
-         slot.schedule.rank(slot.progress.next) == scope_.first_rank + local_rank;
+         slot.schedule.rank(slot.progress.next) == ranks_.global(local_rank).value;
 }
 
 void FaultEngine::consider_running(const News& news, TimePoint now, FaultActions& actions) {
@@ -161,7 +159,7 @@ void FaultEngine::consider_running(const News& news, TimePoint now, FaultActions
     const Side side = fault::info(what.kind).side;
     if (side != Side::launcher && (side != Side::outside || tearing_down_)) continue;
     if (!what.periodic()) {
-      for (LocalRank rank = 0; rank < scope_.nproc; ++rank)
+      for (LocalRank rank = 0; rank < ranks_.nproc; ++rank)
         consider_moment(slot, rank, news, now, actions);
       continue;
     }
@@ -171,7 +169,7 @@ void FaultEngine::consider_running(const News& news, TimePoint now, FaultActions
       consider_uptime(slot, now, actions);
     } else if (news.stepped && workers_[static_cast<std::size_t>(*news.local_rank)].alive) {
       const auto occurrence =
-          take_due(slot.schedule, slot.progress, scope_.first_rank + *news.local_rank,
+          take_due(slot.schedule, slot.progress, ranks_.global(*news.local_rank).value,
                    *workers_[static_cast<std::size_t>(*news.local_rank)].step);
       if (occurrence) inject(slot, *occurrence, news.local_rank, now, actions);
     }
@@ -253,7 +251,7 @@ std::optional<TimePoint> FaultEngine::next_deadline() const {
       continue;
     }
     if (!armed(slot) || what.line || what.phase || (!what.after && !what.ready)) continue;
-    for (LocalRank rank = 0; rank < scope_.nproc; ++rank) {
+    for (LocalRank rank = 0; rank < ranks_.nproc; ++rank) {
       const Worker& worker = workers_[static_cast<std::size_t>(rank)];
       if (!worker.alive || !may_inject(slot, rank)) continue;
       if (what.step && (!worker.step || *worker.step < slot.schedule.step(slot.progress.next)))
@@ -265,7 +263,7 @@ std::optional<TimePoint> FaultEngine::next_deadline() const {
 }
 
 std::string FaultEngine::worker_faults(LocalRank local_rank) const {
-  const int rank = scope_.first_rank + local_rank;
+  const int rank = ranks_.global(local_rank).value;
   std::vector<fault::WorkerFaultEntry> entries;
   for (const auto& slot : slots_) {
     const Spec& what = spec(slot);

@@ -20,6 +20,7 @@
 #include "launcher/core/event.hpp"
 #include "launcher/core/fault_action.hpp"
 #include "launcher/core/faults/lasting_faults.hpp"
+#include "launcher/core/ranks.hpp"
 
 #include <optional>
 #include <string>
@@ -27,16 +28,10 @@
 
 namespace ddp::core {
 
-struct FaultScope {
-  int world_size = 1;
-  int first_rank = 0;  // the global rank of local rank 0: specs name global ranks
-  int nproc = 1;
-};
-
 class FaultEngine {
  public:
-  // Specs must have been parsed against scope.world_size.
-  FaultEngine(std::vector<fault::Spec> faults, std::uint64_t seed, FaultScope scope);
+  // Specs must have been parsed against the world size of `ranks`.
+  FaultEngine(std::vector<fault::Spec> faults, std::uint64_t seed, RankGroup ranks);
 
   FaultActions step(const Event& event, TimePoint now);
   FaultActions step(const TeardownBegan& teardown, TimePoint now);
@@ -101,7 +96,7 @@ class FaultEngine {
   std::optional<LocalRank> local(int rank) const;
 
   std::vector<fault::Spec> specs_;
-  FaultScope scope_;
+  RankGroup ranks_;
   std::vector<Slot> slots_;
   std::vector<std::optional<LinePattern>> patterns_;  // by fault; empty: no fault waits for a line
   std::vector<Worker> workers_;

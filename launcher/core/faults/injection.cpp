@@ -10,7 +10,7 @@ using fault::Spec;
 
 void FaultEngine::apply(const WorkerInjects& event, TimePoint now, FaultActions& actions) {
   lasting_.tick(now, actions);
-  const int rank = scope_.first_rank + event.local_rank;
+  const int rank = ranks_.global(event.local_rank).value;
   for (auto& slot : slots_) {
     // What a worker reports is checked: only what it was handed, and each occurrence once.
     if (slot.fault != event.id.fault || fault::info(spec(slot).kind).side != Side::worker ||
@@ -46,7 +46,7 @@ void FaultEngine::inject(Slot& slot, std::int64_t occurrence, std::optional<Loca
   replay.seed.reset();
   const Side side = fault::info(what.kind).side;
   if (local_rank && side != Side::launcher) {
-    const int rank = scope_.first_rank + *local_rank;
+    const int rank = ranks_.global(*local_rank).value;
     replay.ranks = {fault::Ranks::Mode::listed, {{rank, rank}}};
   }
   if (local_rank && side != Side::at_spawn) {

@@ -95,7 +95,7 @@ void RunRecord::ended(const Verdict& verdict) {
     Incident incident{
         .generation = generation_, .cause = *verdict.cause, .failed = *verdict.failed};
     if (const auto rank = root_cause_rank(incident.cause)) {
-      incident.rank = first_rank_ + *rank;
+      incident.rank = global_rank(first_rank_, *rank).value;
       incident.step = verdict.workers[static_cast<std::size_t>(*rank)].last_step;
     }
     if (verdict.ended) incident.down = *verdict.ended - incident.failed;

@@ -79,7 +79,7 @@ class RunRecord {
  public:
   static constexpr std::size_t kMostIncidents = 256;
 
-  explicit RunRecord(int first_rank = 0) : first_rank_(first_rank) {}
+  explicit RunRecord(GlobalRank first_rank = {}) : first_rank_(first_rank) {}
 
   // --- input, in the order of events
 
@@ -102,7 +102,7 @@ class RunRecord {
   // --- output
 
   bool is_lost() const { return lost_; }
-  int first_rank() const { return first_rank_; }  // the global rank of local rank 0
+  GlobalRank first_rank() const { return first_rank_; }  // of local rank 0
   int exit_code() const { return exit_code_; }
   int restarts() const { return generations_ == 0 ? 0 : generations_ - 1; }
   Generation generation() const { return generation_; }  // the running one, or the last
@@ -127,7 +127,7 @@ class RunRecord {
   void add(Incident incident);
   Incident* failure_before();  // of the attempt before the current one; null: none
 
-  int first_rank_;
+  GlobalRank first_rank_;
   bool lost_ = false;
   int exit_code_ = 0;
   std::int64_t left_ = 0;

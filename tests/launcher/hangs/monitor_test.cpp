@@ -135,3 +135,16 @@ TEST_CASE("a straggler is named once") {
   CHECK(std::count(events.begin(), events.end(), "straggler 2") == 1);
   CHECK_HAS(rig.console(), "rank 2");
 }
+
+TEST_CASE("ranks are described as of the hang that is examined, not of a later one") {
+  Options options = watched(2);
+  options.hangs.limits.run = milliseconds(10100);  // passes while the first hang is examined
+  Rig rig(options);
+  hang(rig);
+  rig.loop.advance(milliseconds(5050));  // rank 1 has made no progress for 10 s
+  rig.loop.advance(seconds(10));
+  const auto events = read_file(rig.dir / "events.jsonl");
+  CHECK_HAS(events, "\"kind\":\"no_progress\"");
+  CHECK_HAS(events, "\"kind\":\"run_timeout\"");
+  CHECK_HAS(events, "\"rank\":1,\"step\":1,\"phase\":\"\",\"ready\":false,\"behind\":true");
+}

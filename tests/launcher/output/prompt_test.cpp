@@ -20,7 +20,7 @@ struct Fixture {
     ::signal(SIGPIPE, SIG_IGN);  // as the launcher does
     REQUIRE(::dup2(go.read.get(), STDIN_FILENO) == STDIN_FILENO);
     RouterConfig config;
-    config.nproc = config.world_size = nproc;
+    config.ranks.nproc = nproc;
     config.stdin_rank = 0;
     return config;
   }

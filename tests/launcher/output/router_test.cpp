@@ -16,7 +16,7 @@ struct Fixture {
   static RouterConfig config(int nproc) {
     ::signal(SIGPIPE, SIG_IGN);  // as the launcher does
     RouterConfig config;
-    config.nproc = config.world_size = nproc;
+    config.ranks.nproc = nproc;
     return config;
   }
 };

@@ -17,7 +17,7 @@ struct Fixture {
   static RouterConfig config(int nproc) {
     ::signal(SIGPIPE, SIG_IGN);
     RouterConfig config;
-    config.nproc = config.world_size = nproc;
+    config.ranks.nproc = nproc;
     return config;
   }
 };

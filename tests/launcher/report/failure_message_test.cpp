@@ -36,7 +36,7 @@ Verdict failed_with(ExitStatus status, bool oom_killed = false) {
 
 VerdictContext context() {
   VerdictContext c;
-  c.first_rank = 4;
+  c.first_rank = {4};
   c.program = "/nowhere/worker";
   c.local_time = "12:00:00";
   return c;
@@ -116,7 +116,7 @@ TEST_CASE("the waiting line names the cause, the ranks, the time left and Ctrl-C
 TEST_CASE("the time left is never negative") {
   CHECK(has(waiting_text(StoppedBySignal{SIGINT}, {0}, milliseconds(-1400), true, context()),
             "waiting up to 0 s for"));
-  CHECK(has(dying_text({}, 0, milliseconds(-300)), "waiting up to 0 s for"));
+  CHECK(has(dying_text({}, {0}, milliseconds(-300)), "waiting up to 0 s for"));
 }
 
 TEST_CASE("a survivor is named with its state and wait channel") {
@@ -187,7 +187,7 @@ TEST_CASE("killed leftover processes are named with their rank if it is known") 
         "(daemon)\n");
   verdict.killed.assign(20, {7, 1, Proof::session, "x"});
   CHECK(has(verdict_text(verdict, context()), "pid 7 (x) of rank 5 and 12 more\n"));
-  CHECK(lingering_text({{100, 0, Proof::session, "sleep 1000"}}, 4, seconds(4)) ==
+  CHECK(lingering_text({{100, 0, Proof::session, "sleep 1000"}}, {4}, seconds(4)) ==
         "all ranks exited; waiting up to 4 s for leftover processes: pid 100 (sleep 1000) "
         "of rank 4");
 }
@@ -195,8 +195,8 @@ TEST_CASE("killed leftover processes are named with their rank if it is known") 
 TEST_CASE("a success reports nothing") { CHECK(verdict_text(Verdict{}, context()).empty()); }
 
 TEST_CASE("ranks are listed as ranges") {
-  CHECK(rank_list({0}, 0) == "0");
-  CHECK(rank_list({0, 1}, 0) == "0, 1");
-  CHECK(rank_list({0, 1, 2, 3, 7, 9, 10, 11}, 0) == "0-3, 7, 9-11");
-  CHECK(rank_list({0, 1, 2}, 8) == "8-10");
+  CHECK(rank_list({0}, {0}) == "0");
+  CHECK(rank_list({0, 1}, {0}) == "0, 1");
+  CHECK(rank_list({0, 1, 2, 3, 7, 9, 10, 11}, {0}) == "0-3, 7, 9-11");
+  CHECK(rank_list({0, 1, 2}, {8}) == "8-10");
 }

@@ -31,29 +31,29 @@ Hang lagging() {
 }  // namespace
 
 TEST_CASE("a hang names the rank that is behind and where the others wait") {
-  CHECK(hang_text(lagging(), 2, 0) ==
+  CHECK(hang_text(lagging(), 2, {0}) ==
         "no new step for 30 s: rank 2 is behind at step 41 (phase train, stopped (T)); ranks "
         "0, 1, 3 wait at step 42 (phase train, asleep in futex_wait)");
-  CHECK(hang_text(lagging(), 2, 8).find("rank 10 is behind at step 41") != std::string::npos);
+  CHECK(hang_text(lagging(), 2, {8}).find("rank 10 is behind at step 41") != std::string::npos);
 }
 
 TEST_CASE("each limit has its own headline") {
   Hang hang{.kind = HangKind::not_ready, .limit = seconds(5), .ranks = {}};
   hang.ranks.push_back({.local_rank = 0, .phase = "load", .ready = true});
   hang.ranks.push_back({.local_rank = 1, .behind = true});
-  CHECK(hang_text(hang, 1, 0) ==
+  CHECK(hang_text(hang, 1, {0}) ==
         "not ready within 5 s: rank 1 has not sent READY=1; rank 0 is ready (phase load)");
   hang.kind = HangKind::no_heartbeat;
-  CHECK(hang_text(hang, {}, 0) ==
+  CHECK(hang_text(hang, {}, {0}) ==
         "no heartbeat for 5 s: rank 1 sends no WATCHDOG=1; rank 0 is alive (phase load)");
   hang.kind = HangKind::silent;
   hang.ranks[1].step = 3;
-  CHECK(hang_text(hang, {}, 0) ==
+  CHECK(hang_text(hang, {}, {0}) ==
         "no output for 5 s: rank 1 is silent at step 3; rank 0 writes output (phase load)");
   hang.kind = HangKind::run_timeout;
   hang.ranks[1].behind = false;
   hang.ranks[0].ended = true;
-  CHECK(hang_text(hang, {}, 0) ==
+  CHECK(hang_text(hang, {}, {0}) ==
         "the run exceeded its time limit of 5 s: rank 1 is at step 3; rank 0 has exited");
 }
 
@@ -61,19 +61,19 @@ TEST_CASE("ranks that never reported a step are listed as such") {
   Hang hang{.kind = HangKind::no_progress, .limit = seconds(5), .ranks = {}};
   hang.ranks.push_back(standing(0, {}, "", Activity::running));
   hang.ranks.push_back(standing(1, {}, "", Activity::running));
-  CHECK(hang_text(hang, {}, 0) == "no step for 5 s: ranks 0, 1 reported no step (on the CPU)");
+  CHECK(hang_text(hang, {}, {0}) == "no step for 5 s: ranks 0, 1 reported no step (on the CPU)");
 }
 
 TEST_CASE("the root cause of a hang is not reported as waiting") {
   Hang hang{.kind = HangKind::no_progress, .limit = seconds(5), .ranks = {}};
   hang.ranks.push_back({.local_rank = 0, .step = 3});
   hang.ranks.push_back(standing(1, 3, "train", Activity::sleeping));
-  CHECK(hang_text(hang, 1, 0) ==
+  CHECK(hang_text(hang, 1, {0}) ==
         "no new step for 5 s: rank 1 made no progress after step 3 (phase train, asleep); rank 0 "
         "waits at step 3");
   hang.ranks[0].ended = true;
   CHECK(
-      hang_text(hang, 1, 0) ==
+      hang_text(hang, 1, {0}) ==
       "no new step for 5 s: rank 1 made no progress after step 3 (phase train, asleep); rank 0 has "
       "exited");
 }
@@ -83,7 +83,7 @@ TEST_CASE("a rank that is not started yet is reported as such") {
     Hang hang{.kind = kind, .limit = seconds(5), .ranks = {}};
     hang.ranks.push_back({.local_rank = 0, .started = false});
     hang.ranks.push_back(standing(1, 3, "", Activity::sleeping));
-    CHECK(hang_text(hang, {}, 0).find("rank 0 is not started yet") != std::string::npos);
+    CHECK(hang_text(hang, {}, {0}).find("rank 0 is not started yet") != std::string::npos);
   }
 }
 
@@ -91,7 +91,7 @@ TEST_CASE("the root cause is listed apart from ranks in the same state") {
   Hang hang{.kind = HangKind::silent, .limit = seconds(5), .ranks = {}};
   for (int rank = 0; rank < 3; ++rank)
     hang.ranks.push_back(standing(rank, 7, "", Activity::sleeping));
-  CHECK(hang_text(hang, 1, 0).find("rank 1 writes output at step 7 (asleep); ranks 0, 2 write") !=
+  CHECK(hang_text(hang, 1, {0}).find("rank 1 writes output at step 7 (asleep); ranks 0, 2 write") !=
         std::string::npos);
 }
 
@@ -108,7 +108,7 @@ TEST_CASE("the failure report of a hung attempt") {
   context.local_time = "12:00:00.000";
   context.tail = {"the last line"};
   CHECK(verdict_text(verdict, context) ==
-        "ddp-launch: " + hang_text(lagging(), 2, 0) +
+        "ddp-launch: " + hang_text(lagging(), 2, {0}) +
             "; detected at 12:00:00.000\n"
             "  | the last line\n"
             "ddp-launch: stopped by ddp-launch: ranks 0-3 (SIGTERM)\n");
@@ -144,7 +144,7 @@ TEST_CASE("a straggler is reported with its figures") {
                        .own = std::chrono::microseconds(41250),
                        .median = std::chrono::milliseconds(10),
                        .factor = 4.125};
-  CHECK(straggler_text(slow, 20, 4) ==
+  CHECK(straggler_text(slow, 20, {4}) ==
         "ddp-launch: rank 6 is slow: 41.2 ms per step, median rank 10.0 ms (4.1 times), over 20 "
         "steps, measured by step arrival times\n");
 }

@@ -98,13 +98,13 @@ TEST_CASE("only proven segments are removed, program-chosen names only on reques
 }
 
 TEST_CASE("the report names owner, size, path and outcome of each segment") {
-  CHECK(shared_memory_lines({}, CleanSharedMemory::generated, 0).empty());
+  CHECK(shared_memory_lines({}, CleanSharedMemory::generated, {0}).empty());
   CHECK(
       shared_memory_lines({{.segment = proven("psm_1a2b3c4d"), .removed = true},
                            {.segment = proven("checkpoint", 4096, 0)},
                            {.segment = unproven("x", 0)},
                            {.segment = proven("nccl-aB3dE9"), .failure = "Permission denied"}},
-                          CleanSharedMemory::generated, 4) ==
+                          CleanSharedMemory::generated, {4}) ==
       Lines{"rank 5 left 64 MiB of shared memory in /dev/shm/psm_1a2b3c4d; removed",
             "rank 4 left 4 KiB of shared memory in /dev/shm/checkpoint; kept, because the program "
             "chose its name (--clean-shm all removes it)",
@@ -112,10 +112,10 @@ TEST_CASE("the report names owner, size, path and outcome of each segment") {
             "uses it; kept, because its owner is unknown",
             "rank 5 left 64 MiB of shared memory in /dev/shm/nccl-aB3dE9; could not be removed: "
             "Permission denied"});
-  CHECK(shared_memory_lines({{.segment = proven("psm_1a2b3c4d")}}, CleanSharedMemory::none, 0) ==
+  CHECK(shared_memory_lines({{.segment = proven("psm_1a2b3c4d")}}, CleanSharedMemory::none, {0}) ==
         Lines{"rank 1 left 64 MiB of shared memory in /dev/shm/psm_1a2b3c4d; kept "
               "(--clean-shm none)"});
-  CHECK(shared_memory_lines({{.segment = unproven("a\nb")}}, CleanSharedMemory::none, 0)[0].find(
+  CHECK(shared_memory_lines({{.segment = unproven("a\nb")}}, CleanSharedMemory::none, {0})[0].find(
             '\n') == std::string::npos);
 }
 
@@ -125,7 +125,7 @@ TEST_CASE("per outcome the largest segments are named and the rest is summed up"
     many.push_back(
         {.segment = proven("psm_0000000" + std::to_string(i % 10), i * kMiB), .removed = true});
   many.push_back({.segment = unproven("x")});
-  const auto lines = shared_memory_lines(many, CleanSharedMemory::generated, 0);
+  const auto lines = shared_memory_lines(many, CleanSharedMemory::generated, {0});
   REQUIRE(lines.size() == 5);
   CHECK(lines[0] == "rank 1 left 15 MiB of shared memory in /dev/shm/psm_00000005; removed");
   CHECK(lines[2] == "rank 1 left 13 MiB of shared memory in /dev/shm/psm_00000003; removed");
@@ -133,9 +133,9 @@ TEST_CASE("per outcome the largest segments are named and the rest is summed up"
   CHECK(lines[4].find("/dev/shm/x appeared") != std::string::npos);
   // One more than are named is named too.
   many.resize(4);
-  CHECK(shared_memory_lines(many, CleanSharedMemory::generated, 0).size() == 4);
+  CHECK(shared_memory_lines(many, CleanSharedMemory::generated, {0}).size() == 4);
   many.push_back(many.back());
-  CHECK(shared_memory_lines(many, CleanSharedMemory::generated, 0).back() ==
+  CHECK(shared_memory_lines(many, CleanSharedMemory::generated, {0}).back() ==
         "and 2 more, 3 MiB; removed");
 }
 

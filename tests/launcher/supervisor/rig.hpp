@@ -86,6 +86,7 @@ class Rig {
   // "worker_exited 1", in order; the rank where there is one.
   std::vector<std::string> events() const {
     std::vector<std::string> all;
+    long long last = 0;
     std::istringstream lines(read_file(dir / "events.jsonl"));
     for (std::string line; std::getline(lines, line);) {
       const auto field = [&](const std::string& name) {
@@ -96,6 +97,10 @@ class Rig {
         std::erase(value, '"');
         return value;
       };
+      // Every line has the time of the loop's clock, so no line is older than the one before.
+      const long long at = std::stoll(field("t_ns"));
+      CHECK_MESSAGE(at >= last, line);
+      last = at;
       const auto rank = field("rank");
       all.push_back(field("event") + (rank.empty() || rank == "-1" ? "" : " " + rank));
     }
@@ -123,9 +128,7 @@ class Rig {
  private:
   static out::RouterConfig config(const Options& options) {
     out::RouterConfig config;
-    config.nproc = options.ranks.nproc;
-    config.world_size = options.ranks.world_size();
-    config.first_rank = options.ranks.first_rank().value;
+    config.ranks = options.ranks;
     config.redirect = options.output.redirect;
     config.tee = options.output.tee;
     config.shown = options.output.shown;

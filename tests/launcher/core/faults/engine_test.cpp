@@ -28,7 +28,7 @@ std::vector<Spec> specs(const std::vector<std::string>& texts, int world_size = 
 }
 
 FaultEngine engine(const std::vector<std::string>& texts, int nproc = 4, std::uint64_t seed = 1) {
-  return FaultEngine(specs(texts, nproc), seed, {nproc, 0, nproc});
+  return FaultEngine(specs(texts, nproc), seed, {.nproc = nproc});
 }
 
 template <class T>
@@ -117,7 +117,8 @@ TEST_CASE("ranks: several, all, and one drawn by the seed") {
 }
 
 TEST_CASE("ranks are global where a machine has only some of them") {
-  FaultEngine e(specs({"kill@step=1,rank=3", "kill@step=1,rank=0"}), 0, {4, 2, 2});
+  FaultEngine e(specs({"kill@step=1,rank=3", "kill@step=1,rank=0"}), 0,
+                {.nproc = 2, .nnodes = 2, .node_rank = 1});
   start(e, 0, 2, at(seconds(0)));
   CHECK(texts(e.step(WorkerStep{0, 1}, at(seconds(1)))).empty());
   const auto actions = e.step(WorkerStep{1, 1}, at(seconds(1)));
@@ -349,7 +350,7 @@ struct Simulation {
 
 Simulation simulate(const std::vector<Spec>& faults, std::uint64_t seed, std::uint64_t chaos,
                     int nproc, std::int64_t steps, std::int64_t checkpoint_every) {
-  FaultEngine e(faults, seed, {nproc, 0, nproc});
+  FaultEngine e(faults, seed, {.nproc = nproc});
   std::mt19937_64 random(chaos);
   Simulation result;
   TimePoint now = at(seconds(1));
@@ -427,7 +428,7 @@ TEST_CASE(
                "kill@phase=p,step=4,rank=any,times=2", "block-output@ready=500ms,rank=all,gen=1-2",
                "delay=1ms@mtbf=3steps", "spawn-fail@gen=1", "port-taken"},
               nproc),
-        seed, {nproc, 0, nproc});
+        seed, {.nproc = nproc});
     std::vector<bool> alive(static_cast<std::size_t>(nproc), false);
     std::vector<bool> paused(static_cast<std::size_t>(nproc), false);
     std::set<std::string> seen;
