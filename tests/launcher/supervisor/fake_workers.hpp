@@ -36,6 +36,7 @@ class FakeWorkers final : public Workers {
   std::set<core::LocalRank> unkillable;                 // and SIGKILL
   std::vector<core::Leftover> running;                  // what the ranks left running
   core::Nanoseconds suspended{};                        // how long a Ctrl-Z lasts
+  std::function<void()> stopping;                       // called when a stop signal is sent
 
   // --- what it sees: "start 0", "stop 0 15", "signal 0 18", "kill 0", "end"
 
@@ -89,6 +90,7 @@ class FakeWorkers final : public Workers {
   }
   void stop(core::LocalRank rank, int signal) override {
     call("stop", rank, signal);
+    if (stopping) stopping();
     if (!deaf.contains(rank)) die(rank, signal);
   }
   void stop_began(int signal) override { calls.push_back("stop began " + std::to_string(signal)); }
