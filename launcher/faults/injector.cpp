@@ -44,7 +44,7 @@ bool FaultInjector::generation_over() {
 }
 
 std::string FaultInjector::inject(const core::Injection& injection, SpawnChange& change) {
-  if (fault::info(injection.kind).side == fault::Side::worker) return {};  // it does it itself
+  // Without a default, so that a new kind is not compiled before it has its effect here.
   switch (injection.kind) {
     case Kind::stop:
       workers_.signal(*injection.local_rank, SIGSTOP);
@@ -68,9 +68,28 @@ std::string FaultInjector::inject(const core::Injection& injection, SpawnChange&
       return ::kill(::getpid(), SIGKILL) == 0 ? "" : std::strerror(errno);
     case Kind::kill_keeper:
       return kill_keeper();
-    default:
+    case Kind::kill:
+    case Kind::signal:
+    case Kind::memory:
+    case Kind::file_size:
+    case Kind::open_files:
+    case Kind::cpu_time:
+    case Kind::pin:
       return effects_.apply(injection.kind, injection.value, pid_of(*injection.local_rank));
+    case Kind::exit:
+    case Kind::throw_exception:
+    case Kind::segfault:
+    case Kind::abort:
+    case Kind::delay:
+    case Kind::skip_allreduce:
+    case Kind::die_in_allreduce:
+    case Kind::nan:
+    case Kind::bitflip:
+    case Kind::corrupt_checkpoint:
+    case Kind::cut_checkpoint:
+      return {};  // the worker injects it
   }
+  return "unknown kind";
 }
 
 std::string FaultInjector::take_port() {
