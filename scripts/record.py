@@ -15,14 +15,17 @@ import os
 import pathlib
 import pty
 import re
+import select
 import shutil
 import struct
 import subprocess
 import sys
 import tempfile
 import termios
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+SECONDS = 120  # for the run; it takes two
 COLUMNS, LINE, CHARACTER, SIZE, MARGIN = 100, 18, 7.8, 13, 16
 COMMAND = ["ddp-launch", "--nproc", "4", "--max-restarts", "1", "--inject", "kill@step=50,rank=2", "--",
            "worker", "--data", "LICENSE", "--steps", "80", "--checkpoint-dir", "ckpt", "--checkpoint-every", "20"]
@@ -51,7 +54,12 @@ def recorded(bin_directory: pathlib.Path) -> str:
                                    stdout=theirs, stderr=theirs)
         os.close(theirs)
         output = b""
+        deadline = time.monotonic() + SECONDS
         while True:
+            if not select.select([ours], [], [], max(0, deadline - time.monotonic()))[0]:
+                process.terminate()  # ddp-launch stops its workers
+                process.wait(SECONDS)
+                sys.exit(f"record: the run was not over after {SECONDS} s")
             try:
                 chunk = os.read(ours, 65536)
             except OSError:  # EIO: the last writer has closed it
@@ -60,7 +68,7 @@ def recorded(bin_directory: pathlib.Path) -> str:
                 break
             output += chunk
         os.close(ours)
-        if process.wait():
+        if process.wait(SECONDS):
             sys.exit(f"record: ddp-launch exited with {process.returncode}:\n{output.decode(errors='replace')}")
         return output.decode()
 
