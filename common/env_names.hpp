@@ -52,7 +52,10 @@ inline constexpr const char* kFlightPipe = "TORCH_FR_DEBUG_INFO_PIPE_FILE";
 inline constexpr const char* kLaunchLog = "DDP_LAUNCH_LOG";
 inline constexpr const char* kLaunchTestOff = "DDP_LAUNCH_TEST_OFF";  // launcher/os/mechanism.hpp
 inline constexpr const char* kCampaignEvents =
-    "DDP_CAMPAIGN_EVENTS";  // launcher/events/event_log.hpp
+    "DDP_CAMPAIGN_EVENTS";                                 // launcher/events/event_log.hpp
+inline constexpr const char* kPythonExec = "PYTHON_EXEC";  // the interpreter, as torchrun has it
+inline constexpr const char* kVirtualEnv = "VIRTUAL_ENV";
+inline constexpr const char* kCondaPrefix = "CONDA_PREFIX";
 inline constexpr const char* kNoColor = "NO_COLOR";
 inline constexpr const char* kXdgRuntimeDir = "XDG_RUNTIME_DIR";
 inline constexpr const char* kTmpDir = "TMPDIR";

@@ -118,12 +118,21 @@ int main(int argc, char** argv) {
     ddp::write_all(STDERR_FILENO, leave->text);
     return leave->code;
   }
-  const Options& options = std::get<Options>(parsed);
+  Options& options = std::get<Options>(parsed);
   if (options.dry_run) return print(dry_run_table(options, environ));
   if (!can_contain()) return core::kSystemRefused;
 
   log::start("ddp-launch", options.log_level, out::wants_colour(STDERR_FILENO));
   for (const std::string& warning : options.warnings) log::write(log::Level::warn, warning);
+  for (const std::string& note : options.notes) log::write(log::Level::info, note);
+  if (options.output.needs_log_dir) {
+    auto made = os::make_scratch_dir();
+    if (!made) {
+      ddp::write_all(STDERR_FILENO, "ddp-launch: " + made.error() + "\n");
+      return core::kSystemRefused;
+    }
+    options.output.log_dir = std::move(*made);
+  }
   const auto run_dir = os::make_run_dir();
   if (!run_dir) {
     ddp::write_all(STDERR_FILENO, "ddp-launch: " + run_dir.error() + "\n");

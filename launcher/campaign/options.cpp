@@ -93,8 +93,14 @@ bool is_campaign(int argc, const char* const* argv) {
 
 std::variant<Campaign, ExitNow> parse_campaign(int argc, const char* const* argv,
                                                const Machine& machine) {
-  const auto line = read_command_line(argc, argv);
+  auto line = read_command_line(argc, argv);
   if (!line) return refused(line.error());
+  // Each run reads the variables again, and is checked here with what it will read.
+  std::vector<std::string> warnings;
+  const auto defaults = read_pet_variables(machine.pet, warnings);
+  if (!defaults) return refused(defaults.error());
+  for (const auto flag : {"--run-id", "--log-dir", "--junit", "--dry-run"})
+    if (line->settings.get(flag) == nullptr) line->settings.take(flag, *defaults);
   auto campaign = Reader(*line).read(machine);
   if (!campaign) return refused(campaign.error());
   return std::move(*campaign);

@@ -1,6 +1,7 @@
 #include "launcher/campaign/plans.hpp"
 
 #include "common/join.hpp"
+#include "launcher/base/replaced.hpp"
 #include "launcher/cli/command_line.hpp"
 #include "launcher/cli/flags.hpp"
 #include "launcher/plan/plan_file.hpp"
@@ -103,12 +104,6 @@ Result<PlannedRun> read_plan(const std::string& path, const Common& common,
 }
 
 }  // namespace
-
-std::string replaced(std::string text, std::string_view part, std::string_view by) {
-  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += by.size())
-    text.replace(at, part.size(), by);
-  return text;
-}
 
 bool is_of_campaign(std::string_view flag) {
   constexpr std::string_view kOwn[] = {"--campaign", "--log-dir", "--run-id", "--junit",

@@ -46,9 +46,6 @@ inline constexpr const char* kSomeDirectory = "<directory>";
 // The command line of one run, without the program.
 std::vector<std::string> run_arguments(const PlannedRun& run, const std::string& base);
 
-// `text` with each `part` of it replaced.
-std::string replaced(std::string text, std::string_view part, std::string_view by);
-
 // Flags of the campaign itself: not for its runs.
 bool is_of_campaign(std::string_view flag);
 // Why a flag can be used neither with --campaign nor in a plan; nullptr for all others.

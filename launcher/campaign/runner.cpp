@@ -1,6 +1,7 @@
 #include "launcher/campaign/runner.hpp"
 
 #include "launcher/base/log.hpp"
+#include "launcher/base/replaced.hpp"
 #include "launcher/campaign/printer.hpp"
 #include "launcher/campaign/report.hpp"
 #include "launcher/campaign/run_process.hpp"

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <span>
 
 namespace ddp {
 namespace {
@@ -25,9 +26,8 @@ std::string names_for_parser(const FlagSpec& spec) {
 std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 // CLI11 takes the next word as the value of "--flag=", which no user means.
-std::optional<Error> flag_without_value(int consumed, const char* const* argv) {
-  for (int i = 1; i <= consumed; ++i) {
-    const std::string_view word = argv[i];
+std::optional<Error> flag_without_value(std::span<const char* const> words) {
+  for (const std::string_view word : words) {
     const std::size_t equals = word.find('=');
     if (!word.starts_with("--") || equals == std::string_view::npos || equals + 1 != word.size())
       continue;
@@ -37,10 +37,22 @@ std::optional<Error> flag_without_value(int consumed, const char* const* argv) {
   return std::nullopt;
 }
 
-std::optional<Error> store(const FlagSpec& spec, const CLI::Option& option, Settings& settings) {
+// The flag as the user spelled it, so that a message about --rdzv_id does not speak of --run-id.
+std::string typed_name(const FlagSpec& spec, std::span<const char* const> words) {
+  std::string typed(first_name(spec));
+  for (const std::string_view word : words) {
+    if (!word.starts_with("--")) continue;
+    const std::string_view name = word.substr(0, word.find('='));
+    if (find_flag(name.substr(2)) == &spec) return std::string(name);
+  }
+  return typed;
+}
+
+std::optional<Error> store(const FlagSpec& spec, const CLI::Option& option,
+                           std::span<const char* const> words, Settings& settings) {
   const auto& results = option.results();
   if (results.empty()) return std::nullopt;
-  const std::string name(first_name(spec));
+  const std::string name = typed_name(spec, words);
   if (results.size() > 1 && spec.kind != ValueKind::several) {
     std::string error = name + " is given " +
                         (results.size() == 2 ? "twice" : std::to_string(results.size()) + " times");
@@ -55,7 +67,7 @@ std::optional<Error> store(const FlagSpec& spec, const CLI::Option& option, Sett
   for (const auto& value : results) {
     if (!spec.argument.empty() && value.starts_with("--"))
       return Error{name + " needs a value, not " + in_quotes(value)};
-    settings.add(name, {name, value});
+    settings.add(first_name(spec), {name, value});
   }
   return std::nullopt;
 }
@@ -99,10 +111,10 @@ Result<CommandLine> read_command_line(int argc, const char* const* argv) {
     return Error{"unknown option " + in_quotes(name) + did_you_mean_flag(name) +
                  ": see ddp-launch --help; a program's own options follow its name"};
   }
-  if (auto error = flag_without_value(argc - 1 - static_cast<int>(line.command.size()), argv))
-    return *error;
+  const std::span<const char* const> words(argv + 1, argv + argc - line.command.size());
+  if (auto error = flag_without_value(words)) return *error;
   for (std::size_t i = 0; i < options.size(); ++i) {
-    if (auto error = store(flag_table()[i], *options[i], line.settings)) return *error;
+    if (auto error = store(flag_table()[i], *options[i], words, line.settings)) return *error;
   }
   if (!line.command.empty() && line.command[0] == "--") line.command.erase(line.command.begin());
   return line;

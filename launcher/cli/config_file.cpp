@@ -108,7 +108,8 @@ std::optional<Error> read_key(std::string_view key, const toml::node& node, cons
     if (!text)
       return Error{at + std::string(key) + " is " + type_name(value) + ": expected " +
                    std::string(allowed(spec->kind))};
-    file.settings.add(first_name(*spec), {at + std::string(key), *text});
+    const std::string source = at.substr(0, at.rfind(": "));
+    file.settings.add(first_name(*spec), {at + std::string(key), *text, source});
     return std::nullopt;
   };
   const auto* const array = node.as_array();

@@ -109,6 +109,14 @@ std::string dry_run_table(const Options& options, const char* const* parent) {
     shared.push_back({std::string(ranks.front()[i].first), ranks.front()[i].second});
   append_table(out, shared);
 
+  std::vector<Row> settings;
+  for (const auto& [flag, setting] : options.given) {
+    if (flag != "--dry-run")
+      settings.push_back({std::string(flag), shell_word(setting.text), setting.source});
+  }
+  if (!settings.empty()) out += "\nsettings, and where they come from:\n";
+  append_table(out, settings);
+
   out += "\ncommand:\n ";
   for (const std::string& word : options.workers.command) out += " " + shell_word(word);
   return out + "\n" + faults_preview(options.faults.plan, options.ranks.world_size());

@@ -1,10 +1,13 @@
 #include "launcher/cli/flags.hpp"
 
+#include "launcher/base/edit_distance.hpp"
 #include "launcher/faults/options.hpp"
 #include "launcher/hangs/options.hpp"
 #include "launcher/output/options.hpp"
+#include "launcher/program/program.hpp"
 #include "launcher/rendezvous/options.hpp"
 #include "launcher/report/options.hpp"
+#include "launcher/torchrun/options.hpp"
 #include "launcher/workers/options.hpp"
 
 #include <algorithm>
@@ -37,29 +40,11 @@ constexpr FlagSpec kOwn[] = {
 std::vector<FlagSpec> joined_table() {
   std::vector<FlagSpec> table;
   const std::span<const FlagSpec> parts[] = {
-      worker_flags(), rendezvous_flags(), restart_flags(), shutdown_flags(), hang_flags(),
-      output_flags(), fault_flags(),      report_flags(),  kCampaign,        kOwn};
+      worker_flags(), program_flags(), rendezvous_flags(), restart_flags(), shutdown_flags(),
+      hang_flags(),   output_flags(),  fault_flags(),      report_flags(),  kCampaign,
+      kOwn,           torchrun_flags()};
   for (const auto part : parts) table.insert(table.end(), part.begin(), part.end());
   return table;
-}
-
-// The number of insertions, deletions, substitutions and swaps of neighbours between two words
-// (optimal string alignment).
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const bool same = a[i - 1] == b[j - 1];
-      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (same ? 0 : 1)});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-        row[j] = std::min(row[j], before[j - 2] + 1);
-    }
-    std::swap(before, last);
-    std::swap(last, row);
-  }
-  return last[b.size()];
 }
 
 }  // namespace
@@ -84,20 +69,20 @@ std::string did_you_mean_flag(std::string_view given) {
   std::string name(given);
   std::replace(name.begin(), name.end(), '_', '-');
   std::string_view best;
-  std::size_t least = name.size() / 4 + 1;  // farther than this is not a typo
+  std::size_t least = farthest_typo(name);
   for (const FlagSpec& spec : flag_table()) {
     for_each_name(spec, [&](std::string_view candidate) {
       if (!candidate.starts_with("--")) return;
       // An abbreviation is as good as a hit: it is refused, so say what it stands for.
       const bool abbreviated = name.size() > 3 && candidate.starts_with(name);
-      const std::size_t far = abbreviated ? 0 : distance(name, candidate);
+      const std::size_t far = abbreviated ? 0 : edit_distance(name, candidate);
       if (far < least || (far == least && best.empty())) {
         least = far;
         best = candidate;
       }
     });
   }
-  return best.empty() ? "" : " (did you mean " + std::string(best) + "?)";
+  return did_you_mean(std::string(best));
 }
 
 }  // namespace ddp

@@ -10,6 +10,8 @@
 #include "launcher/os/devices.hpp"
 #include "launcher/rendezvous/check.hpp"
 
+#include <unistd.h>
+
 #include <cstdlib>
 
 namespace ddp {
@@ -18,19 +20,31 @@ namespace {
 constexpr const char* kVersionLine = "ddp-launch " DDP_VERSION "\n";
 
 // `merged` gets what the command line, the environment and the file have said together.
+// Later ones win: PET_ variables, the file, DDP_LAUNCH_LOG, the command line.
 Result<Options> read_options(CommandLine line, const Machine& machine, Settings& merged) {
+  std::vector<std::string> warnings;
+  auto defaults = read_pet_variables(machine.pet, warnings);
+  if (!defaults) return Error{defaults.error()};
+  merged = std::move(*defaults);
   if (const Setting* path = line.settings.get("--config")) {
     const auto file = read_config_file(path->text);
     if (!file) return Error{file.error()};
-    merged = file->settings;
+    merged.take(file->settings);
     if (line.command.empty()) line.command = file->command;
   }
   if (const char* level = machine.get_env(env::kLaunchLog); level != nullptr && *level != '\0')
-    merged.set("--log-level", {env::kLaunchLog, level});
+    merged.set("--log-level", {env::kLaunchLog, level, env::kLaunchLog});
   merged.take(line.settings);
   auto options = check_options(SettingsReader(merged), std::move(line.command), machine);
   const char* const campaign = machine.get_env(env::kCampaignEvents);
-  if (options && campaign != nullptr) options->report.campaign_events = campaign;
+  if (!options) return options;
+  if (campaign != nullptr) options->report.campaign_events = campaign;
+  options->warnings.insert(options->warnings.begin(), warnings.begin(), warnings.end());
+  for (const FlagSpec& spec : flag_table()) {
+    if (spec.kind == ValueKind::shell_only) continue;
+    for (const Setting& setting : merged.all(first_name(spec)))
+      options->given.push_back({first_name(spec), setting});
+  }
   return options;
 }
 
@@ -69,6 +83,9 @@ std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv,
   Settings merged;
   auto options = read_options(std::move(*line), machine, merged);
   if (!options) return refused(options.error());
+  auto command = program_command(options->program_kind, options->workers.command, machine.get_env);
+  if (auto* leave = std::get_if<ExitNow>(&command)) return std::move(*leave);
+  options->workers.command = std::get<std::vector<std::string>>(std::move(command));
   if (!options->dry_run) {
     if (auto leave = check_rendezvous(merged, machine.network, options->ranks, options->rendezvous,
                                       options->warnings))
@@ -78,7 +95,9 @@ std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv,
 }
 
 Machine this_machine() {
-  return {.get_env = [](const char* name) { return std::getenv(name); }, .cpus = os::count_cpus()};
+  return {.get_env = [](const char* name) { return std::getenv(name); },
+          .cpus = os::count_cpus(),
+          .pet = pet_variables(environ)};
 }
 
 std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv) {

@@ -1,20 +1,22 @@
 // Room: launcher/cli. Command line, environment and configuration file in, one checked Options
 // value out; --help and --dry-run.
 // Includes: common, launcher/base, launcher/core, launcher/core/faults, launcher/core/group,
-// launcher/faults, launcher/hangs, launcher/os, launcher/output, launcher/rendezvous,
-// launcher/report, launcher/settings, launcher/workers. Included by: launcher, launcher/campaign,
-// launcher/supervisor.
+// launcher/faults, launcher/hangs, launcher/os, launcher/output, launcher/program,
+// launcher/rendezvous, launcher/report, launcher/settings, launcher/torchrun, launcher/workers.
+// Included by: launcher, launcher/campaign, launcher/supervisor.
 //
 // The command line and the configuration file of ddp-launch, as one checked value.
 #pragma once
 
 #include "common/get_env.hpp"
 #include "launcher/base/log.hpp"
+#include "launcher/cli/pet_variables.hpp"
 #include "launcher/core/group/group.hpp"
 #include "launcher/core/ranks.hpp"
 #include "launcher/faults/options.hpp"
 #include "launcher/hangs/options.hpp"
 #include "launcher/output/options.hpp"
+#include "launcher/program/program.hpp"
 #include "launcher/rendezvous/check.hpp"
 #include "launcher/rendezvous/options.hpp"
 #include "launcher/report/options.hpp"
@@ -28,9 +30,16 @@
 
 namespace ddp {
 
+// A flag that the user set, for --dry-run.
+struct GivenFlag {
+  std::string_view flag;  // "--nproc"
+  Setting setting;
+};
+
 struct Options {
   core::RankGroup ranks;
   RendezvousOptions rendezvous;
+  ProgramKind program_kind = ProgramKind::automatic;
   WorkerOptions workers;
   core::GroupConfig group;
   HangOptions hangs;
@@ -40,6 +49,8 @@ struct Options {
   log::Level log_level = log::Level::warn;
   bool dry_run = false;
   std::vector<std::string> warnings;  // of what was accepted all the same, for the log
+  std::vector<std::string> notes;     // what was accepted and has no effect here, for the log
+  std::vector<GivenFlag> given;       // what was set and where, in the order of --help
 };
 
 // The parts of it that several rooms need at once.
@@ -51,6 +62,7 @@ struct Machine {
   GetEnv get_env;
   std::string root = "/";  // where /dev, /proc and /sys are
   int cpus = 1;
+  PetVariables pet;
   Network network;  // asked once everything else is good, and not for --dry-run
 };
 Machine this_machine();  // without a network

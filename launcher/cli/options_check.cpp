@@ -1,5 +1,7 @@
 #include "launcher/cli/options_check.hpp"
 
+#include "launcher/torchrun/options.hpp"
+
 namespace ddp {
 namespace {
 
@@ -31,7 +33,9 @@ Result<Options> check_options(const SettingsReader& reader, std::vector<std::str
   const Hardware hardware{machine.get_env, machine.root, machine.cpus};
   if (auto failure = check_program(o.workers.command)) return *failure;
   if (auto failure = read_workers(reader, hardware, o.ranks, o.workers)) return *failure;
-  if (auto failure = read_rendezvous(reader, o.ranks, o.rendezvous)) return *failure;
+  if (auto failure = read_program_kind(reader, o.program_kind)) return *failure;
+  if (auto failure = read_rendezvous(reader, o.ranks, o.rendezvous, o.notes)) return *failure;
+  if (auto failure = read_torchrun(reader, o.notes)) return *failure;
   if (auto failure = read_stdin(reader, o.ranks, o.workers)) return *failure;
   if (auto failure = read_run_id(reader, o.rendezvous.run_id)) return *failure;
   if (auto failure = read_output(reader, o.ranks.nproc, o.output)) return *failure;

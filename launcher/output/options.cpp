@@ -26,7 +26,8 @@ constexpr FlagSpec kFlags[] = {
      "keep this run's files in DIR/<run id>, or in DIR/<run id>.2 and so on if that exists"},
     {"--redirects,-r", "MAP", ValueKind::list, "0", kOutput,
      "write to files in the log directory instead of the console: 0 nothing, 1 stdout, 2 stderr, 3 "
-     "both; for all, or by local rank (0:3,1:2)"},
+     "both; for all, or by local rank (0:3,1:2); without --log-dir in a new directory under TMPDIR "
+     "or /tmp, which is kept and named"},
     {"--tee,-t", "MAP", ValueKind::list, "0", kOutput,
      "write to files and the console; same values"},
     {"--pty", "", ValueKind::toggle, "off", kOutput,
@@ -70,17 +71,12 @@ Failure line_start(const SettingsReader& reader, OutputOptions& options) {
 }
 
 Failure stream_map(const SettingsReader& reader, std::string_view flag, int nproc,
-                   const std::string& log_dir, std::vector<out::StreamSet>& into) {
+                   std::vector<out::StreamSet>& into) {
   into.assign(static_cast<std::size_t>(nproc), {});
   const Setting* const setting = reader.given(flag);
   if (setting == nullptr) return std::nullopt;
   auto map = parse_stream_map(*setting, nproc);
   if (!map) return Error{map.error()};
-  const bool used = std::any_of(map->begin(), map->end(),
-                                [](const out::StreamSet& set) { return set.out || set.err; });
-  if (used && log_dir.empty())
-    return Error{setting->what + " is '" + setting->text +
-                 "': requires --log-dir, where the files go"};
   into = std::move(*map);
   return std::nullopt;
 }
@@ -90,10 +86,12 @@ Failure files(const SettingsReader& reader, int nproc, OutputOptions& options) {
     if (dir->text.empty()) return refusal(*dir, "a directory");
     options.log_dir = dir->text;
   }
-  if (auto failure = stream_map(reader, "--redirects", nproc, options.log_dir, options.redirect))
-    return failure;
-  if (auto failure = stream_map(reader, "--tee", nproc, options.log_dir, options.tee))
-    return failure;
+  if (auto failure = stream_map(reader, "--redirects", nproc, options.redirect)) return failure;
+  if (auto failure = stream_map(reader, "--tee", nproc, options.tee)) return failure;
+  for (const auto* const map : {&options.redirect, &options.tee}) {
+    for (const out::StreamSet& set : *map)
+      options.needs_log_dir |= options.log_dir.empty() && (set.out || set.err);
+  }
   options.pty = reader.toggle("--pty");
   for (std::size_t i = 0; i < options.tee.size(); ++i) {  // tee wins, as with torchrun
     options.redirect[i].out = options.redirect[i].out && !options.tee[i].out;

@@ -31,6 +31,7 @@ struct OutputOptions {
   out::Style style = out::Style::prefix;
   out::LineStart line_start;             // a file that gets no bytes of ours is the worker's
   std::string log_dir;                   // as given; empty: none
+  bool needs_log_dir = false;            // none is given, but there are files to write
   std::vector<out::StreamSet> redirect;  // by local rank: to its file instead of the console
   std::vector<out::StreamSet> tee;       // by local rank: to its file and the console
   std::vector<bool> shown;               // by local rank: false hides it on the console

@@ -33,7 +33,8 @@ Prefix prefix_of(const RouterConfig& config, const PrefixTemplate& source, int g
                             .world_size = config.ranks.world_size(),
                             .attempt = generation,
                             .stream = name_of(stream),
-                            .run_id = config.run_id};
+                            .run_id = config.run_id,
+                            .role = config.role};
   return {source, fields, config.line_start.time, config.began, colour};
 }
 

@@ -57,6 +57,7 @@ struct RouterConfig {
   // The prefixes. A redirected file without a prefix is written by the worker itself.
   LineStart line_start;
   std::string run_id;
+  std::string role = "default";
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
   bool colour_out = false;  // the prefix on stdout has the rank's colour
   bool colour_err = false;

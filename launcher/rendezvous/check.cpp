@@ -43,7 +43,8 @@ std::optional<ExitNow> check_rendezvous(const Settings& settings, const Network&
                                         const RendezvousOptions& options,
                                         std::vector<std::string>& warnings) {
   const std::string& host = options.master_addr;
-  const Setting* const addr = settings.get("--master-addr");
+  const Setting* const addr =
+      settings.get(options.from_endpoint ? "--rdzv-endpoint" : "--master-addr");
   const auto read = read_master_address(host);
   const bool literal = read && read->literal;
 
@@ -92,7 +93,8 @@ std::optional<ExitNow> check_rendezvous(const Settings& settings, const Network&
   const auto users =
       network.users_of_port ? network.users_of_port(port) : std::vector<os::PortUser>();
   return refused(core::kSystemRefused,
-                 named(settings.get("--master-port"), "--master-port", std::to_string(port)) +
+                 named(settings.get(options.from_endpoint ? "--rdzv-endpoint" : "--master-port"),
+                       "--master-port", std::to_string(port)) +
                      ", which is in use on this machine" + names_of(users) +
                      ": rank 0 could not listen there; stop what uses it or choose another port");
 }

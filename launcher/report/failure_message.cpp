@@ -3,6 +3,8 @@
 #include "common/duration_text.hpp"
 #include "common/overloaded.hpp"
 #include "common/signal_name.hpp"
+#include "launcher/base/edit_distance.hpp"
+#include "launcher/base/nearest_file.hpp"
 #include "launcher/report/exit_message.hpp"
 #include "launcher/report/hang_message.hpp"
 
@@ -20,6 +22,17 @@
 namespace ddp {
 namespace {
 
+// What ENOENT means: a program that PATH does not have, a typo, or a file whose interpreter does
+// not exist.
+std::string missing_program_hint(const std::string& program) {
+  const bool exists = ::access(program.c_str(), F_OK) == 0;
+  if (program.find('/') == std::string::npos)
+    return " in PATH" + (exists ? " (to run the file in this directory, write ./" + program + ")"
+                                : std::string());
+  if (exists) return " (the file exists; check the interpreter in its first line)";
+  return did_you_mean(nearest_file(program));
+}
+
 std::string spawn_error_text(const core::SpawnError& error, const std::string& program) {
   const std::string why = std::strerror(error.error_number);
   switch (error.stage) {
@@ -34,10 +47,7 @@ std::string spawn_error_text(const core::SpawnError& error, const std::string& p
       error.error_number == EACCES && ::stat(program.c_str(), &info) == 0 && S_ISDIR(info.st_mode))
     return "could not be started: " + program + ": it is a directory";
   std::string text = "could not be started: " + program + ": " + why;
-  // ENOENT for a file that exists means that its interpreter does not.
-  if (error.error_number == ENOENT && program.find('/') != std::string::npos &&
-      ::access(program.c_str(), F_OK) == 0)
-    text += " (the file exists; check the interpreter in its first line)";
+  if (error.error_number == ENOENT) text += missing_program_hint(program);
   if (error.error_number == ENOEXEC) text += " (a script needs a first line such as #!/bin/sh)";
   return text;
 }

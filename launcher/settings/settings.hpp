@@ -1,7 +1,8 @@
 // Room: launcher/settings. Flags as rows of a table and values as given, and the reader with which
 // each room reads its own.
 // Includes: common. Included by: launcher/campaign, launcher/cli, launcher/faults, launcher/hangs,
-// launcher/output, launcher/rendezvous, launcher/report, launcher/workers.
+// launcher/output, launcher/program, launcher/rendezvous, launcher/report, launcher/torchrun,
+// launcher/workers.
 //
 // The values that the user gave, as text: from the command line, the environment or a file.
 #pragma once
@@ -19,8 +20,9 @@ namespace ddp {
 
 // One value as the user gave it.
 struct Setting {
-  std::string what;  // where: "--nproc", "run.toml:3:9: nproc", "DDP_LAUNCH_LOG"
+  std::string what;  // in messages: "--nproc", "run.toml:3:9: nproc", "DDP_LAUNCH_LOG"
   std::string text;
+  std::string source = "command line";  // or the place in a file, or the environment variable
 };
 
 // "<what> is '<text>': expected <expected>"

@@ -31,6 +31,7 @@ out::RouterConfig router_config(const Options& options, const std::string& log_d
   config.style = options.output.style;
   config.line_start = options.output.line_start;
   config.run_id = options.rendezvous.run_id;
+  config.role = options.workers.role;
   config.colour_out = out::wants_colour(STDOUT_FILENO);
   config.colour_err = out::wants_colour(STDERR_FILENO);
   config.ranks = options.ranks;
@@ -103,6 +104,8 @@ class Launch {
     supervisor_.reporter().record_in(log_dir_.path);
     if (!log_dir_.failure.empty()) {
       supervisor_.reporter().lost(log_dir_.failure + "; no logs are kept");
+    } else if (options_.output.needs_log_dir) {
+      router_.notice("ddp-launch: without --log-dir, this run's files are in " + log_dir_.path);
     } else if (!log_dir_.taken.empty()) {
       router_.notice("ddp-launch: " + log_dir_.taken + " exists: this run's files are in " +
                      log_dir_.path);

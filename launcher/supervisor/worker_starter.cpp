@@ -1,6 +1,7 @@
 #include "launcher/supervisor/worker_starter.hpp"
 
 #include "launcher/base/log.hpp"
+#include "launcher/base/replaced.hpp"
 #include "launcher/workers/worker_environment.hpp"
 
 #include <fmt/core.h>
@@ -100,6 +101,9 @@ os::SpawnRequest WorkerStarter::request(const core::SpawnWorker& spawn,
   os::SpawnRequest request;
   request.program = spec_.options.command.front();
   request.arguments.assign(spec_.options.command.begin() + 1, spec_.options.command.end());
+  // torchrun's macro.
+  for (auto& word : request.arguments)
+    word = replaced(std::move(word), "${local_rank}", std::to_string(spawn.local_rank));
   request.environment = worker_environment(
       spec_,
       {.local_rank = spawn.local_rank,

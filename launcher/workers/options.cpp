@@ -9,6 +9,7 @@ namespace ddp {
 namespace {
 
 constexpr std::int64_t kMostWorkers = 4096;
+constexpr std::size_t kLongestRole = 64;
 
 constexpr std::string_view kWorkers = "Workers";
 
@@ -26,6 +27,8 @@ constexpr FlagSpec kFlags[] = {
     {"--oversubscribe", "", ValueKind::toggle, "off", kWorkers,
      "let ranks share a device where there are fewer, for development; sets NCCL's "
      "multi-rank-per-GPU variables"},
+    {"--role", "NAME", ValueKind::text, "default", kWorkers,
+     "name of the workers' role, for ROLE_NAME and {role}"},
     {"--stdin", "RANK", ValueKind::number, "none", kWorkers,
      "the rank that reads ddp-launch's input; the others read /dev/null"},
 };
@@ -40,6 +43,7 @@ class WorkersReader : SettingsReader {
   Failure run() {
     options_.virtual_local_rank = toggle("--virtual-local-rank");
     options_.share_devices = toggle("--oversubscribe");
+    if (auto failure = role()) return failure;
     if (auto failure = device_type()) return failure;
     if (auto failure = devices()) return failure;
     if (auto failure = workers()) return failure;
@@ -47,6 +51,17 @@ class WorkersReader : SettingsReader {
   }
 
  private:
+  Failure role() {
+    const Setting* const setting = given("--role");
+    if (setting == nullptr) return std::nullopt;
+    const bool printable = std::none_of(setting->text.begin(), setting->text.end(),
+                                        [](unsigned char c) { return c < ' ' || c == 0x7f; });
+    if (setting->text.empty() || setting->text.size() > kLongestRole || !printable)
+      return refusal(*setting, "1 to 64 bytes without control characters");
+    options_.role = setting->text;
+    return std::nullopt;
+  }
+
   Failure device_type() {
     return choice<DeviceType>("--device-type",
                               {{"cpu", DeviceType::cpu},

@@ -25,6 +25,7 @@ enum class StopScope {
 
 struct WorkerOptions {
   std::vector<std::string> command;  // program and its arguments
+  std::string role = "default";      // ROLE_NAME
   DeviceType device_type = DeviceType::cuda;
   // The value of the visible-devices variable: as --devices says, by the system's own indices;
   // empty: leave the environment's choice. Under virtual_local_rank one a rank, unless the type is

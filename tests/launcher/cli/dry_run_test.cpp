@@ -49,9 +49,29 @@ environment of every rank:
   DDP_RUN_DIR                      <run directory>
   DDP_RUN_ID                       r1
 
+settings, and where they come from:
+  --nproc               2     command line
+  --devices             2,5   command line
+  --virtual-local-rank  true  command line
+  --run-id              r1    command line
+
 command:
   ./worker 'two words' 'it'\''s' ''
 )");
+}
+
+TEST_CASE("a dry run shows where each value comes from") {
+  FakeMachine machine;
+  machine.pet = {{"PET_MAX_RESTARTS", "3"}};
+  machine.file("run.toml", "role = \"trainer one\"\n");
+  const std::string config = machine.root / "run.toml";
+  CHECK(has(table(machine.good({"--config", config, "--run_id=r"})),
+            "\nsettings, and where they come from:\n"
+            "  --role          'trainer one'  " +
+                config +
+                ":1:1\n"
+                "  --run-id        r              command line\n"
+                "  --max-restarts  3              PET_MAX_RESTARTS\n"));
 }
 
 TEST_CASE("the device is the one LOCAL_RANK selects, as far as it is known") {

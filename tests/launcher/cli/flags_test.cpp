@@ -86,7 +86,7 @@ TEST_CASE("a near miss is suggested, a far one is not") {
                                                       {"--hlep", "--help"}};
   for (const auto& [given, meant] : near)
     CHECK(did_you_mean_flag(given) == " (did you mean " + std::string(meant) + "?)");
-  for (const char* far : {"--x", "--bogus", "--batch-size", "--rdzv-backend", "-q"})
+  for (const char* far : {"--x", "--bogus", "--batch-size", "--learning-rate", "-q"})
     CHECK(did_you_mean_flag(far).empty());
 }
 

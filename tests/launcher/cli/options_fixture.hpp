@@ -48,6 +48,7 @@ class FakeMachine {
             },
             .root = root.string(),
             .cpus = cpus,
+            .pet = pet,
             .network = network};
   }
   // The options of a command line that must be good; "-- ./worker" is added.
@@ -74,6 +75,7 @@ class FakeMachine {
 
   std::filesystem::path root;
   std::map<std::string, std::string> environment;
+  PetVariables pet;
   int cpus = 6;
   Network network;  // says nothing
 };

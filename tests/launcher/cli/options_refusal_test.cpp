@@ -24,13 +24,10 @@ TEST_CASE("every refusal is one line: the flag, its value, what is allowed") {
        "--nproc is 'a b': expected a number from 1 to 4096, or auto, cpu, gpu"},
       {{"--nproc="}, "--nproc needs a value"},
       {{"--log-dir", "--nproc", "2"}, "--log-dir needs a value, not '--nproc'"},
-      {{"--nnodes", "0"}, "--nnodes is '0': expected an integer from 1 to 65536"},
-      {{"--nnodes", "2"},
-       "--nnodes is '2': requires --master-addr and --master-port, where rank 0 listens"},
+      {{"--nnodes", "0"},
+       "--nnodes is '0': expected a number from 1 to 65536, or a range such as 2:2"},
       {{"--nnodes", "2", "--master-port", "1"},
        "--nnodes is '2': requires --master-addr, where rank 0 listens"},
-      {{"--nnodes", "2", "--master-addr", "h"},
-       "--nnodes is '2': requires --master-port, where rank 0 listens"},
       {{"--node-rank", "x"}, "--node-rank is 'x': expected an integer from 0 to 65535"},
       {{"--node-rank", "1"}, "--node-rank is '1': expected 0, because --nnodes is 1"},
       {{"--node-rank", "2", "--nnodes", "2", "--master-addr", "h", "--master-port", "1"},
@@ -122,8 +119,9 @@ TEST_CASE("every refusal is one line: the flag, its value, what is allowed") {
        "--local-ranks-filter is '2': expected local ranks 0 to 1 (--nproc is 2), such as 0 or 0,2 "
        "or 0-3, not '2'"},
       {{"--log-dir", ""}, "--log-dir is '': expected a directory"},
-      {{"-r", "3"}, "--redirects is '3': requires --log-dir, where the files go"},
-      {{"-t", "0:2"}, "--tee is '0:2': requires --log-dir, where the files go"},
+      {{"--role", ""}, "--role is '': expected 1 to 64 bytes without control characters"},
+      {{"-m", "--no-python"},
+       "--module and --no-python contradict each other: expected one of them"},
       {{"-r", "4", "--log-dir", "d"},
        "--redirects is '4': expected 0, 1, 2 or 3, or a map such as 0:3,1:2"},
       {{"-t", "0:3,2:1", "--nproc", "2", "--log-dir", "d"},
@@ -216,7 +214,8 @@ TEST_CASE("any words either parse or are refused in one line") {
     const auto parsed = machine.parse(words);
     if (const auto* leave = std::get_if<ExitNow>(&parsed)) {
       if (leave->code == 0) continue;
-      CHECK(leave->code == 2);
+      // With --run-path, a random word names a script that does not exist.
+      CHECK((leave->code == 2 || leave->code == 127));
       CHECK(leave->text.starts_with("ddp-launch: "));
       CHECK(leave->text.find('\n') == leave->text.size() - 1);
     } else {

@@ -16,3 +16,11 @@ TEST_CASE("where a stream is both redirected and teed, tee wins as with torchrun
   CHECK(o.output.tee[0].out);
   CHECK_FALSE(o.output.tee[0].err);
 }
+
+TEST_CASE("files without a log directory need one; nothing to write needs none") {
+  const FakeMachine machine;
+  CHECK(machine.good({"-r", "3"}).output.needs_log_dir);
+  CHECK(machine.good({"-t", "0:2"}).output.needs_log_dir);
+  CHECK_FALSE(machine.good({"-t", "0"}).output.needs_log_dir);
+  CHECK_FALSE(machine.good({"-t", "3", "--log-dir", "d"}).output.needs_log_dir);
+}
