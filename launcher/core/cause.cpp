@@ -26,6 +26,7 @@ constexpr CauseTraits kTraits[] = {
     /* ExitedEarly      */
     {.name = "early exit", .exit_code = kExitedEarlyCode, .symptom = Symptom::exit},
     /* Hung             */ {.name = "hang", .exit_code = kHung, .symptom = Symptom::hang},
+    /* MachinesDisagree */ {.name = "machines disagree", .exit_code = kUsage},
 };
 static_assert(std::size(kTraits) == std::variant_size_v<Cause>);
 

@@ -39,7 +39,12 @@ struct Hung {
   Hang hang;
   std::optional<LocalRank> local_rank;  // the root cause, where one is known
 };
-using Cause = std::variant<WorkerFailed, WorkerNotStarted, StoppedBySignal, ExitedEarly, Hung>;
+// The machines of the job were not started alike.
+struct MachinesDisagree {
+  std::string what;
+};
+using Cause = std::variant<WorkerFailed, WorkerNotStarted, StoppedBySignal, ExitedEarly, Hung,
+                           MachinesDisagree>;
 
 // How a cause shows. Which fault may be behind it follows from this.
 enum class Symptom {

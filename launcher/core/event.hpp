@@ -152,6 +152,13 @@ struct FaultUndone {
   std::string_view by;  // time, teardown, exit or another
 };
 
+// --- other machines
+
+// Another machine of the job was started differently: the ranks would wait for each other.
+struct PeerDisagrees {
+  std::string what;
+};
+
 // --- requests, and the end
 
 // SIGINT, SIGTERM, SIGHUP or SIGQUIT to the launcher, or its parent's death.
@@ -197,7 +204,7 @@ using Event =
                  WorkerReady, WorkerHeartbeat, WorkerStep, WorkerPhase, WorkerDigest, WorkerInjects,
                  WorkerLine, WorkerExited, HangDetected, ProcessesSeen, DiagnosticsKept,
                  EvidenceTaken, HangExplained, StragglerFound, FaultTriggered, FaultInjected,
-                 FaultUndone, StopRequested, KeeperGone, Suspended, DescendantsGone, ProcessesGone,
-                 SharedMemoryLeft, GenerationEnded, Tick>;
+                 FaultUndone, PeerDisagrees, StopRequested, KeeperGone, Suspended, DescendantsGone,
+                 ProcessesGone, SharedMemoryLeft, GenerationEnded, Tick>;
 
 }  // namespace ddp::core

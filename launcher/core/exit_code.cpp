@@ -9,7 +9,9 @@ std::span<const ExitCodeRow> exit_code_table() {
       {"0", "all workers succeeded"},
       {"n", "the root cause's own exit code, when it exited non-zero"},
       {"128+n", "signal n killed the root cause, or stopped ddp-launch"},
-      {"2", "usage: an option, a value or the configuration file is wrong"},
+      {"2",
+       "usage: an option, a value or the configuration file is wrong, or the machines were started "
+       "differently"},
       {"70", "ddp-launch's own fault: a bug, or its supervisor died"},
       {"71",
        "the system refused: processes, descriptors, memory, disk, a --master-port in use, or /proc "

@@ -39,8 +39,7 @@ std::string names_of(const std::vector<os::PortUser>& users) {
 }  // namespace
 
 std::optional<ExitNow> check_rendezvous(const Settings& settings, const Network& network,
-                                        const core::RankGroup& ranks,
-                                        const RendezvousOptions& options,
+                                        const core::RankGroup& ranks, RendezvousOptions& options,
                                         std::vector<std::string>& warnings) {
   const std::string& host = options.master_addr;
   const Setting* const addr =
@@ -69,6 +68,8 @@ std::optional<ExitNow> check_rendezvous(const Settings& settings, const Network&
                          "': " + (found.why.empty() ? "no such host" : found.why) +
                          "); continuing, because the workers may be able to");
   }
+
+  options.addresses = addresses;
 
   // Rank 0 listens here, or on another machine where nothing can be asked.
   if (ranks.node_rank != 0) return std::nullopt;

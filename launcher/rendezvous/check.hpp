@@ -25,11 +25,11 @@ struct Network {
 };
 
 // A refusal: exit code 2 for a name that does not resolve, 71 for a port that is in use. What may
-// be legitimate all the same becomes one of `warnings`. `settings` says where the values came
-// from. Waits for a name that is slow to resolve, at most 3 s, and for nothing else.
+// be legitimate all the same becomes one of `warnings`; `options` gets the addresses. `settings`
+// says where the values came from. Waits for a name that is slow to resolve, at most 3 s, and for
+// nothing else.
 std::optional<ExitNow> check_rendezvous(const Settings& settings, const Network& network,
-                                        const core::RankGroup& ranks,
-                                        const RendezvousOptions& options,
+                                        const core::RankGroup& ranks, RendezvousOptions& options,
                                         std::vector<std::string>& warnings);
 
 }  // namespace ddp

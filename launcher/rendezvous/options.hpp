@@ -21,6 +21,7 @@ namespace ddp {
 
 struct RendezvousOptions {
   std::string master_addr = "127.0.0.1";
+  std::vector<std::string> addresses;        // of rank 0's machine, as far as it resolves; numeric
   std::optional<std::uint16_t> master_port;  // none: a fresh reserved one each attempt
   bool from_endpoint = false;                // both are those of --rdzv-endpoint
   std::string run_id;                        // never empty after parsing

@@ -77,6 +77,9 @@ std::string cause_text(const core::Cause& cause, core::GlobalRank first_rank,
             return text;
           },
           [&](const core::Hung& hung) { return hang_text(hung.hang, hung.local_rank, first_rank); },
+          [&](const core::MachinesDisagree& machines) {
+            return "the machines were started differently: " + machines.what;
+          },
       },
       cause);
 }
@@ -109,6 +112,7 @@ std::string circumstances(const core::Cause& cause, const core::Verdict& verdict
           [&](const core::WorkerNotStarted&) { return std::string(); },
           [&](const core::StoppedBySignal&) { return ", at " + context.local_time; },
           [&](const core::ExitedEarly& early) { return where(early.local_rank); },
+          [&](const core::MachinesDisagree&) { return ", at " + context.local_time; },
           [&](const core::Hung&) { return "; detected at " + context.local_time; },
       },
       cause);

@@ -8,6 +8,7 @@
 #include "launcher/os/signal_inbox.hpp"
 #include "launcher/output/colour.hpp"
 #include "launcher/output/router.hpp"
+#include "launcher/peers/peer_check.hpp"
 #include "launcher/supervisor/supervisor.hpp"
 #include "launcher/workers/shared_memory_tracker.hpp"
 #include "launcher/workers/worker_set.hpp"
@@ -78,7 +79,13 @@ class Launch {
                   .alone = [this] { supervisor_.publish(core::KeeperGone{}); },
                   .forward = [this](int signal) { workers_.forward(signal); },
                   .child = [this] { workers_.child_changed(); },
-                  .suspend = [this] { supervisor_.suspend(); }}) {}
+                  .suspend = [this] { supervisor_.suspend(); }}),
+        peers_(
+            io_,
+            {.ranks = options.ranks,
+             .addresses = options.rendezvous.addresses,
+             .master_port = options.rendezvous.master_port.value_or(0)},
+            [this](const std::string& what) { supervisor_.publish(core::PeerDisagrees{what}); }) {}
 
   ~Launch() { log::redirect(nullptr); }
   Launch(const Launch&) = delete;
@@ -95,6 +102,7 @@ class Launch {
     keep_files();
     if (!open_sockets()) return core::kSystemRefused;
     supervisor_.start();
+    peers_.start();
     while (!supervisor_.exit_code()) io_.run_one();
     return *supervisor_.exit_code();
   }
@@ -146,6 +154,7 @@ class Launch {
   WorkerSet workers_;
   Supervisor supervisor_;
   os::SignalInbox signals_;
+  PeerCheck peers_;
   std::vector<std::unique_ptr<os::NotifySocket>> notify_;
 };
 

@@ -25,6 +25,27 @@ Scene with_getent(const std::string& script) {
   return scene;
 }
 
+// A port for rank 0, and the next one, where the machines compare how they were started.
+std::string free_pair() {
+  for (;;) {
+    const ReservedPort port;
+    sockaddr_in next{};
+    next.sin_family = AF_INET;
+    next.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    next.sin_port = htons(static_cast<std::uint16_t>(port.number() + 1));
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool free = ::bind(fd, reinterpret_cast<sockaddr*>(&next), sizeof next) == 0;
+    ::close(fd);
+    if (free && port.number() < 65535) return std::to_string(port.number());
+  }
+}
+
+Words machine(const std::string& node, const std::string& port, const Words& more) {
+  return Words{"--nnodes",      "2",  "--node-rank", node, "--master-addr", "127.0.0.1",
+               "--master-port", port, "--run-id",    "r"} +
+         more;
+}
+
 }  // namespace
 
 TEST_CASE("an address with a port is rejected, brackets are accepted") {
@@ -123,4 +144,56 @@ TEST_CASE("a port is not checked again between two attempts") {
       helper({"listen-master", "on-generation", "0,1", "[", "exit", "3", "]"}));
   CHECK(run.status == Status{.code = 0});
   CHECK_FALSE(contains(run.err, "in use"));
+}
+
+TEST_CASE("two machines with different --nproc report it and end with 2, whoever starts first") {
+  for (const bool first_is_0 : {true, false}) {
+    CAPTURE(first_is_0);
+    const std::string port = free_pair();
+    const Scene zero;
+    const Scene one;
+    const auto start_zero = [&] {
+      return zero.launch(machine("0", port, {"--nproc", "1"}), helper({"print", "up", "pause"}));
+    };
+    const auto start_one = [&] {
+      return one.launch(machine("1", port, {"--nproc", "3", "--max-restarts", "9"}),
+                        helper({"print", "up", "pause"}));
+    };
+    std::optional<Process> a(first_is_0 ? start_zero() : start_one());
+    a->until("up");
+    std::optional<Process> b(first_is_0 ? start_one() : start_zero());
+    const auto of_zero = finish(zero, first_is_0 ? *a : *b);
+    const auto of_one = finish(one, first_is_0 ? *b : *a);
+    CHECK(of_zero.status == Status{.code = 2});
+    CHECK(of_one.status == Status{.code = 2});
+    CHECK(contains(of_zero.err,
+                   "the machines were started differently: node 1 has --nproc 3, node 0 has 1"));
+    CHECK(contains(of_one.err,
+                   "the machines were started differently: node 0 has --nproc 1, node 1 has 3"));
+  }
+}
+
+TEST_CASE("two machines with the same --nproc run, whatever a stranger sends to their port") {
+  const std::string port = free_pair();
+  const Scene zero;
+  const Scene one;
+  Process first =
+      zero.launch(machine("0", port, {"--nproc", "2"}),
+                  helper({"print", "up", "on-rank", "0", "[", "wait-file", zero.path("go"), "]"}));
+  first.until("up");
+  sockaddr_in next{};
+  next.sin_family = AF_INET;
+  next.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  next.sin_port = htons(static_cast<std::uint16_t>(std::stoi(port) + 1));
+  const int stranger = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  REQUIRE(::connect(stranger, reinterpret_cast<sockaddr*>(&next), sizeof next) == 0);
+  REQUIRE(::write(stranger, "GET / HTTP/1.1\n", 15) == 15);
+  const auto other = one.run(machine("1", port, {"--nproc", "2"}), helper({"print", "up"}));
+  CHECK(other.status == Status{.code = 0});
+  CHECK(other.err == "");
+  write_file(zero.path("go"), "");
+  const auto ended = finish(zero, first);
+  CHECK(ended.status == Status{.code = 0});
+  CHECK(ended.err == "");
+  ::close(stranger);
 }

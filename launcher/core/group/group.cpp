@@ -123,6 +123,12 @@ void Group::on(const DescendantsGone& event, TimePoint, Actions& actions) {
   if (phase_ == Phase::lingering && event.generation == verdict_.generation) close(actions);
 }
 
+void Group::on(const PeerDisagrees& event, TimePoint now, Actions& actions) {
+  if (!is_up()) return;  // it ends already
+  tear_down(MachinesDisagree{event.what}, now, actions);
+  linger_if_all_gone(now, actions);
+}
+
 void Group::on(const StopRequested& event, TimePoint now, Actions& actions) {
   if (last_request_ && last_request_->signal == event.signal &&
       now - last_request_->at < kSameRequest)

@@ -71,6 +71,7 @@ class Group {
   void on(const ProcessesSeen& event, TimePoint, Actions&);
   void on(const EvidenceTaken& event, TimePoint now, Actions& actions);
   void on(const DescendantsGone& event, TimePoint, Actions& actions);
+  void on(const PeerDisagrees& event, TimePoint now, Actions& actions);
   void on(const StopRequested& event, TimePoint now, Actions& actions);
   void on(const Suspended& event, TimePoint, Actions&);
   void on(const GenerationEnded& event, TimePoint now, Actions& actions);

@@ -42,7 +42,8 @@ TEST_CASE("a cause has a name that a plan can give") {
                                                  {WorkerNotStarted{1, kMissing}, "not started"},
                                                  {StoppedBySignal{SIGTERM, {}}, "SIGTERM"},
                                                  {ExitedEarly{1}, "early exit"},
-                                                 {Hung{}, "hang"}};
+                                                 {Hung{}, "hang"},
+                                                 {MachinesDisagree{}, "machines disagree"}};
   for (const auto& [cause, name] : names) {
     CHECK(cause_name(cause) == name);
     CHECK(is_cause_name(name));
@@ -50,8 +51,8 @@ TEST_CASE("a cause has a name that a plan can give") {
   for (const char* none : {"", "exit", "exit ", "exit 256", "exit 03", "KILL", "SIGNONE", "hung"})
     CHECK_FALSE(is_cause_name(none));
   CHECK(cause_names() ==
-        "a signal such as SIGKILL, exit 0 to exit 255, out of memory, not started, early exit or "
-        "hang");
+        "a signal such as SIGKILL, exit 0 to exit 255, out of memory, not started, early exit, "
+        "hang or machines disagree");
 }
 
 TEST_CASE("a cause has an exit code") {
