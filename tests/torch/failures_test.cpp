@@ -54,23 +54,15 @@ TEST_CASE("a killed launcher leaves neither ranks nor their DataLoader workers")
 
 TEST_CASE("control: a killed torchrun leaves all of them, and the test sees it") {
   const TorchScene scene;
-  int port = 0;
-  {
-    const ReservedPort free;
-    port = free.number();
-  }
+  const ReservedPort port;
   auto start = scene.start({}, {});
-  start.argv = Words{DDP_PYTHON, "-m", "torch.distributed.run", "--nproc_per_node", "2",
-                     "--master_port", std::to_string(port),
-                     // "Not redirected": PyTorch 1.13 cannot read its own default, 0, under
-                     // Python 3.11.
-                     "-r", "9:1", "-t", "9:1", DDP_TORCH_SCRIPTS "/loader.py"};
-  Process torchrun(std::move(start));
-  const auto pids = pids_of(torchrun, 2);
+  start.argv = torchrun(port.number(), "loader.py");
+  Process launch(std::move(start));
+  const auto pids = pids_of(launch, 2);
   REQUIRE(pids.size() == 6);
-  torchrun.send_signal(SIGKILL);
-  CHECK(torchrun.wait_exit() == Status{.signal = SIGKILL});
-  CHECK(alive(torchrun, pids) == 6);
+  launch.send_signal(SIGKILL);
+  CHECK(launch.wait_exit() == Status{.signal = SIGKILL});
+  CHECK(alive(launch, pids) == 6);
 }
 
 TEST_CASE("a rank that never joins a collective is named, with its Python stack") {

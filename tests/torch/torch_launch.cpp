@@ -36,6 +36,24 @@ Finished TorchScene::run_script(const Words& flags, const std::string& name,
   return finish_torch(*this, process);
 }
 
+Words torchrun(int master_port, const std::string& script) {
+  // -r and -t: "not redirected". PyTorch 1.13 cannot read its own default, 0, under Python 3.11.
+  return {DDP_PYTHON,
+          "-m",
+          "torch.distributed.run",
+          "--nproc_per_node",
+          "2",
+          "--monitor_interval",
+          "0.1",
+          "--master_port",
+          std::to_string(master_port),
+          "-r",
+          "9:1",
+          "-t",
+          "9:1",
+          DDP_TORCH_SCRIPTS "/" + script};
+}
+
 Finished finish_torch(const Scene& scene, Process& launch) {
   const Status status = launch.wait(torch_deadline());
   scene.check_nothing_left(launch);

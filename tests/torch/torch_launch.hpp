@@ -23,6 +23,9 @@ struct TorchScene : Scene {
                       const Words& arguments = {}) const;
 };
 
+// A launch of the script by torchrun, on two ranks.
+Words torchrun(int master_port, const std::string& script);
+
 Finished finish_torch(const Scene& scene, Process& launch);
 
 // Sorted, for lines whose order over ranks is not defined.

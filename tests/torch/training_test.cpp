@@ -99,3 +99,13 @@ TEST_CASE("PyTorch takes ddp-launch for torchrun, and reads the attempt") {
                                           "error file True"});
   }
 }
+
+TEST_CASE("under torchrun examples/ddp_faults.py does nothing") {
+  const TorchScene scene;
+  const ReservedPort port;
+  auto start = scene.start({}, {});
+  start.argv = torchrun(port.number(), "steps.py");
+  Process process(std::move(start));
+  CHECK(process.wait(torch_deadline()) == Status{.code = 0});
+  CHECK(sorted(lines_of(process.out())) == Words{"rank 0: 5 steps", "rank 1: 5 steps"});
+}
