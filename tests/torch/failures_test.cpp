@@ -101,7 +101,7 @@ TEST_CASE("after Ctrl-C the launcher adds three lines at most to the ranks' trac
   REQUIRE_FALSE(own.empty());
   CHECK(own.size() <= 3);
   CHECK(own[0].starts_with("ddp-launch: stopped by SIGINT"));
-  CHECK(own.back().starts_with("ddp-launch: ranks 0, 1 "));
+  CHECK(contains(own.back(), " ended by SIGINT"));
 }
 
 // Skipped until the failure report reads TORCHELASTIC_ERROR_FILE.
