@@ -119,7 +119,7 @@ def path_problems(root: pathlib.Path, document: str, text: str) -> list[str]:
 def test_problems(tests: set[str], document: str, text: str) -> list[str]:
     """Tests that a document names."""
     return [f"{document}:{number}: {name}: no such test" for number, line in enumerate(outside_blocks(text), 1)
-            for name in re.findall(r"`((?:e2e|os|docs|example|campaign)_\w+)`", line) if name not in tests]
+            for name in re.findall(r"`((?:e2e|os|docs|example|campaign|torch)_\w+)`", line) if name not in tests]
 
 
 def form_problems(document: str, text: str) -> list[str]:
