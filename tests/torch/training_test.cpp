@@ -7,8 +7,10 @@
 using namespace ddp::test;
 
 TEST_CASE("the tutorial's DDP script trains on four ranks, unchanged") {
-  const TorchScene scene;
-  const auto run = scene.run_script({"--nproc", "4"}, "article.py");
+  TorchScene scene;
+  scene.env["PYTHON_EXEC"] = DDP_PYTHON;
+  Process launch = scene.launch({"--nproc-per-node", "4", DDP_TORCH_SCRIPTS "/article.py"}, {});
+  const auto run = finish_torch(scene, launch);
   CHECK(run.status == Status{.code = 0});
   const auto ranks = by_rank(run.out);
   REQUIRE(ranks.size() == 4);
@@ -41,12 +43,12 @@ TEST_CASE("two machines of two devices each form one group") {
   const TorchScene scene;
   const ReservedPort port;  // bound without a listener, it does not count as in use
   const auto flags = [&](const char* node) {
-    return Words{"--nnodes",      "2",
-                 "--node-rank",   node,
-                 "--nproc",       "2",
-                 "--master-addr", "127.0.0.1",
-                 "--master-port", std::to_string(port.number()),
-                 "--run-id",      "two"};
+    return Words{"--nnodes",         "2",
+                 "--node-rank",      node,
+                 "--nproc-per-node", "2",
+                 "--rdzv-backend",   "c10d",
+                 "--rdzv-endpoint",  "127.0.0.1:" + std::to_string(port.number()),
+                 "--rdzv-id",        "two"};
   };
   Process first = scene.launch_script(flags("0"), "rendezvous.py", {"env"});
   Process second = scene.launch_script(flags("1"), "rendezvous.py", {"env"});
