@@ -71,6 +71,15 @@ std::string leftovers_text(const std::vector<core::Leftover>& leftovers,
 
 std::optional<core::LocalRank> raised_while_stopping(const core::Verdict& verdict) {
   if (!verdict.cause || core::is_failure(*verdict.cause)) return std::nullopt;
+  // An uncaught KeyboardInterrupt closes the connections of its rank, at which the peers fail that
+  // the signal reached within a collective. A program that handles Ctrl-C does so in all ranks.
+  if (std::any_of(verdict.workers.begin(), verdict.workers.end(), [](const auto& worker) {
+        const auto* signaled =
+            worker.status ? std::get_if<core::Signaled>(&*worker.status) : nullptr;
+        return signaled != nullptr && signaled->signal == SIGINT &&
+               worker.last_signal_sent == SIGINT;
+      }))
+    return std::nullopt;
   for (const auto& worker : verdict.workers) {
     const auto* exited = worker.status ? std::get_if<core::Exited>(&*worker.status) : nullptr;
     // A shell exits with 128+n if a signal ended its command.

@@ -18,7 +18,8 @@ std::string stopped_text(const core::Verdict& verdict, core::GlobalRank first_ra
 // empty if there are none.
 std::string exited_before_text(const core::Verdict& verdict, core::GlobalRank first_rank);
 
-// After a stop request: the first rank that exited with an error. Its last lines show why.
+// After a stop request: the first rank that exited with an error. Its last lines show why. None if
+// Ctrl-C ended a rank that does not handle it: the others then fail as a consequence.
 std::optional<core::LocalRank> raised_while_stopping(const core::Verdict& verdict);
 
 // "pid 12 (sleep 1000) of rank 0, pid 13 (tensorboard) of rank 1 and 7 more".

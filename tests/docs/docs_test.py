@@ -119,7 +119,7 @@ def path_problems(root: pathlib.Path, document: str, text: str) -> list[str]:
 def test_problems(tests: set[str], document: str, text: str) -> list[str]:
     """Tests that a document names."""
     return [f"{document}:{number}: {name}: no such test" for number, line in enumerate(outside_blocks(text), 1)
-            for name in re.findall(r"`((?:e2e|os|docs|example|campaign)_\w+)`", line) if name not in tests]
+            for name in re.findall(r"`((?:e2e|os|docs|example|campaign|torch)_\w+)`", line) if name not in tests]
 
 
 def form_problems(document: str, text: str) -> list[str]:
@@ -169,8 +169,10 @@ class Runner:
         self.path.mkdir()
         for program in ("ddp-launch", "worker"):
             (self.path / program).symlink_to(bin_directory / program)
-        for name in ("python", "python3"):
-            (self.path / name).symlink_to("/usr/bin/python3")
+        (self.path / "python3").symlink_to("/usr/bin/python3")
+        # A user's machine may have no "python": an example that needs it fails.
+        (self.path / "python").write_text("#!/bin/sh\necho \"python: write python3\" >&2\nexit 127\n")
+        (self.path / "python").chmod(0o755)
 
     def run(self, block: Block, files: dict[str, str]) -> str | None:
         """What went wrong, or nothing."""

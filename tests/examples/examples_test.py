@@ -1,4 +1,4 @@
-"""Each example, run as its own text says. usage: examples_test.py cpp|torch|shell|faults BUILD_DIR
+"""Each example, run as its own text says. usage: examples_test.py cpp|torch|shell|faults|types BUILD_DIR
 
 77, CTest's "skipped", where what the example is written for is not installed.
 """
@@ -6,6 +6,7 @@ import importlib.util
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -135,6 +136,55 @@ def faults(build):
     exit_code, lines = play("exit=7@rank=1,step=5,seed=1", sys.executable, "-c", LOOP,
                             str(ROOT / "examples"))
     same((exit_code, [x for x in lines if "FAULT" in x]), (0, []))
+    try:
+        ddp_faults.Fault("3", 0, 1)
+        sys.exit("a malformed fault was accepted")
+    except ValueError as error:
+        same("DDP_FAULTS: '3'" in str(error), True)
+
+    # Without a launcher nothing happens: without the variables; with those of a launcher that is gone; with a plan that
+    # no launcher records. The control: with the launcher the same fault is injected.
+    fault = f"3/0:exit=7{at}"
+    for left in ({}, {"NOTIFY_SOCKET": "/nowhere/notify", "DDP_FAULTS": fault}, {"DDP_FAULTS": fault}):
+        done = subprocess.run([sys.executable, "-c", LOOP, str(ROOT / "examples")], env=alone(**left),
+                              capture_output=True, text=True, timeout=LIMIT)
+        same((done.returncode, done.stdout, done.stderr), (0, "", ""))
+    for flags, code in (([], 0), (["--inject", "exit=7@rank=1,step=5"], 7)):
+        done = subprocess.run([f"{build}/bin/ddp-launch", "--nproc", "2", *flags, "--", sys.executable, "-c", LOOP,
+                               str(ROOT / "examples")], env=alone(), capture_output=True, text=True, timeout=LIMIT)
+        same((done.returncode, "step 5" in done.stderr), (code, code == 7))
+
+
+def alone(**more):
+    """An environment without a launcher's variables, and these."""
+    names = r"DDP_|NOTIFY_SOCKET|WATCHDOG_|RANK|WORLD_SIZE|LOCAL_|TORCHELASTIC_"
+    return {k: v for k, v in os.environ.items() if not re.match(names, k)} | more
+
+
+USE = """
+import ddp_faults
+launcher: ddp_faults.Launcher = ddp_faults.Launcher()
+launcher.ready()
+launcher.damage(1, [1.0])
+launcher.end_step({step}, loss=0.5)
+"""
+
+
+def types(_):
+    """examples/ddp_faults.py is typed, for Python 3.8 and later."""
+    mypy = shutil.which("mypy")
+    if mypy is None:
+        print("skipped: no mypy (Debian: mypy, python3-typeshed)")
+        sys.exit(77)
+    with tempfile.TemporaryDirectory() as temporary:
+        shutil.copy(ROOT / "examples/ddp_faults.py", temporary)
+        # The control: a script that passes a step of the wrong type.
+        for name, step, code in (("right", "1", 0), ("wrong", "'1'", 1)):
+            pathlib.Path(f"{temporary}/{name}.py").write_text(USE.format(step=step))
+            done = subprocess.run([mypy, "--strict", "--python-version", "3.8", f"{name}.py", "ddp_faults.py"],
+                                  cwd=temporary, capture_output=True, text=True, timeout=LIMIT)
+            same((done.returncode, done.stdout if code == 0 else done.stdout.count("[arg-type]")),
+                 (code, "Success: no issues found in 2 source files\n" if code == 0 else 1))
 
 
 def torch(build):
@@ -167,4 +217,4 @@ def shell(build):
 
 
 if __name__ == "__main__":
-    {"cpp": cpp, "torch": torch, "shell": shell, "faults": faults}[sys.argv[1]](sys.argv[2])
+    {"cpp": cpp, "torch": torch, "shell": shell, "faults": faults, "types": types}[sys.argv[1]](sys.argv[2])

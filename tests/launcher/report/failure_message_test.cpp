@@ -171,6 +171,24 @@ TEST_CASE("after a stop request the exit of each rank is reported") {
   CHECK(has(verdict_text(verdict, c), "rank 7 was killed by SIGKILL"));
 }
 
+TEST_CASE("after Ctrl-C the error of a rank that lost an interrupted peer is not quoted") {
+  auto verdict = failed_with(Exited{1});
+  verdict.cause = StoppedBySignal{SIGINT, std::nullopt};
+  for (auto& worker : verdict.workers) {
+    worker.status = Exited{0};
+    worker.stopped_by_launcher = true;
+    worker.last_signal_sent = SIGINT;
+  }
+  verdict.workers[2].status = Exited{1};
+  CHECK(raised_while_stopping(verdict) == 2);  // a checkpoint that failed
+  verdict.workers[1].status = Signaled{SIGINT, false};
+  CHECK_FALSE(raised_while_stopping(verdict));
+  // SIGTERM ends a rank that does not handle it, whose peers may still fail for a reason.
+  verdict.cause = StoppedBySignal{SIGTERM, std::nullopt};
+  verdict.workers[1].status = Signaled{SIGTERM, false};
+  CHECK(raised_while_stopping(verdict) == 2);
+}
+
 TEST_CASE("exit code 128+n of a shell is not an error of the rank") {
   auto verdict = failed_with(Exited{143});
   verdict.cause = StoppedBySignal{SIGTERM, std::nullopt};
