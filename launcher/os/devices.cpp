@@ -57,6 +57,17 @@ int count_ascend_devices(const std::string& root) {
                        [](std::string_view name) { return numbered(name, "davinci"); });
 }
 
+int count_ze_devices(const std::string& root) {
+  return count_entries(root + "/dev/dri", [&](std::string_view name) {
+    if (!numbered(name, "renderD")) return false;
+    const std::string path = root + "/sys/class/drm/" + std::string(name) + "/device/vendor";
+    const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
+    constexpr unsigned kIntel = 0x8086;
+    unsigned vendor = 0;
+    return file && std::fscanf(file.get(), "%x", &vendor) == 1 && vendor == kIntel;
+  });
+}
+
 int count_cpus() {
   // The kernel refuses a set that is smaller than its own, so this one is far larger than
   // cpu_set_t.
