@@ -1,5 +1,6 @@
 // Room: launcher/placement. Which CPUs and NUMA node each rank gets.
-// Includes: common, launcher/core, launcher/settings. Included by: no other.
+// Includes: common, launcher/core, launcher/os, launcher/settings, launcher/workers. Included by:
+// launcher, launcher/cli.
 //
 // place_ranks() decides, from values alone. bind.hpp collects these values: it runs ddp-topology,
 // which reads the machine with hwloc, and asks the system which CPUs are allowed and where the

@@ -115,6 +115,10 @@ os::SpawnRequest WorkerStarter::request(const core::SpawnWorker& spawn,
        .faults = change.worker_faults,
        .hide_devices = change.hide_devices},
       environ);
+  if (const auto rank = static_cast<std::size_t>(spawn.local_rank); rank < spec_.places.size()) {
+    request.cpus = spec_.places[rank].cpus;
+    request.memory_nodes = spec_.places[rank].nodes;
+  }
   request.traceable = spec_.traceable;
   request.stdin_fd = spec_.options.stdin_rank == spawn.local_rank ? STDIN_FILENO : dev_null_.get();
   return request;
