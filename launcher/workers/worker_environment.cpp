@@ -76,6 +76,12 @@ Variables launcher_variables(const WorkerSpec& spec, const WorkerSlot& slot,
   // killed would be lost, and one that prints would seem silent to --output-timeout.
   if (look_up(parent, env::kPythonUnbuffered) == nullptr)
     set.emplace_back(env::kPythonUnbuffered, "1");
+  // For progress bars: a rank that writes to a pipe cannot ask for the terminal's size. tqdm reads
+  // COLUMNS only where LINES is set as well.
+  if (slot.columns > 0 && look_up(parent, env::kColumns) == nullptr)
+    set.emplace_back(env::kColumns, std::to_string(slot.columns));
+  if (slot.lines > 0 && look_up(parent, env::kLines) == nullptr)
+    set.emplace_back(env::kLines, std::to_string(slot.lines));
   set.emplace_back(env::kDdpRunDir, slot.run_dir);
   set.emplace_back(env::kDdpRunId, spec.rendezvous.run_id);
   if (!slot.notify_socket.empty()) set.emplace_back(env::kNotifySocket, slot.notify_socket);

@@ -38,6 +38,8 @@ struct WorkerSlot {
   std::string error_file;             // TORCHELASTIC_ERROR_FILE
   std::optional<std::string> faults;  // DDP_FAULTS; none: no plan is active
   bool hide_devices = false;          // the visible-devices variable names none
+  int columns = 0;                    // of the terminal that shows the output; 0: none, or a pty
+  int lines = 0;
 };
 
 // Name, one of common/env_names.hpp, and value.
