@@ -7,6 +7,11 @@ find_package(CLI11 REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(tomlplusplus REQUIRED)
+find_path(DDP_HWLOC_INCLUDE hwloc.h REQUIRED)  # a package file of CMake's it has not
+find_library(DDP_HWLOC_LIBRARY hwloc REQUIRED)
+add_library(ddp_hwloc INTERFACE)
+target_include_directories(ddp_hwloc SYSTEM INTERFACE ${DDP_HWLOC_INCLUDE})
+target_link_libraries(ddp_hwloc INTERFACE ${DDP_HWLOC_LIBRARY})
 
 # Debian ships fmt and spdlog as shared libraries only; ddp-launch is linked statically, so both are
 # used header-only.

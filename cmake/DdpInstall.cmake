@@ -3,7 +3,7 @@
 # Components: launcher, worker, cuda; and dev (DdpPackage).
 # The program's name, as Debian's packages have it, rather than the project's.
 string(REGEX REPLACE "/ddp_launch$" "/ddp-launch" CMAKE_INSTALL_DOCDIR "${CMAKE_INSTALL_DOCDIR}")
-install(TARGETS ddp-launch RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT launcher)
+install(TARGETS ddp-launch ddp-topology RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT launcher)
 if(TARGET worker)
   install(TARGETS worker RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/ddp-launch
     COMPONENT worker)
@@ -19,8 +19,8 @@ install(FILES README.md LICENSE CHANGELOG.md CONTRIBUTING.md
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs COMPONENT launcher
   FILES_MATCHING PATTERN "*.md" PATTERN "*.svg")
 
-# cpack -G DEB: three packages. The launcher is static and depends on nothing; dpkg-shlibdeps finds
-# what the worker needs. The GPU part is left out: its libraries are not Debian's.
+# cpack -G DEB: three packages. The launcher is static and depends on nothing, but for --bind, for which
+# ddp-topology needs hwloc; dpkg-shlibdeps finds what the worker needs. The GPU part is left out: its libraries are not Debian's.
 set(CPACK_PACKAGE_NAME ddp-launch)
 set(CPACK_PACKAGE_VENDOR "ddp-launch")
 set(CPACK_PACKAGE_CONTACT "ddp-launch developers <ddp-launch@localhost>")
@@ -37,6 +37,7 @@ set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION utils)
 set(CPACK_DEBIAN_LAUNCHER_PACKAGE_NAME ddp-launch)
+set(CPACK_DEBIAN_LAUNCHER_PACKAGE_RECOMMENDS libhwloc15)
 set(CPACK_COMPONENT_LAUNCHER_DESCRIPTION
   "The launcher, its documents and examples.")
 set(CPACK_DEBIAN_WORKER_PACKAGE_NAME ddp-launch-worker)

@@ -23,6 +23,8 @@ inline constexpr const char* kErrorFile = "TORCHELASTIC_ERROR_FILE";
 inline constexpr const char* kNcclAsyncErrorHandling = "TORCH_NCCL_ASYNC_ERROR_HANDLING";
 inline constexpr const char* kOmpNumThreads = "OMP_NUM_THREADS";
 inline constexpr const char* kPythonUnbuffered = "PYTHONUNBUFFERED";
+inline constexpr const char* kColumns = "COLUMNS";
+inline constexpr const char* kLines = "LINES";
 
 // What a worker gets, by ddp-launch's names.
 inline constexpr const char* kDdpRunDir = "DDP_RUN_DIR";

@@ -1,7 +1,7 @@
 // Room: launcher. The program: one of --help, --dry-run, a campaign, or a launch under its keeper.
 // Includes: common, launcher/base, launcher/campaign, launcher/cli, launcher/core, launcher/events,
-// launcher/keeper, launcher/os, launcher/output, launcher/report, launcher/supervisor. Included by:
-// no other.
+// launcher/keeper, launcher/os, launcher/output, launcher/placement, launcher/report,
+// launcher/supervisor. Included by: no other.
 //
 // ddp-launch: reads the command line, then becomes the keeper of a supervisor
 // (launcher/keeper/keeper.hpp).
@@ -19,6 +19,7 @@
 #include "launcher/os/run_dir.hpp"
 #include "launcher/os/signals.hpp"
 #include "launcher/output/colour.hpp"
+#include "launcher/placement/bind.hpp"
 #include "launcher/report/run_result.hpp"
 #include "launcher/supervisor/supervise.hpp"
 
@@ -27,7 +28,9 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -88,6 +91,21 @@ ddp::Machine networked_machine() {
   return machine;
 }
 
+// --bind and --report-bindings.
+std::optional<ddp::ExitNow> choose_places(ddp::Options& options) {
+  auto bound = ddp::bind_ranks({.options = options.placement,
+                                .ranks = options.ranks,
+                                .workers = options.workers,
+                                .get_env = [](const char* name) { return std::getenv(name); },
+                                .dry_run = options.dry_run});
+  if (auto* leave = std::get_if<ddp::ExitNow>(&bound)) return std::move(*leave);
+  auto& [places, report, warnings] = std::get<ddp::Bound>(bound);
+  ddp::write_all(STDERR_FILENO, report);
+  options.places = std::move(places);
+  options.warnings.insert(options.warnings.end(), warnings.begin(), warnings.end());
+  return std::nullopt;
+}
+
 int run_campaign(int argc, char** argv) {
   using namespace ddp;
   auto parsed = campaign::parse_campaign(argc, argv);
@@ -119,6 +137,10 @@ int main(int argc, char** argv) {
     return leave->code;
   }
   Options& options = std::get<Options>(parsed);
+  if (const auto leave = choose_places(options)) {
+    ddp::write_all(STDERR_FILENO, leave->text);
+    return leave->code;
+  }
   if (options.dry_run) return print(dry_run_table(options, environ));
   if (!can_contain()) return core::kSystemRefused;
 

@@ -4,6 +4,7 @@
 #include "launcher/base/table.hpp"
 #include "launcher/cli/options.hpp"
 #include "launcher/core/faults/engine.hpp"
+#include "launcher/placement/placement.hpp"
 #include "launcher/report/fault_preview.hpp"
 #include "launcher/workers/device_list.hpp"
 #include "launcher/workers/worker_environment.hpp"
@@ -93,13 +94,20 @@ std::string dry_run_table(const Options& options, const char* const* parent) {
       std::to_string(options.ranks.node_rank) + " of " + std::to_string(options.ranks.nnodes) +
       ", world size " + std::to_string(options.ranks.world_size()) + "; nothing is started\n\n";
   std::vector<Row> table(1, Row{"device"});
+  if (!options.places.empty()) table[0].insert(table[0].end(), {"CPUs", "NUMA node"});
   for (const std::size_t i : differing) table[0].emplace_back(ranks.front()[i].first);
   for (std::size_t rank = 0; rank < ranks.size(); ++rank) {
     Row row{device_of(options, rank, parent)};
+    if (!options.places.empty()) {
+      const core::Place& place = options.places[rank];
+      row.insert(row.end(), {ranges_text(place.cpus), ranges_text(place.nodes)});
+    }
     for (const std::size_t i : differing) row.push_back(ranks[rank][i].second);
     table.push_back(std::move(row));
   }
-  for (Row& row : table) std::rotate(row.begin(), row.begin() + 1, row.begin() + 2);  // RANK first
+  const int before_rank = options.places.empty() ? 1 : 3;
+  for (Row& row : table)  // RANK first
+    std::rotate(row.begin(), row.begin() + before_rank, row.begin() + before_rank + 1);
   append_table(out, table);
 
   out +=

@@ -57,7 +57,8 @@ WorkerSpec worker_spec(const Options& options) {
           .rendezvous = options.rendezvous,
           .max_restarts = options.group.restart.max_restarts,
           .heartbeat = limits.heartbeat,
-          .traceable = limits.any() && options.hangs.on_hang != "none"};
+          .traceable = limits.any() && options.hangs.on_hang != "none",
+          .places = options.places};
 }
 
 LaunchFacts launch_facts(const Options& options) {

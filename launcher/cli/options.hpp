@@ -1,9 +1,9 @@
 // Room: launcher/cli. Command line, environment and configuration file in, one checked Options
 // value out; --help and --dry-run.
 // Includes: common, launcher/base, launcher/core, launcher/core/faults, launcher/core/group,
-// launcher/faults, launcher/hangs, launcher/os, launcher/output, launcher/program,
-// launcher/rendezvous, launcher/report, launcher/settings, launcher/torchrun, launcher/workers.
-// Included by: launcher, launcher/campaign, launcher/supervisor.
+// launcher/faults, launcher/hangs, launcher/os, launcher/output, launcher/placement,
+// launcher/program, launcher/rendezvous, launcher/report, launcher/settings, launcher/torchrun,
+// launcher/workers. Included by: launcher, launcher/campaign, launcher/supervisor.
 //
 // The command line and the configuration file of ddp-launch, as one checked value.
 #pragma once
@@ -16,6 +16,7 @@
 #include "launcher/faults/options.hpp"
 #include "launcher/hangs/options.hpp"
 #include "launcher/output/options.hpp"
+#include "launcher/placement/options.hpp"
 #include "launcher/program/program.hpp"
 #include "launcher/rendezvous/check.hpp"
 #include "launcher/rendezvous/options.hpp"
@@ -41,6 +42,8 @@ struct Options {
   RendezvousOptions rendezvous;
   ProgramKind program_kind = ProgramKind::automatic;
   WorkerOptions workers;
+  PlacementOptions placement;
+  std::vector<core::Place> places;  // of the ranks, once bind_ranks() has chosen them
   core::GroupConfig group;
   HangOptions hangs;
   OutputOptions output;

@@ -34,6 +34,7 @@ Result<Options> check_options(const SettingsReader& reader, std::vector<std::str
   if (auto failure = check_program(o.workers.command)) return *failure;
   if (auto failure = read_workers(reader, hardware, o.ranks, o.workers)) return *failure;
   if (auto failure = read_program_kind(reader, o.program_kind)) return *failure;
+  if (auto failure = read_placement(reader, o.placement)) return *failure;
   if (auto failure = read_rendezvous(reader, o.ranks, o.rendezvous, o.notes)) return *failure;
   if (auto failure = read_torchrun(reader, o.notes)) return *failure;
   if (auto failure = read_stdin(reader, o.ranks, o.workers)) return *failure;

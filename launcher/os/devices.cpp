@@ -1,7 +1,8 @@
 #include "launcher/os/devices.hpp"
 
+#include "launcher/os/affinity.hpp"
+
 #include <dirent.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <cctype>
@@ -57,15 +58,17 @@ int count_ascend_devices(const std::string& root) {
                        [](std::string_view name) { return numbered(name, "davinci"); });
 }
 
-int count_cpus() {
-  // The kernel refuses a set that is smaller than its own, so this one is far larger than
-  // cpu_set_t.
-  constexpr int kMostCpus = 16384;
-  const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> set(
-      CPU_ALLOC(kMostCpus), [](cpu_set_t* allocated) { CPU_FREE(allocated); });
-  const std::size_t size = CPU_ALLOC_SIZE(kMostCpus);
-  if (!set || ::sched_getaffinity(0, size, set.get()) != 0) return 1;
-  return std::max(1, CPU_COUNT_S(size, set.get()));
+int count_ze_devices(const std::string& root) {
+  return count_entries(root + "/dev/dri", [&](std::string_view name) {
+    if (!numbered(name, "renderD")) return false;
+    const std::string path = root + "/sys/class/drm/" + std::string(name) + "/device/vendor";
+    const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
+    constexpr unsigned kIntel = 0x8086;
+    unsigned vendor = 0;
+    return file && std::fscanf(file.get(), "%x", &vendor) == 1 && vendor == kIntel;
+  });
 }
+
+int count_cpus() { return std::max(1, static_cast<int>(allowed_cpus().size())); }
 
 }  // namespace ddp::os

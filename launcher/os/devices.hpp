@@ -11,6 +11,7 @@ namespace ddp::os {
 int count_cuda_devices(const std::string& root = "/");
 int count_hip_devices(const std::string& root = "/");     // KFD nodes with a gpu_id
 int count_ascend_devices(const std::string& root = "/");  // /dev/davinci<n>
+int count_ze_devices(const std::string& root = "/");      // render nodes of Intel cards
 
 // The CPUs that this process may run on (sched_getaffinity), at least 1.
 int count_cpus();

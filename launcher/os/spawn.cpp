@@ -1,5 +1,6 @@
 #include "launcher/os/spawn.hpp"
 
+#include "launcher/os/affinity.hpp"
 #include "launcher/os/clone_launcher.hpp"
 #include "launcher/os/limits.hpp"
 #include "launcher/os/mechanism.hpp"
@@ -9,6 +10,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/mempolicy.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -16,6 +18,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 #include <cstdlib>
 
 namespace ddp::os {
@@ -49,6 +52,9 @@ struct WorkerSetup {
   std::vector<const char*> environment;
   bool dies_with_launcher = true;
   bool traceable = false;
+  std::vector<unsigned long> cpus{};          // empty: the launcher's
+  std::vector<unsigned long> memory_nodes{};  // empty: the launcher's policy
+  bool one_memory_node = false;
 
   // Process v2's own environment initializer is declared but not defined in 1.81's header-only
   // form.
@@ -70,12 +76,31 @@ struct WorkerSetup {
     for (const int signal : ignored_signals) {
       if (::signal(signal, SIG_DFL) == SIG_ERR) return last_error();
     }
+    if (!cpus.empty() &&
+        ::syscall(SYS_sched_setaffinity, 0, cpus.size() * sizeof cpus[0], cpus.data()) == -1)
+      return last_error();
+    if (!memory_nodes.empty() && !prefer_memory_nodes()) return last_error();
     if (!close_above_stderr()) return last_error();
     if (descriptors && ::setrlimit(RLIMIT_NOFILE, &*descriptors) == -1) return last_error();
     sigset_t none;
     sigemptyset(&none);
     if (::sigprocmask(SIG_SETMASK, &none, nullptr) == -1) return last_error();
     return {};
+  }
+
+  // Preferred, not MPOL_BIND: under that a rank whose node is full is killed, while the other nodes
+  // have memory left.
+  bool prefer_memory_nodes() const noexcept {
+    const auto set = [this](int policy) {
+      // The kernel takes one bit less than it is given.
+      const unsigned long bits = memory_nodes.size() * sizeof memory_nodes[0] * CHAR_BIT + 1;
+      return ::syscall(SYS_set_mempolicy, policy, memory_nodes.data(), bits) == 0;
+    };
+    if (set(MPOL_PREFERRED_MANY)) return true;
+    if (errno != EINVAL) return false;
+    // A kernel before 5.15. It prefers one node only; of several, the one that the rank runs on
+    // comes first without a policy too.
+    return !one_memory_node || set(MPOL_PREFERRED);
   }
 
   static bool close_above_stderr() noexcept {
@@ -184,6 +209,9 @@ std::variant<Child, core::SpawnError> Spawner::spawn(const SpawnRequest& request
                     {},         !is_off(Mechanism::death_signal), request.traceable};
   for (const auto& variable : request.environment) setup.environment.push_back(variable.c_str());
   setup.environment.push_back(nullptr);
+  setup.cpus = bit_mask(request.cpus);
+  setup.memory_nodes = bit_mask(request.memory_nodes);
+  setup.one_memory_node = request.memory_nodes.size() == 1;
   auto launched = launcher(std::get<std::string>(program), request.arguments, own_descriptors,
                            std::move(stdio), setup);
   if (shared) take_back();

@@ -1,8 +1,8 @@
 // Room: launcher/os. System calls, translated into values. It decides nothing.
 // Includes: common, common/faults, launcher/core, launcher/core/group, launcher/core/hangs.
 // Included by: launcher, launcher/campaign, launcher/cli, launcher/events, launcher/faults,
-// launcher/hangs, launcher/keeper, launcher/output, launcher/rendezvous, launcher/report,
-// launcher/supervisor, launcher/workers.
+// launcher/hangs, launcher/keeper, launcher/output, launcher/placement, launcher/rendezvous,
+// launcher/report, launcher/supervisor, launcher/workers.
 //
 // Starts worker processes.
 //
@@ -32,6 +32,10 @@ struct SpawnRequest {
   // ancestors (ptrace_scope 1).
   bool traceable = false;
   int cgroup_fd = -1;  // the cgroup to start in, if it allows that; -1: the launcher's
+  // The CPUs that the child may run on, and the NUMA nodes that its memory comes from while they
+  // have any left (MPOL_PREFERRED_MANY). Empty: the launcher's.
+  std::vector<int> cpus;
+  std::vector<int> memory_nodes;
 };
 
 struct Child {

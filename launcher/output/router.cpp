@@ -1,7 +1,6 @@
 #include "launcher/output/router.hpp"
 
 #include "common/join.hpp"
-#include "launcher/os/pty.hpp"
 #include "launcher/output/console.hpp"
 #include "launcher/output/route.hpp"
 #include "launcher/output/source.hpp"
@@ -76,6 +75,7 @@ class Router::Impl {
     ChildStreams streams;
     streams.out = std::move(*out);
     streams.err = std::move(*err);
+    streams.terminal = terminal_behind_prefix(generation, local_rank);
     return streams;
   }
 
@@ -172,6 +172,20 @@ class Router::Impl {
     sources_.push_back(std::make_shared<Source>(context_, std::move(ends->ours), std::move(where)));
     sources_.back()->start();
     return std::move(ends->workers);
+  }
+
+  // For both streams of a rank: behind the wider of their prefixes.
+  std::optional<os::WindowSize> terminal_behind_prefix(int generation, int local_rank) const {
+    if (!terminal_ || config_.pty) return std::nullopt;
+    std::optional<int> taken;
+    for (const Stream stream : {Stream::out, Stream::err}) {
+      if (!route_of(config_, local_rank, stream).console) continue;
+      const auto start =
+          prefix_of(config_, config_.line_start.console, generation, local_rank, stream, false);
+      taken = std::max(taken.value_or(0), start.columns());
+    }
+    if (!taken || *taken >= terminal_->columns) return std::nullopt;
+    return window_behind(*taken);
   }
 
   // The launcher's own terminal without the columns of the prefix.

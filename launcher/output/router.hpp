@@ -33,6 +33,7 @@
 #include "common/result.hpp"
 #include "launcher/core/ranks.hpp"
 #include "launcher/os/fd.hpp"
+#include "launcher/os/pty.hpp"
 #include "launcher/output/options.hpp"
 #include "launcher/output/prefix.hpp"
 
@@ -75,6 +76,9 @@ struct RouterConfig {
 struct ChildStreams {
   os::ScopedFd out;
   os::ScopedFd err;
+  // What is left of ddp-launch's terminal behind the prefix, where the worker's output is shown
+  // there and reaches it through pipes: the worker cannot ask.
+  std::optional<os::WindowSize> terminal;
 };
 
 class Router {

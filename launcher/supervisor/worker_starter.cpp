@@ -85,7 +85,7 @@ WorkerStarter::Outcome WorkerStarter::start_now(const core::SpawnWorker& spawn,
     log::write(log::Level::error, streams.error());
     return failed(spawn, error_number);
   }
-  auto request = this->request(spawn, change);
+  auto request = this->request(spawn, change, streams->terminal);
   request.stdout_fd = streams->out.get();
   request.stderr_fd = streams->err.get();
   const auto spawned = workers_.spawn(spawn.local_rank, std::move(request));
@@ -94,8 +94,8 @@ WorkerStarter::Outcome WorkerStarter::start_now(const core::SpawnWorker& spawn,
   return core::WorkerStarted{spawn.local_rank, std::get<int>(spawned)};
 }
 
-os::SpawnRequest WorkerStarter::request(const core::SpawnWorker& spawn,
-                                        const SpawnChange& change) const {
+os::SpawnRequest WorkerStarter::request(const core::SpawnWorker& spawn, const SpawnChange& change,
+                                        const std::optional<os::WindowSize>& terminal) const {
   const std::string rank_dir =
       run_dir_ + fmt::format("/attempt_{}/{}", spawn.generation, spawn.local_rank);
   os::SpawnRequest request;
@@ -113,8 +113,14 @@ os::SpawnRequest WorkerStarter::request(const core::SpawnWorker& spawn,
        .notify_socket = notify_prefix(private_dir_) + std::to_string(spawn.local_rank),
        .error_file = rank_dir + "/error.json",
        .faults = change.worker_faults,
-       .hide_devices = change.hide_devices},
+       .hide_devices = change.hide_devices,
+       .columns = terminal ? terminal->columns : 0,
+       .lines = terminal ? terminal->rows : 0},
       environ);
+  if (const auto rank = static_cast<std::size_t>(spawn.local_rank); rank < spec_.places.size()) {
+    request.cpus = spec_.places[rank].cpus;
+    request.memory_nodes = spec_.places[rank].nodes;
+  }
   request.traceable = spec_.traceable;
   request.stdin_fd = spec_.options.stdin_rank == spawn.local_rank ? STDIN_FILENO : dev_null_.get();
   return request;

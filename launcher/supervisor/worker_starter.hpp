@@ -49,7 +49,8 @@ class WorkerStarter {
   using Outcome = std::variant<core::WorkerStarted, core::SpawnFailed>;
   Outcome start_now(const core::SpawnWorker& spawn, const SpawnChange& change);
   Outcome failed(const core::SpawnWorker& spawn, int error_number) const;
-  os::SpawnRequest request(const core::SpawnWorker& spawn, const SpawnChange& change) const;
+  os::SpawnRequest request(const core::SpawnWorker& spawn, const SpawnChange& change,
+                           const std::optional<os::WindowSize>& terminal) const;
   void answer(Outcome outcome);
 
   os::Loop& loop_;

@@ -14,14 +14,14 @@ constexpr std::size_t kLongestRole = 64;
 constexpr std::string_view kWorkers = "Workers";
 
 constexpr FlagSpec kFlags[] = {
-    {"--nproc,--nproc-per-node", "N|auto|cpu|gpu", ValueKind::number, "1", kWorkers,
-     "workers on this machine, 1 to 4096; gpu: one per visible GPU; cpu: one per usable CPU; auto: "
-     "gpu where there is one, else cpu"},
+    {"--nproc,--nproc-per-node", "N|auto|cpu|gpu|xpu", ValueKind::number, "1", kWorkers,
+     "workers on this machine, 1 to 4096; gpu: one per visible GPU; xpu: one per Intel GPU, with "
+     "--device-type ze; cpu: one per usable CPU; auto: gpu where there is one, else cpu"},
     {"--devices", "LIST", ValueKind::list, "all visible", kWorkers,
      "the devices to use: indices, ranges or UUIDs (2,5 or 0-3 or GPU-8a1b…); indices count the "
      "devices visible to ddp-launch"},
     {"--device-type", "TYPE", ValueKind::text, "cuda", kWorkers,
-     "cpu, cuda, ascend, hip or ze: which variable names the devices"},
+     "cpu, cuda, ascend (or npu), hip or ze: which variable names the devices"},
     {"--virtual-local-rank", "", ValueKind::toggle, "off", kWorkers,
      "each worker sees only its own device, and LOCAL_RANK is 0"},
     {"--oversubscribe", "", ValueKind::toggle, "off", kWorkers,
@@ -63,10 +63,23 @@ class WorkersReader : SettingsReader {
   }
 
   Failure device_type() {
+    const Setting* const nproc = given("--nproc");
+    const bool xpu = nproc != nullptr && nproc->text == "xpu";
+    if (xpu) options_.device_type = DeviceType::ze;
+    if (auto failure = read_device_type()) return failure;
+    if (xpu && options_.device_type != DeviceType::ze)
+      return refusal(*nproc, std::string("gpu, because xpu counts devices of type ze and "
+                                         "--device-type is ") +
+                                 name_of(options_.device_type));
+    return std::nullopt;
+  }
+
+  Failure read_device_type() {
     return choice<DeviceType>("--device-type",
                               {{"cpu", DeviceType::cpu},
                                {"cuda", DeviceType::cuda},
                                {"ascend", DeviceType::ascend},
+                               {"npu", DeviceType::ascend},  // PyTorch's name
                                {"hip", DeviceType::hip},
                                {"ze", DeviceType::ze}},
                               options_.device_type);
@@ -92,8 +105,8 @@ class WorkersReader : SettingsReader {
     return std::nullopt;
   }
 
-  // The devices the workers can share; none: this kind cannot be counted here.
-  std::optional<int> count_devices() const {
+  // The devices the workers can share.
+  int count_devices() const {
     if (!options_.devices.empty()) return static_cast<int>(options_.devices.size());
     int installed = 0;
     switch (options_.device_type) {
@@ -109,14 +122,17 @@ class WorkersReader : SettingsReader {
         installed = os::count_ascend_devices(hardware_.root);
         break;
       case DeviceType::ze:
-        return std::nullopt;
+        installed = os::count_ze_devices(hardware_.root);
+        break;
     }
     const auto listed = visible();
     if (!listed) return installed;
-    // A MIG slice is a separate device; anything else cannot be more than is installed.
+    // A MIG slice is a separate device, and so is a tile of an Intel card ("0.1"); anything else
+    // cannot be more than is installed.
     const auto slices =
-        std::count_if(listed->begin(), listed->end(),
-                      [](const std::string& device) { return device.starts_with("MIG-"); });
+        std::count_if(listed->begin(), listed->end(), [](const std::string& device) {
+          return device.starts_with("MIG-") || device.find('.') != std::string::npos;
+        });
     if (installed == 0) return 0;
     const int whole = static_cast<int>(listed->size()) - static_cast<int>(slices);
     return std::min(whole, installed) + static_cast<int>(slices);
@@ -126,9 +142,10 @@ class WorkersReader : SettingsReader {
     const Setting* const setting = given("--nproc");
     if (setting != nullptr && setting->text == "cpu") {
       ranks_.nproc = hardware_.cpus;
-    } else if (setting != nullptr && (setting->text == "gpu" || setting->text == "auto")) {
+    } else if (setting != nullptr &&
+               (setting->text == "gpu" || setting->text == "xpu" || setting->text == "auto")) {
       const bool automatic = setting->text == "auto";
-      const int devices = count_devices().value_or(0);
+      const int devices = count_devices();
       if (devices == 0 && !automatic)
         return refusal(*setting, std::string("a number, because no ") +
                                      name_of(options_.device_type) + " device is seen here");
@@ -136,8 +153,8 @@ class WorkersReader : SettingsReader {
     } else if (setting != nullptr) {
       const auto value = parse_integer("", setting->text, 1, kMostWorkers);
       if (!value)
-        return refusal(
-            *setting, "a number from 1 to " + std::to_string(kMostWorkers) + ", or auto, cpu, gpu");
+        return refusal(*setting, "a number from 1 to " + std::to_string(kMostWorkers) +
+                                     ", or auto, cpu, gpu, xpu");
       ranks_.nproc = static_cast<int>(*value);
     }
     return std::nullopt;
@@ -150,7 +167,7 @@ class WorkersReader : SettingsReader {
     const std::string needed =
         ranks_.nproc == 1 ? "a device" : std::to_string(ranks_.nproc) + " devices";
     const std::size_t least = options_.share_devices ? 1 : size;
-    if (options_.device_type == DeviceType::cpu || count_devices().value_or(0) >= ranks_.nproc)
+    if (options_.device_type == DeviceType::cpu || count_devices() >= ranks_.nproc)
       options_.share_devices = false;
     if (!options_.devices.empty()) {
       if (options_.devices.size() < least) {
@@ -165,11 +182,10 @@ class WorkersReader : SettingsReader {
       return std::nullopt;
     auto listed = visible();
     const auto count = count_devices();
-    const std::size_t known = listed ? listed->size() : static_cast<std::size_t>(count.value_or(0));
+    const std::size_t known = listed ? listed->size() : static_cast<std::size_t>(count);
     if (known < least) {
       return Error{given("--virtual-local-rank")->what + " needs " + needed +
-                   ", one for each rank, and " +
-                   (count ? "sees " + std::to_string(known) : "cannot count them here") +
+                   ", one for each rank, and sees " + std::to_string(known) +
                    ": expected --devices to name them, or --device-type cpu"};
     }
     for (std::size_t i = 0; i < std::min(size, known); ++i)

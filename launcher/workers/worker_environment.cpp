@@ -65,13 +65,23 @@ Variables launcher_variables(const WorkerSpec& spec, const WorkerSlot& slot,
   };
   if (look_up(parent, env::kNcclAsyncErrorHandling) == nullptr)
     set.emplace_back(env::kNcclAsyncErrorHandling, "1");
-  // One thread each, or N workers would each start a thread per core.
-  if (spec.ranks.nproc > 1 && look_up(parent, env::kOmpNumThreads) == nullptr)
-    set.emplace_back(env::kOmpNumThreads, "1");
+  // A bound rank has its cores to itself or shares them evenly. Otherwise one thread each, or N
+  // workers would each start a thread per core.
+  const auto local_rank = static_cast<std::size_t>(slot.local_rank);
+  const bool bound = local_rank < spec.places.size();
+  if ((bound || spec.ranks.nproc > 1) && look_up(parent, env::kOmpNumThreads) == nullptr)
+    set.emplace_back(env::kOmpNumThreads,
+                     std::to_string(bound ? spec.places[local_rank].threads : 1));
   // Python buffers whole blocks when its output is no terminal: the last lines of a rank that is
   // killed would be lost, and one that prints would seem silent to --output-timeout.
   if (look_up(parent, env::kPythonUnbuffered) == nullptr)
     set.emplace_back(env::kPythonUnbuffered, "1");
+  // For progress bars: a rank that writes to a pipe cannot ask for the terminal's size. tqdm reads
+  // COLUMNS only where LINES is set as well.
+  if (slot.columns > 0 && look_up(parent, env::kColumns) == nullptr)
+    set.emplace_back(env::kColumns, std::to_string(slot.columns));
+  if (slot.lines > 0 && look_up(parent, env::kLines) == nullptr)
+    set.emplace_back(env::kLines, std::to_string(slot.lines));
   set.emplace_back(env::kDdpRunDir, slot.run_dir);
   set.emplace_back(env::kDdpRunId, spec.rendezvous.run_id);
   if (!slot.notify_socket.empty()) set.emplace_back(env::kNotifySocket, slot.notify_socket);

@@ -2,6 +2,7 @@
 // "Environment").
 #pragma once
 
+#include "launcher/core/place.hpp"
 #include "launcher/core/ranks.hpp"
 #include "launcher/core/types.hpp"
 #include "launcher/rendezvous/options.hpp"
@@ -22,8 +23,9 @@ struct WorkerSpec {
   WorkerOptions options;
   RendezvousOptions rendezvous;
   int max_restarts = 0;
-  core::Nanoseconds heartbeat{};  // the longest between two heartbeats; 0: no limit
-  bool traceable = false;         // a debugger may attach
+  core::Nanoseconds heartbeat{};    // the longest between two heartbeats; 0: no limit
+  bool traceable = false;           // a debugger may attach
+  std::vector<core::Place> places;  // by local rank; empty: the ranks are not bound
 };
 
 // What differs from one generation or rank to the next.
@@ -36,6 +38,8 @@ struct WorkerSlot {
   std::string error_file;             // TORCHELASTIC_ERROR_FILE
   std::optional<std::string> faults;  // DDP_FAULTS; none: no plan is active
   bool hide_devices = false;          // the visible-devices variable names none
+  int columns = 0;                    // of the terminal that shows the output; 0: none, or a pty
+  int lines = 0;
 };
 
 // Name, one of common/env_names.hpp, and value.

@@ -17,6 +17,8 @@ if(NOT said STREQUAL "ddp-launch ${VERSION}")
   message(FATAL_ERROR "the installed ddp-launch says '${said}'")
 endif()
 
+execute_process(COMMAND ${prefix}/bin/ddp-launch --bind numa -- true COMMAND_ERROR_IS_FATAL ANY)
+
 if(WORKER)
   execute_process(
     COMMAND ${prefix}/bin/ddp-launch --nproc 2 -- ${prefix}/libexec/ddp-launch/worker

@@ -53,6 +53,27 @@ TEST_CASE("a rank's window is the launcher's minus the prefix") {
   CHECK(contains(shown({"--nproc", "1", "--pty", "--output", "raw"}), "\ntty 1 200x50 "));
 }
 
+TEST_CASE("a rank that writes to pipes finds the size in COLUMNS and LINES") {
+  Scene scene;
+  scene.env["NO_COLOR"] = "1";
+  const Words asks{"/bin/sh", "-c", "echo ${COLUMNS-unset} ${LINES-unset}"};
+  const auto shown = [&](const Words& flags) {
+    auto start = scene.start(flags, asks);
+    start.stdio = Stdio::terminal;  // of 200 columns, 50 rows
+    Process launch(std::move(start));
+    auto run = finish(scene, launch);
+    std::erase(run.out, '\r');
+    return run.out;
+  };
+  CHECK(shown({"--nproc", "1"}) == "[0] 196 50\n");
+  CHECK(shown({"--nproc", "1", "--output", "raw"}) == "200 50\n");
+  CHECK(shown({"--nproc", "1", "--prefix", "rank {rank}: "}) == "rank 0: 192 50\n");
+  CHECK(shown({"--nproc", "1", "--pty"}) == "[0] unset unset\n");  // it can ask
+  CHECK(scene.run({"--nproc", "1"}, asks).out == "[0] unset unset\n");
+  scene.env["COLUMNS"] = "40";
+  CHECK(shown({"--nproc", "1"}) == "[0] 40 50\n");
+}
+
 TEST_CASE("Python sees a terminal of that size") {
   const Scene scene;
   const Words asks{"python3", "-c",

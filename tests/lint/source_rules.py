@@ -27,12 +27,12 @@ MAY_INCLUDE = {
     "examples/": ("common/",),
 }
 
-THIRD_PARTY = re.compile(r"boost/|spdlog/|fmt/|CLI/|toml|gloo/|cblas|doctest/|cuda|cublas|nccl")
+THIRD_PARTY = re.compile(r"boost/|spdlog/|fmt/|CLI/|toml|gloo/|cblas|hwloc|doctest/|cuda|cublas|nccl")
 # common is std and POSIX alone; the core decides and touches nothing.
 SYSTEM_OF_CORE = re.compile(r"unistd\.h|fcntl\.h|poll\.h|sys/|linux/|netinet/|arpa/|netdb\.h|thread$|mutex$|fstream$|iostream$")
 CLOCK_OF_CORE = re.compile(r"::now\s*\(|\bclock_gettime\b|\bgettimeofday\b|\btime\s*\(\s*(nullptr|0|NULL)\s*\)")
 # What a header must not pull into everyone who includes it.
-HEAVY = re.compile(r"boost/(asio|process|beast|json)|spdlog/|CLI/|toml")
+HEAVY = re.compile(r"boost/(asio|process|beast|json)|spdlog/|CLI/|toml|hwloc")
 HEAVY_HEADERS = re.compile(r"^launcher/(os/|output/|base/toml\.)|^tests/")  # whose users are those libraries' users anyway, in .cpp files
 SLEEP = re.compile(r"\b(sleep_for|sleep_until|usleep|nanosleep|clock_nanosleep|sleep)\s*\(")
 

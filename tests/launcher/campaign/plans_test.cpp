@@ -110,7 +110,7 @@ TEST_CASE("all errors are reported, one line a plan") {
   CHECK(plans.refused() ==
         "a.toml:1:10: 'kill@stp=5': column 6: 'stp': expected rank, step, phase, after, ready, "
         "line, gen, every, mtbf, times, seed\n"
-        "c.toml: --nproc is 'x': expected a number from 1 to 4096, or auto, cpu, gpu\n"
+        "c.toml: --nproc is 'x': expected a number from 1 to 4096, or auto, cpu, gpu, xpu\n"
         "d.toml: the name 'b' is already that of b.toml: expected a unique name\n");
 }
 

@@ -73,7 +73,7 @@ TEST_CASE("a wrong value of a file is named with its place") {
   machine.file("run.toml", "nnodes = 1\n  nproc = \"many\"\n");
   const std::string config = machine.root / "run.toml";
   CHECK(machine.refused({"--config", config}) ==
-        config + ":2:3: nproc is 'many': expected a number from 1 to 4096, or auto, cpu, gpu");
+        config + ":2:3: nproc is 'many': expected a number from 1 to 4096, or auto, cpu, gpu, xpu");
 }
 
 TEST_CASE("every refusal of a file is one line with file, line and column") {

@@ -1,5 +1,6 @@
 #include "launcher/os/spawn.hpp"
 
+#include "launcher/os/affinity.hpp"
 #include "launcher/os/signals.hpp"
 #include "tests/launcher/os/children.hpp"
 
@@ -111,6 +112,73 @@ TEST_CASE("a spawner works without descriptors for its slots") {
   os::Spawner without;
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
   CHECK(table_size(without) > 0);
+}
+
+namespace {
+
+// What a program started with these CPUs and memory nodes prints about itself.
+std::string bound_to(std::vector<int> cpus, std::vector<int> nodes) {
+  Pipe out = make_pipe();
+  os::SpawnRequest request;
+  request.program = "/bin/sh";
+  request.arguments = {"-c",
+                       "grep Cpus_allowed_list /proc/self/status; "
+                       "[ ! -r /proc/self/numa_maps ] || head -n 1 /proc/self/numa_maps"};
+  request.environment = {"PATH=/usr/bin:/bin"};
+  request.stdin_fd = 0;
+  request.stdout_fd = out.write.get();
+  request.stderr_fd = 2;
+  request.cpus = std::move(cpus);
+  request.memory_nodes = std::move(nodes);
+  const auto spawned = os::Spawner().spawn(request);
+  REQUIRE(std::holds_alternative<os::Child>(spawned));
+  out.write.reset();
+  const std::string text = read_to_end(out.read.get());
+  CHECK(exit_code_of(std::get<os::Child>(spawned).pid) == 0);
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("a worker runs on the CPUs it is given, and its memory comes from the nodes") {
+  const auto allowed = os::allowed_cpus();
+  REQUIRE_FALSE(allowed.empty());
+  for (const int cpu : allowed)
+    CHECK(bound_to({cpu}, {}).starts_with("Cpus_allowed_list:\t" + std::to_string(cpu) + "\n"));
+  CHECK(os::allowed_cpus() == allowed);  // the launcher's own are as before
+  if (allowed.size() > 1)                // the control
+    CHECK_FALSE(
+        bound_to({}, {}).starts_with("Cpus_allowed_list:\t" + std::to_string(allowed[0]) + "\n"));
+  if (os::memory_policy_refusal() != 0 || ::access("/proc/self/numa_maps", R_OK) != 0) {
+    MESSAGE("no memory policy can be set or seen here");
+    return;
+  }
+  CHECK(bound_to({}, {}).find(" default ") != std::string::npos);
+  CHECK(bound_to({}, {0}).find(" prefer") != std::string::npos);
+}
+
+TEST_CASE("a worker that cannot be bound is not started") {
+  const std::pair<std::vector<int>, std::vector<int>> wrong[] = {{{15999}, {}}, {{}, {1023}}};
+  for (const auto& [cpus, nodes] : wrong) {
+    if (!nodes.empty() && os::memory_policy_refusal() != 0) continue;
+    os::SpawnRequest request;
+    request.program = "/bin/true";
+    request.stdin_fd = 0;
+    request.stdout_fd = 1;
+    request.stderr_fd = 2;
+    request.cpus = cpus;
+    request.memory_nodes = nodes;
+    const auto spawned = os::Spawner().spawn(request);
+    REQUIRE(std::holds_alternative<core::SpawnError>(spawned));
+    CHECK(std::get<core::SpawnError>(spawned).stage == core::SpawnStage::setup);
+    CHECK(std::get<core::SpawnError>(spawned).error_number == EINVAL);
+  }
+}
+
+TEST_CASE("numbers as the kernel's mask") {
+  CHECK(os::bit_mask({}).empty());
+  CHECK(os::bit_mask({0, 3}) == std::vector<unsigned long>{9});
+  CHECK(os::bit_mask({64}) == std::vector<unsigned long>{0, 1});
 }
 
 TEST_CASE("a spawn with an invalid descriptor fails") {

@@ -40,6 +40,50 @@ TEST_CASE("--nproc counts what is there") {
   }
 }
 
+TEST_CASE("--nproc xpu counts Intel's GPUs and chooses their type") {
+  FakeMachine machine;
+  machine.gpus(4);
+  CHECK(machine.refused({"--nproc", "xpu"}) ==
+        "--nproc is 'xpu': expected a number, because no ze device is seen here");
+  machine.file("dev/dri/renderD128");
+  machine.file("dev/dri/renderD129");
+  machine.file("dev/dri/renderD130");
+  machine.file("dev/dri/card0");
+  machine.file("sys/class/drm/renderD128/device/vendor", "0x8086\n");
+  machine.file("sys/class/drm/renderD129/device/vendor", "0x1002\n");
+  machine.file("sys/class/drm/renderD130/device/vendor", "0x8086\n");
+  machine.file("sys/class/drm/renderD131/device/vendor", "0x8086\n");  // not in this container
+  const Options options = machine.good({"--nproc", "xpu"});
+  CHECK(options.ranks.nproc == 2);
+  CHECK(options.workers.device_type == DeviceType::ze);
+  CHECK(machine.good({"--nproc", "gpu", "--device-type", "ze"}).ranks.nproc == 2);
+  CHECK(machine.good({"--nproc", "xpu", "--device-type", "ze"}).ranks.nproc == 2);
+  CHECK(machine.good({"--nproc", "gpu"}).ranks.nproc == 4);
+  CHECK(machine.refused({"--nproc", "xpu", "--device-type", "cuda"}) ==
+        "--nproc is 'xpu': expected gpu, because xpu counts devices of type ze and --device-type "
+        "is cuda");
+  const std::pair<const char*, int> listed[] = {{"1", 1}, {"0,1,2", 2}, {"0.0,0.1,1.0", 3}};
+  for (const auto& [value, count] : listed) {
+    CAPTURE(value);
+    machine.environment["ZE_AFFINITY_MASK"] = value;
+    CHECK(machine.good({"--nproc", "xpu"}).ranks.nproc == count);
+  }
+}
+
+TEST_CASE("--device-type npu is another name of ascend") {
+  FakeMachine machine;
+  for (const char* name : {"npu", "ascend"}) {
+    const Options o = machine.good({"--device-type", name, "--devices", "1,3", "--nproc", "2"});
+    CHECK(o.workers.device_type == DeviceType::ascend);
+    CHECK(std::string(visible_devices_variable(o.workers.device_type)) ==
+          "ASCEND_RT_VISIBLE_DEVICES");
+  }
+  machine.file("dev/davinci0");
+  machine.file("dev/davinci1");
+  machine.file("dev/davinci_manager");
+  CHECK(machine.good({"--nproc", "gpu", "--device-type", "npu"}).ranks.nproc == 2);
+}
+
 TEST_CASE("--devices counts what is visible and gives each rank one") {
   FakeMachine machine;
   CHECK(machine.good({"--devices", "0-2,7", "--nproc", "4"}).workers.devices ==
@@ -64,7 +108,7 @@ TEST_CASE("--virtual-local-rank finds a device for each rank or says that it can
       "--virtual-local-rank needs 2 devices, one for each rank, and sees 0: expected --devices to "
       "name them, or --device-type cpu");
   CHECK(machine.refused({"--virtual-local-rank", "--device-type", "ze"}) ==
-        "--virtual-local-rank needs a device, one for each rank, and cannot count them here: "
+        "--virtual-local-rank needs a device, one for each rank, and sees 0: "
         "expected --devices to name them, or --device-type cpu");
   CHECK(machine.good({"--virtual-local-rank", "--nproc", "2", "--device-type", "cpu"})
             .workers.devices.empty());

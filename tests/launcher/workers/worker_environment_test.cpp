@@ -112,6 +112,28 @@ TEST_CASE("what a user has set himself stays: threads and NCCL's error handling"
   CHECK(table(alone, slot).count("OMP_NUM_THREADS") == 0);
 }
 
+TEST_CASE("the size of a terminal is set where there is one and the user has not set it") {
+  CHECK(table(four_workers(), kSlot).count("COLUMNS") == 0);
+  WorkerSlot slot = kSlot;
+  slot.columns = 76;
+  slot.lines = 24;
+  CHECK(table(four_workers(), slot).at("COLUMNS") == "76");
+  CHECK(table(four_workers(), slot).at("LINES") == "24");
+  CHECK(table(four_workers(), slot, {"COLUMNS=40", "LINES=9"}).at("COLUMNS") == "40");
+  CHECK(table(four_workers(), slot, {"COLUMNS=40", "LINES=9"}).at("LINES") == "9");
+}
+
+TEST_CASE("a bound rank gets a thread for each of its cores, unless the user has set a number") {
+  WorkerSpec spec = four_workers();
+  spec.places.assign(4, {.cpus = {0, 1, 2, 3}, .nodes = {0}, .threads = 2});
+  CHECK(table(spec, kSlot).at("OMP_NUM_THREADS") == "2");
+  CHECK(table(spec, kSlot, {"OMP_NUM_THREADS=8"}).at("OMP_NUM_THREADS") == "8");
+  spec.ranks.nproc = 1;
+  WorkerSlot slot = kSlot;
+  slot.local_rank = 0;
+  CHECK(table(spec, slot).at("OMP_NUM_THREADS") == "2");
+}
+
 TEST_CASE("PYTHONUNBUFFERED is set where it is unset, and an empty value is a value") {
   CHECK(table(four_workers(), kSlot).at("PYTHONUNBUFFERED") == "1");
   CHECK(table(four_workers(), kSlot, {"PYTHONUNBUFFERED=0"}).at("PYTHONUNBUFFERED") == "0");

@@ -1,0 +1,118 @@
+#include "launcher/placement/bind.hpp"
+
+#include "launcher/core/exit_code.hpp"
+#include "launcher/os/affinity.hpp"
+#include "launcher/os/child_output.hpp"
+#include "launcher/placement/device_nodes.hpp"
+#include "launcher/placement/placement.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <set>
+#include <system_error>
+#include <utility>
+
+namespace ddp {
+namespace {
+
+using End = os::ChildOutput::End;
+
+constexpr std::chrono::seconds kReadLimit{30};  // reading a large machine takes less than one
+
+std::string program_next_to_this() {
+  std::error_code failed;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", failed);
+  return (self.parent_path() / "ddp-topology").string();
+}
+
+std::string first_line(const std::string& text) {
+  return text.empty() ? "it printed nothing" : text.substr(0, text.find('\n'));
+}
+
+Result<Topology> run_topology(const BindRequest& request) {
+  os::SpawnRequest spawn;
+  spawn.program = request.topology.empty() ? program_next_to_this() : request.topology;
+  for (char** variable = environ; *variable != nullptr; ++variable)
+    spawn.environment.emplace_back(*variable);
+  const std::string program = spawn.program;
+  const auto output = os::run_and_read(std::move(spawn), kReadLimit, true);
+  switch (output.end) {
+    case End::not_started:
+      return Error{"cannot run " + program + ": " + std::strerror(output.error.error_number) +
+                   "; it belongs next to ddp-launch"};
+    case End::late:
+      return Error{program + " has not read this machine in 30 s"};
+    case End::stopped:
+      return Error{"stopped before anything was started"};
+    case End::exited:
+      break;
+  }
+  if (output.code != 0) return Error{program + " failed: " + first_line(output.text)};
+  return parse_topology(output.text);
+}
+
+std::vector<int> cpus_of(const Topology& topology) {
+  std::vector<int> cpus;
+  for (const Cpu& cpu : topology.cpus) cpus.push_back(cpu.number);
+  std::sort(cpus.begin(), cpus.end());
+  return cpus;
+}
+
+bool has_several_nodes(const Topology& topology) {
+  std::set<int> nodes;
+  for (const Cpu& cpu : topology.cpus) nodes.insert(cpu.node);
+  return nodes.size() > 1;
+}
+
+std::string report_line(const BindRequest& request, int local_rank, const std::string& text) {
+  return "ddp-launch: rank " + to_string(request.ranks.global(local_rank)) + ": " + text + "\n";
+}
+
+ExitNow refused(int code, const std::string& why) {
+  return ExitNow{code, "ddp-launch: " + why + "\n"};
+}
+
+}  // namespace
+
+std::variant<Bound, ExitNow> bind_ranks(const BindRequest& request) {
+  Bound bound;
+  const int nproc = request.ranks.nproc;
+  const std::string& name = request.options.name;
+  if (request.options.binding == Binding::none) {
+    if (!request.options.report) return bound;
+    const std::string all = place_text({.cpus = os::allowed_cpus()});
+    for (int rank = 0; rank < nproc; ++rank)
+      bound.report += report_line(request, rank, "not bound, may use " + all);
+    return bound;
+  }
+  const auto topology = run_topology(request);
+  if (!topology) return refused(core::kSystemRefused, name + ": " + topology.error());
+  if (!topology->here && !request.dry_run)
+    return refused(core::kUsage, name +
+                                     ": HWLOC_SYNTHETIC or HWLOC_XMLFILE describes another "
+                                     "machine: expected --dry-run with it");
+  const auto devices = devices_of(request.workers.device_type, request.root);
+  const auto addresses = rank_devices(request.workers, nproc, devices, request.get_env);
+  auto places =
+      place_ranks(*topology, {.binding = request.options.binding,
+                              .name = name,
+                              .allowed = topology->here ? os::allowed_cpus() : cpus_of(*topology),
+                              .device_nodes = nodes_of(addresses, *topology)});
+  if (!places) return refused(core::kUsage, places.error());
+  for (int rank = 0; rank < nproc && request.options.report; ++rank)
+    bound.report += report_line(request, rank, place_text((*places)[static_cast<size_t>(rank)]));
+  if (const int refusal = os::memory_policy_refusal(); refusal != 0) {
+    for (core::Place& place : *places) place.nodes.clear();
+    if (has_several_nodes(*topology))
+      bound.warnings.push_back(name + " binds CPUs alone: the system allows no memory policy (" +
+                               std::strerror(refusal) + "; in Docker, add --cap-add SYS_NICE)");
+  }
+  bound.places = std::move(*places);
+  return bound;
+}
+
+}  // namespace ddp
