@@ -31,8 +31,9 @@ Supervisor::Supervisor(Deps deps)
               deps_.workers, publisher()),
       hangs_(deps_.loop, deps_.options.ranks, deps_.options.hangs, deps_.router, deps_.workers,
              deps_.run_dir, !deps_.options.output.log_dir.empty(), publisher()),
+      error_files_(deps_.run_dir, deps_.private_dir, deps_.options.ranks.nproc),
       starter_(deps_.loop, worker_spec(deps_.options), deps_.router, deps_.workers, faults_,
-               deps_.run_dir, deps_.private_dir, publisher()),
+               error_files_, deps_.run_dir, deps_.private_dir, publisher()),
       observers_{&recorder_, &reporter_, &waits_},
       deadline_timer_(deps_.loop.make_timer()) {
   observers_.insert(observers_.end(), deps_.observers.begin(), deps_.observers.end());
@@ -111,7 +112,7 @@ void Supervisor::suspend() {
 void Supervisor::carry_out(const core::BeginGeneration& begin) {
   if (begin.generation > 0) deps_.discard_queued();
   deps_.workers.begin();
-  publish(core::GenerationBegan{begin.generation, starter_.begin()});
+  publish(core::GenerationBegan{begin.generation, starter_.begin(begin.generation)});
 }
 
 void Supervisor::carry_out(const core::SpawnWorker& spawn) { starter_.start(spawn); }

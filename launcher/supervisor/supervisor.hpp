@@ -100,6 +100,7 @@ class Supervisor {
   WaitReporter waits_;
   FaultController faults_;
   HangMonitor hangs_;
+  ErrorFiles error_files_;
   WorkerStarter starter_;
   std::vector<core::Observer*> observers_;
   std::deque<core::Event> queue_;  // of the group
