@@ -29,7 +29,7 @@ RunResult evaluate(const LaunchFacts& launch, const core::FaultPlan& plan,
                    core::TimePoint now) {
   const auto& expect = plan.expect;
   const auto checks = core::evaluate(expect.value_or(core::exit_0_alone()), record);
-  RunResult result{failure_table(record), record.exit_code()};
+  RunResult result{failure_table(record, expect.has_value()), record.exit_code()};
   if (expect) {
     for (const auto& check : checks) {
       events.write(now, kExpectationEvent,
