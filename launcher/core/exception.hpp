@@ -3,6 +3,7 @@
 
 #include "launcher/core/types.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,14 @@ struct RankException {
   // is known.
   std::vector<std::string> traceback;
   bool recorded = false;  // by the rank in TORCHELASTIC_ERROR_FILE; else recognised in its output
+};
+
+// Of another rank than the root cause. A rank may need seconds from its exception to its exit, and
+// its peers fail meanwhile.
+struct EarlierException {
+  LocalRank local_rank = 0;
+  std::string text;
+  Nanoseconds by{};  // how much earlier
 };
 
 }  // namespace ddp::core

@@ -22,6 +22,8 @@ std::chrono::milliseconds drain_wait() {
 Supervisor::Supervisor(Deps deps)
     : deps_(std::move(deps)),
       group_(deps_.options.group),
+      error_files_(deps_.run_dir, deps_.private_dir, deps_.options.ranks.nproc),
+      exceptions_(error_files_, deps_.router, publisher()),
       recorder_(deps_.options.ranks, deps_.options.faults.plan, deps_.options.output, events_,
                 deps_.private_dir),
       reporter_(launch_facts(deps_.options), deps_.options.faults.plan, deps_.router, events_,
@@ -31,10 +33,9 @@ Supervisor::Supervisor(Deps deps)
               deps_.workers, publisher()),
       hangs_(deps_.loop, deps_.options.ranks, deps_.options.hangs, deps_.router, deps_.workers,
              deps_.run_dir, !deps_.options.output.log_dir.empty(), publisher()),
-      error_files_(deps_.run_dir, deps_.private_dir, deps_.options.ranks.nproc),
       starter_(deps_.loop, worker_spec(deps_.options), deps_.router, deps_.workers, faults_,
                error_files_, deps_.run_dir, deps_.private_dir, publisher()),
-      observers_{&recorder_, &reporter_, &waits_},
+      observers_{&exceptions_, &recorder_, &reporter_, &waits_},
       deadline_timer_(deps_.loop.make_timer()) {
   observers_.insert(observers_.end(), deps_.observers.begin(), deps_.observers.end());
   observers_.insert(observers_.end(), {&faults_, &hangs_});

@@ -31,14 +31,13 @@ void ErrorFiles::begin(core::Generation generation) {
   generation_ = generation;
   paths_.assign(paths_.size(), {});
   fs::create_directory(shared_directory(private_dir_, generation), failed);
-  if (run_dir_ != private_dir_)
-    fs::create_directory(run_dir_ + "/attempt_" + std::to_string(generation), failed);
+  if (kept()) fs::create_directory(run_dir_ + "/attempt_" + std::to_string(generation), failed);
 }
 
 std::string ErrorFiles::place(core::LocalRank local_rank) {
   std::string& path = paths_.at(static_cast<std::size_t>(local_rank));
   path = error_file_path(private_dir_, false, generation_, local_rank);
-  if (run_dir_ == private_dir_) return path;
+  if (!kept()) return path;
   const std::string kept = error_file_path(run_dir_, true, generation_, local_rank);
   std::error_code failed;
   const bool made = fs::create_directory(fs::path(kept).parent_path(), failed);

@@ -27,6 +27,8 @@ class ErrorFiles {
   // directory (it was removed, the disk is full) the file is in the private one.
   std::string place(core::LocalRank local_rank);
 
+  // Whether they are in a log directory, which may be on another machine.
+  bool kept() const { return run_dir_ != private_dir_; }
   // Of a rank that was placed in this attempt; empty: it was not.
   const std::string& path(core::LocalRank local_rank) const {
     return paths_.at(static_cast<std::size_t>(local_rank));
