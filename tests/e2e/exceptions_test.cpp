@@ -276,6 +276,27 @@ TEST_CASE("a nested launch passes the exception on to the launch above it") {
   CHECK_FALSE(contains(paths[0], paths[1]));
 }
 
+TEST_CASE("a failed run writes the error file that it was started with") {
+  Scene scene;
+  const std::string path = scene.path("outer.json");
+  scene.env["TORCHELASTIC_ERROR_FILE"] = path;
+  const Words aborts =
+      python(kRecord + kRaise + "try: main()\nexcept Exception as e: record(e); os.abort()\n");
+  CHECK(scene.run({"--nproc", "1"}, aborts).status == Status{.code = 128 + SIGABRT});
+  CHECK(contains(read_file(path), "\"message\":\"ValueError: bad data in shard 7\""));
+  CHECK(contains(read_file(path), "\"errorCode\":-6"));
+  // Without an exception there is nothing to write.
+  std::filesystem::remove(path);
+  CHECK(scene.run({"--nproc", "1"}, helper({"exit", "3"})).status == Status{.code = 3});
+  CHECK(scene.run({"--nproc", "1"}, helper({"exit", "0"})).status == Status{.code = 0});
+  CHECK_FALSE(std::filesystem::exists(path));
+  // What cannot be written is reported, and changes nothing else.
+  scene.env["TORCHELASTIC_ERROR_FILE"] = scene.path("none/outer.json");
+  const auto run = scene.run({"--nproc", "1"}, python(kRaise + "main()\n"));
+  CHECK(run.status == Status{.code = 1});
+  CHECK(contains(run.err, "warning: cannot write TORCHELASTIC_ERROR_FILE: "));
+}
+
 TEST_CASE("Ctrl-C at a Python group is reported in two lines, whatever it prints") {
   const Scene scene;
   for (const std::string end : {"", "sys.exit(1)", "raise"}) {
