@@ -3,12 +3,11 @@
 #include "common/duration_text.hpp"
 #include "common/overloaded.hpp"
 #include "common/signal_name.hpp"
-#include "common/utf8.hpp"
 #include "launcher/base/edit_distance.hpp"
 #include "launcher/base/nearest_file.hpp"
+#include "launcher/report/exception_message.hpp"
 #include "launcher/report/exit_message.hpp"
 #include "launcher/report/hang_message.hpp"
-#include "launcher/report/plain_text.hpp"
 
 #include <fmt/core.h>
 
@@ -19,7 +18,6 @@
 #include <csignal>
 #include <cstring>
 #include <map>
-#include <string_view>
 #include <utility>
 
 namespace ddp {
@@ -159,25 +157,6 @@ std::string tail_text(const std::vector<std::string>& lines) {
   return text;
 }
 
-// What a rank recorded of its exception takes the place of its last lines where these repeat it.
-std::vector<std::string> failure_lines(const VerdictContext& context) {
-  const auto& [exception, traceback, recorded] = context.exception;
-  if (!recorded || traceback.empty()) return context.tail;
-  const std::string_view shown = utf8_prefix(exception, 100);  // a long one is cut
-  const bool repeats = std::any_of(
-      context.tail.begin(), context.tail.end(),
-      [&](const std::string& one) { return plain_text(one).find(shown) != std::string::npos; });
-  auto lines = traceback;
-  if (!repeats) lines.insert(lines.end(), context.tail.begin(), context.tail.end());
-  return lines;
-}
-
-std::string earlier_text(const core::EarlierException& earlier, core::GlobalRank first_rank) {
-  return fmt::format("rank {} recorded an exception {} earlier: {}",
-                     to_string(global_rank(first_rank, earlier.local_rank)),
-                     duration_text(earlier.by), earlier.text);
-}
-
 }  // namespace
 
 std::string ranks_text(const std::vector<core::LocalRank>& local_ranks,
@@ -238,7 +217,7 @@ std::string verdict_text(const core::Verdict& verdict, const VerdictContext& con
     text +=
         context.colour && failure ? "ddp-launch: \x1b[1;31m" + cause + "\x1b[0m\n" : line(cause);
     if (failure) {
-      text += tail_text(failure_lines(context));
+      text += tail_text(failure_lines(context.exception, context.tail));
       if (context.earlier) text += line(earlier_text(*context.earlier, context.first_rank));
       if (!context.hint.empty()) text += line(context.hint);
       const auto before = exited_before_text(verdict, context.first_rank);
