@@ -160,11 +160,18 @@ int main(int argc, char** argv) {
     ddp::write_all(STDERR_FILENO, "ddp-launch: " + run_dir.error() + "\n");
     return core::kSystemRefused;
   }
-  const os::LaunchResources resources{*run_dir, os::Cgroup::make_leaf()};
   // Before the fork, because both processes write there. A campaign makes the directories of its
   // runs.
   const os::LogDir log_dir = os::make_log_dir(options.output.log_dir, options.rendezvous.run_id,
                                               !options.report.campaign_events.empty());
+  // At the end of a long run it is late to learn that nothing was kept.
+  if (!log_dir.failure.empty()) {
+    ddp::write_all(STDERR_FILENO,
+                   "ddp-launch: cannot make the log directory: " + log_dir.failure + "\n");
+    os::remove_run_dir(*run_dir);
+    return core::kSystemRefused;
+  }
+  const os::LaunchResources resources{*run_dir, os::Cgroup::make_leaf()};
   const auto began = std::chrono::steady_clock::now();
   const os::LaunchEnd end =
       os::keep(resources, [&](os::ScopedFd from_keeper, os::ScopedFd signals) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/faults/worker_faults.hpp"
+#include "launcher/core/exception.hpp"
 #include "launcher/core/fault_action.hpp"
 #include "launcher/core/hang.hpp"
 #include "launcher/core/shared_memory.hpp"
@@ -196,6 +197,13 @@ struct GenerationEnded {
   std::vector<Leftover> killed;
 };
 
+// The Python exception behind the end of the attempt that is over.
+struct ExceptionFound {
+  RankException exception;  // of the root cause; its text is empty: only `earlier` is known
+  // The first rank that recorded an exception before the root cause did, or else before it exited.
+  std::optional<EarlierException> earlier;
+};
+
 // A deadline has come (or may have: an early tick does nothing).
 struct Tick {};
 
@@ -205,6 +213,6 @@ using Event =
                  WorkerLine, WorkerExited, HangDetected, ProcessesSeen, DiagnosticsKept,
                  EvidenceTaken, HangExplained, StragglerFound, FaultTriggered, FaultInjected,
                  FaultUndone, PeerDisagrees, StopRequested, KeeperGone, Suspended, DescendantsGone,
-                 ProcessesGone, SharedMemoryLeft, GenerationEnded, Tick>;
+                 ProcessesGone, SharedMemoryLeft, GenerationEnded, ExceptionFound, Tick>;
 
 }  // namespace ddp::core

@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ddp {
@@ -25,6 +27,12 @@ void write_failure(EventLog& events, const core::Incident& incident, core::TimeP
   add_time("next_exec_ns", incident.next_exec);
   add_time("first_step_ns", incident.first_step);
   add("repeated", incident.repeated);
+  if (const auto& exception = incident.exception) {
+    fields.push_back({"exception", exception->text});
+    std::string traceback;
+    for (const auto& line : exception->traceback) traceback += line + "\n";
+    if (!traceback.empty()) fields.push_back({"traceback", std::move(traceback)});
+  }
   events.write(now, kFailureEvent, fields);
 }
 

@@ -5,6 +5,7 @@
 #include "common/signal_name.hpp"
 #include "launcher/base/edit_distance.hpp"
 #include "launcher/base/nearest_file.hpp"
+#include "launcher/report/exception_message.hpp"
 #include "launcher/report/exit_message.hpp"
 #include "launcher/report/hang_message.hpp"
 
@@ -213,21 +214,22 @@ std::string verdict_text(const core::Verdict& verdict, const VerdictContext& con
   std::string text;
   if (verdict.cause) {
     const bool failure = core::is_failure(*verdict.cause);
-    std::string cause = cause_text(*verdict.cause, context.first_rank, context.program) +
-                        circumstances(*verdict.cause, verdict, context);
+    std::string cause = cause_text(*verdict.cause, context.first_rank, context.program);
+    if (failure && !context.exception.text.empty()) cause += ": " + context.exception.text;
+    cause += circumstances(*verdict.cause, verdict, context);
     if (!context.injected.empty()) cause += "; injected: " + context.injected;
     text +=
         context.colour && failure ? "ddp-launch: \x1b[1;31m" + cause + "\x1b[0m\n" : line(cause);
     if (failure) {
-      text += tail_text(context.tail);
+      text += tail_text(failure_lines(context.exception, context.tail));
+      if (context.earlier) text += line(earlier_text(*context.earlier, context.first_rank));
       if (!context.hint.empty()) text += line(context.hint);
       const auto before = exited_before_text(verdict, context.first_rank);
       if (!before.empty()) text += line(before);
     } else if (const auto ends = stopped_text(verdict, context.first_rank); !ends.empty()) {
       text += line(ends);
       // An uncaught KeyboardInterrupt is the normal effect of the stop request.
-      if (!context.tail.empty() && !context.tail.back().starts_with("KeyboardInterrupt"))
-        text += tail_text(context.tail);
+      if (!context.exception.text.starts_with("KeyboardInterrupt")) text += tail_text(context.tail);
     }
     if (!context.stack.empty()) {
       text += line("stack of the hung rank:");

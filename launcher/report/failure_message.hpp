@@ -2,9 +2,11 @@
 // ddp-launch stopped. Pure: everything comes in as values.
 #pragma once
 
+#include "launcher/core/exception.hpp"
 #include "launcher/core/group/restart_policy.hpp"
 #include "launcher/core/verdict.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,8 +18,10 @@ struct VerdictContext {
   std::string program;            // as the user gave it
   std::string local_time;         // when the cause was detected, in local time
   std::vector<std::string> tail;  // the last lines of the rank that is the root cause
-  std::string hint;               // advice that follows from them; empty: none
-  std::string injected;           // the fault that caused the failure, as typed; empty: none
+  core::RankException exception;  // that ended it, or a rank that was stopped; no text: none
+  std::optional<core::EarlierException> earlier;  // of another rank
+  std::string hint;                               // advice that follows from them; empty: none
+  std::string injected;  // the fault that caused the failure, as typed; empty: none
   std::vector<core::LocalRank> ended_alike;  // other ranks that faults ended
   // Of a hang: the stack of that rank, and where the other diagnostics are.
   std::vector<std::string> stack;

@@ -6,6 +6,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 
 namespace ddp {
 namespace {
@@ -104,9 +106,30 @@ std::string untriggered_text(const std::vector<core::FaultTally>& planned) {
   return text;
 }
 
+// Without the columns that no row fills.
+void leave_out_empty(std::vector<Row>& rows, std::vector<Align>& columns) {
+  for (std::size_t i = columns.size(); i-- > 0;) {
+    const bool filled =
+        std::any_of(rows.begin() + 1, rows.end(), [&](const Row& row) { return row[i] != "-"; });
+    if (filled) continue;
+    const auto at = static_cast<std::ptrdiff_t>(i);
+    columns.erase(columns.begin() + at);
+    for (auto& row : rows) row.erase(row.begin() + at);
+  }
+}
+
+// Of one plain failure the failure report says everything.
+bool worth_a_table(const core::RunRecord& record, bool planned) {
+  const auto& all = record.incidents();
+  return planned || !record.planned().empty() || record.restarts() > 0 ||
+         !record.harmless().first.empty() ||
+         std::any_of(all.begin(), all.end(),
+                     [](const core::Incident& incident) { return incident.fault.has_value(); });
+}
+
 }  // namespace
 
-std::string failure_table(const core::RunRecord& record) {
+std::string failure_table(const core::RunRecord& record, bool planned) {
   if (record.is_lost()) return {};
   std::string text;
   const auto& all = record.incidents();
@@ -116,7 +139,7 @@ std::string failure_table(const core::RunRecord& record) {
                           return incident.fault.has_value();
                         });
   if (!measured) return untriggered_text(record.planned());
-  if (!all.empty()) {
+  if (!all.empty() && worth_a_table(record, planned)) {
     std::vector<Row> rows{{"attempt", "failure", "rank", "step", "detected", "down", "next exec",
                            "first step", "repeated"}};
     for (const auto& incident : all) {
@@ -126,8 +149,10 @@ std::string failure_table(const core::RunRecord& record) {
     text += "ddp-launch: failures (times since detection)\n";
     std::vector<Align> columns(kColumns, Align::right);
     columns[1] = Align::left;  // the failure, in words
+    const auto shown = static_cast<std::int64_t>(rows.size() - 1);
+    leave_out_empty(rows, columns);
     for (const auto& line : aligned_rows(rows, columns)) text += "  " + line + "\n";
-    const auto more = record.summary().count - static_cast<std::int64_t>(rows.size() - 1);
+    const auto more = record.summary().count - shown;
     if (more > 0) text += fmt::format("  and {} more\n", more);
   }
   return text + harmless_text(record) + untriggered_text(record.planned());

@@ -74,8 +74,9 @@ std::string junit_xml(const std::vector<JUnitSuite>& suites) {
                            escaped(one.name));
       if (one.failure) {
         ++failed;
-        cases += fmt::format(">\n      <failure message=\"{}\"/>\n    </testcase>\n",
-                             escaped(*one.failure));
+        cases += fmt::format(
+            ">\n      <failure message=\"{}\"{}\n    </testcase>\n", escaped(*one.failure),
+            one.details.empty() ? "/>" : ">" + escaped(one.details) + "</failure>");
       } else {
         cases += "/>\n";
       }

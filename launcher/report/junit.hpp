@@ -10,7 +10,8 @@ namespace ddp {
 
 struct JUnitCase {
   std::string name;
-  std::optional<std::string> failure;  // one line; none: passed
+  std::optional<std::string> failure = std::nullopt;  // one line; none: passed
+  std::string details = {};                           // lines that explain it; empty: none
 };
 
 struct JUnitSuite {

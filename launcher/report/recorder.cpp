@@ -68,9 +68,13 @@ void Recorder::apply(const core::FaultUndone& undone, core::TimePoint now) {
   if (undone.local_rank) record_.undone(undone.fault, *undone.local_rank, now);
 }
 
+void Recorder::apply(const core::ExceptionFound& found, core::TimePoint) {
+  if (!found.exception.text.empty()) exception_ = found.exception;
+}
+
 void Recorder::apply(const core::GenerationOver& over, core::TimePoint now) {
   write_last_failure(now);
-  record_.ended(over.verdict);
+  record_.ended(over.verdict, std::exchange(exception_, std::nullopt));
   unwritten_failure_ = record_.last_failure() != nullptr;
 }
 

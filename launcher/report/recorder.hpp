@@ -10,6 +10,7 @@
 #include "launcher/events/event_log.hpp"
 #include "launcher/output/options.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,7 @@ class Recorder final : public core::Observer {
   void apply(const core::WorkerDigest& digest, core::TimePoint now);
   void apply(const core::FaultInjected& fault, core::TimePoint now);
   void apply(const core::FaultUndone& undone, core::TimePoint now);
+  void apply(const core::ExceptionFound& found, core::TimePoint now);
   void apply(const core::GenerationOver& over, core::TimePoint now);
   void apply(const core::Finish& finish, core::TimePoint now);
 
@@ -50,8 +52,9 @@ class Recorder final : public core::Observer {
   EventLog& events_;
   std::string run_dir_;
   core::RunRecord record_;
-  std::vector<core::FaultTally> tallies_;  // by fault
-  bool unwritten_failure_ = false;         // the last one
+  std::vector<core::FaultTally> tallies_;         // by fault
+  std::optional<core::RankException> exception_;  // of the attempt that is ending
+  bool unwritten_failure_ = false;                // the last one
   bool keeper_killed_ = false;
 };
 

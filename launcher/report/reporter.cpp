@@ -8,6 +8,7 @@
 #include "launcher/output/colour.hpp"
 #include "launcher/report/exit_message.hpp"
 #include "launcher/report/hang_message.hpp"
+#include "launcher/report/outer_error_file.hpp"
 #include "launcher/report/run_result.hpp"
 #include "launcher/report/shared_memory_message.hpp"
 #include "launcher/report/stdin_hint.hpp"
@@ -268,6 +269,8 @@ void Reporter::apply(const core::SharedMemoryLeft& left, core::TimePoint) {
   shared_memory_ = left.segments;
 }
 
+void Reporter::apply(const core::ExceptionFound& found, core::TimePoint) { exception_ = found; }
+
 void Reporter::apply(const core::GenerationOver& over, core::TimePoint now) {
   const auto segments = std::exchange(shared_memory_, {});
   for (const auto& one : segments) {
@@ -294,6 +297,9 @@ void Reporter::apply(const core::GenerationOver& over, core::TimePoint now) {
   if (shown) context.tail = router_.tail(*shown, kTailLines);
   if (rank && rank != launch_.stdin_rank)
     context.hint = stdin_hint(context.tail, launch_.ranks.global(*rank).value);
+  auto found = std::exchange(exception_, {});
+  context.exception = std::move(found.exception);
+  context.earlier = std::move(found.earlier);
   std::string text = verdict_text(over.verdict, context);
   for (const auto& line :
        shared_memory_lines(segments, launch_.clean_shm, launch_.ranks.first_rank()))
@@ -306,6 +312,13 @@ void Reporter::apply(const core::Finish&, core::TimePoint now) {
   const auto result = evaluate(launch_, plan_, recorder_.record(), events_, began_, now);
   if (!result.text.empty()) notice(result.text);
   exit_code_ = result.exit_code;
+  // A campaign expects its runs to fail.
+  const auto* failed = recorder_.record().last_failure();
+  if (exit_code_ != core::kSuccess && failed != nullptr &&
+      launch_.options.campaign_events.empty()) {
+    const std::string problem = write_outer_error_file(*failed);
+    if (!problem.empty()) log::write(log::Level::warn, problem);
+  }
   events_.write(now, "run_finished", {{"exit_code", std::int64_t{exit_code_}}});
   events_.check();
 }

@@ -85,6 +85,7 @@ class Reporter final : public core::Observer {
   void apply(const core::RestartGivenUp& given_up, core::TimePoint now);
   void apply(const core::ProcessesGone& gone, core::TimePoint now);
   void apply(const core::SharedMemoryLeft& left, core::TimePoint now);
+  void apply(const core::ExceptionFound& found, core::TimePoint now);
   void apply(const core::GenerationOver& over, core::TimePoint now);
   void apply(const core::Finish& finish, core::TimePoint now);
 
@@ -104,6 +105,7 @@ class Reporter final : public core::Observer {
   core::Generation generation_ = 0;
   std::uint16_t master_port_ = 0;
   std::vector<core::ReportedSegment> shared_memory_;  // of the attempt that has just ended
+  core::ExceptionFound exception_;                    // of it
   core::Hang examined_;                               // of the present attempt
   std::vector<std::string> stack_;                    // of its root cause
   std::string evidence_;

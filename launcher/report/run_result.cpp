@@ -4,6 +4,8 @@
 #include "launcher/report/failure_table.hpp"
 #include "launcher/report/junit.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <optional>
 #include <vector>
@@ -11,12 +13,24 @@
 namespace ddp {
 namespace {
 
-JUnitSuite suite_of(const std::string& name, const std::vector<core::Check>& checks) {
+// The exception of the last failure explains an exit code.
+void explain(JUnitCase& one, const core::RunRecord& record) {
+  const auto* failed = record.last_failure();
+  if (failed == nullptr || !failed->exception || !failed->rank) return;
+  *one.failure += fmt::format("; rank {}: {}", *failed->rank, failed->exception->text);
+  for (const auto& line : failed->exception->traceback) one.details += line + "\n";
+}
+
+JUnitSuite suite_of(const std::string& name, const std::vector<core::Check>& checks,
+                    const core::RunRecord& record) {
   JUnitSuite suite;
   suite.name = name;
   for (const auto& check : checks) {
-    JUnitCase one{check.name, std::nullopt};
-    if (!check.met) one.failure = "expected " + check.expected + ", measured " + check.measured;
+    JUnitCase one{.name = check.name};
+    if (!check.met) {
+      one.failure = "expected " + check.expected + ", measured " + check.measured;
+      if (check.name == "exit") explain(one, record);
+    }
     suite.cases.push_back(std::move(one));
   }
   return suite;
@@ -29,7 +43,7 @@ RunResult evaluate(const LaunchFacts& launch, const core::FaultPlan& plan,
                    core::TimePoint now) {
   const auto& expect = plan.expect;
   const auto checks = core::evaluate(expect.value_or(core::exit_0_alone()), record);
-  RunResult result{failure_table(record), record.exit_code()};
+  RunResult result{failure_table(record, expect.has_value()), record.exit_code()};
   if (expect) {
     for (const auto& check : checks) {
       events.write(now, kExpectationEvent,
@@ -44,7 +58,7 @@ RunResult evaluate(const LaunchFacts& launch, const core::FaultPlan& plan,
     result.text += checks_text(checks);
   }
   if (!launch.options.junit.empty()) {
-    auto suite = suite_of(plan.name.empty() ? launch.run_id : plan.name, checks);
+    auto suite = suite_of(plan.name.empty() ? launch.run_id : plan.name, checks, record);
     suite.duration = now - began;
     suite.output = result.text;
     const std::string failure = write_junit(launch.options.junit, {suite});

@@ -110,9 +110,7 @@ class Launch {
  private:
   void keep_files() {
     supervisor_.reporter().record_in(log_dir_.path);
-    if (!log_dir_.failure.empty()) {
-      supervisor_.reporter().lost(log_dir_.failure + "; no logs are kept");
-    } else if (options_.output.needs_log_dir) {
+    if (options_.output.needs_log_dir) {
       router_.notice("ddp-launch: without --log-dir, this run's files are in " + log_dir_.path);
     } else if (!log_dir_.taken.empty()) {
       router_.notice("ddp-launch: " + log_dir_.taken + " exists: this run's files are in " +

@@ -22,6 +22,8 @@ std::chrono::milliseconds drain_wait() {
 Supervisor::Supervisor(Deps deps)
     : deps_(std::move(deps)),
       group_(deps_.options.group),
+      error_files_(deps_.run_dir, deps_.private_dir, deps_.options.ranks.nproc),
+      exceptions_(error_files_, deps_.router, publisher()),
       recorder_(deps_.options.ranks, deps_.options.faults.plan, deps_.options.output, events_,
                 deps_.private_dir),
       reporter_(launch_facts(deps_.options), deps_.options.faults.plan, deps_.router, events_,
@@ -32,8 +34,8 @@ Supervisor::Supervisor(Deps deps)
       hangs_(deps_.loop, deps_.options.ranks, deps_.options.hangs, deps_.router, deps_.workers,
              deps_.run_dir, !deps_.options.output.log_dir.empty(), publisher()),
       starter_(deps_.loop, worker_spec(deps_.options), deps_.router, deps_.workers, faults_,
-               deps_.run_dir, deps_.private_dir, publisher()),
-      observers_{&recorder_, &reporter_, &waits_},
+               error_files_, deps_.run_dir, deps_.private_dir, publisher()),
+      observers_{&exceptions_, &recorder_, &reporter_, &waits_},
       deadline_timer_(deps_.loop.make_timer()) {
   observers_.insert(observers_.end(), deps_.observers.begin(), deps_.observers.end());
   observers_.insert(observers_.end(), {&faults_, &hangs_});
@@ -111,7 +113,7 @@ void Supervisor::suspend() {
 void Supervisor::carry_out(const core::BeginGeneration& begin) {
   if (begin.generation > 0) deps_.discard_queued();
   deps_.workers.begin();
-  publish(core::GenerationBegan{begin.generation, starter_.begin()});
+  publish(core::GenerationBegan{begin.generation, starter_.begin(begin.generation)});
 }
 
 void Supervisor::carry_out(const core::SpawnWorker& spawn) { starter_.start(spawn); }

@@ -7,6 +7,7 @@
 // clock itself; tests run it with fake workers and a fake clock.
 //
 // Each event is published once, to the observers in this order:
+//   exceptions      what ended a rank, before the record and the report are made from it
 //   recorder        the record first: reports are made from it
 //   reporter        then the report: a line is written before what it announces is done
 //   waits           then what only waits
@@ -32,6 +33,7 @@
 #include "launcher/hangs/monitor.hpp"
 #include "launcher/os/loop.hpp"
 #include "launcher/output/router.hpp"
+#include "launcher/report/exception_finder.hpp"
 #include "launcher/report/recorder.hpp"
 #include "launcher/report/reporter.hpp"
 #include "launcher/report/wait_reporter.hpp"
@@ -95,6 +97,8 @@ class Supervisor {
   Deps deps_;
   core::Group group_;
   EventLog events_;
+  ErrorFiles error_files_;
+  ExceptionFinder exceptions_;
   Recorder recorder_;
   Reporter reporter_;
   WaitReporter waits_;

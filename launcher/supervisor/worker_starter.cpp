@@ -4,8 +4,6 @@
 #include "launcher/base/replaced.hpp"
 #include "launcher/workers/worker_environment.hpp"
 
-#include <fmt/core.h>
-
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -17,20 +15,22 @@ namespace ddp {
 std::string notify_prefix(const std::string& private_dir) { return private_dir + "/notify."; }
 
 WorkerStarter::WorkerStarter(os::Loop& loop, WorkerSpec spec, out::Router& router, Workers& workers,
-                             FaultController& faults, std::string run_dir, std::string private_dir,
-                             core::Publish publish)
+                             FaultController& faults, ErrorFiles& error_files, std::string run_dir,
+                             std::string private_dir, core::Publish publish)
     : loop_(loop),
       spec_(std::move(spec)),
       router_(router),
       workers_(workers),
       faults_(faults),
+      error_files_(error_files),
       run_dir_(std::move(run_dir)),
       private_dir_(std::move(private_dir)),
       publish_(std::move(publish)),
       delay_(loop.make_timer()),
       dev_null_(::open("/dev/null", O_RDWR | O_CLOEXEC)) {}
 
-std::uint16_t WorkerStarter::begin() {
+std::uint16_t WorkerStarter::begin(core::Generation generation) {
+  error_files_.begin(generation);
   reservation_.reset();
   port_ = spec_.rendezvous.master_port.value_or(0);
   if (port_ != 0) return port_;
@@ -95,9 +95,7 @@ WorkerStarter::Outcome WorkerStarter::start_now(const core::SpawnWorker& spawn,
 }
 
 os::SpawnRequest WorkerStarter::request(const core::SpawnWorker& spawn, const SpawnChange& change,
-                                        const std::optional<os::WindowSize>& terminal) const {
-  const std::string rank_dir =
-      run_dir_ + fmt::format("/attempt_{}/{}", spawn.generation, spawn.local_rank);
+                                        const std::optional<os::WindowSize>& terminal) {
   os::SpawnRequest request;
   request.program = spec_.options.command.front();
   request.arguments.assign(spec_.options.command.begin() + 1, spec_.options.command.end());
@@ -111,7 +109,7 @@ os::SpawnRequest WorkerStarter::request(const core::SpawnWorker& spawn, const Sp
        .master_port = port_,
        .run_dir = run_dir_,
        .notify_socket = notify_prefix(private_dir_) + std::to_string(spawn.local_rank),
-       .error_file = rank_dir + "/error.json",
+       .error_file = error_files_.place(spawn.local_rank),
        .faults = change.worker_faults,
        .hide_devices = change.hide_devices,
        .columns = terminal ? terminal->columns : 0,

@@ -10,6 +10,7 @@
 #include "launcher/os/loop.hpp"
 #include "launcher/os/port.hpp"
 #include "launcher/output/router.hpp"
+#include "launcher/workers/error_files.hpp"
 #include "launcher/workers/worker_environment.hpp"
 #include "launcher/workers/workers.hpp"
 
@@ -29,14 +30,15 @@ class WorkerStarter {
   // References are borrowed. `run_dir` is the log directory of the run, or where there is none its
   // private directory; `private_dir` has the notification sockets.
   WorkerStarter(os::Loop& loop, WorkerSpec spec, out::Router& router, Workers& workers,
-                FaultController& faults, std::string run_dir, std::string private_dir,
-                core::Publish publish);
+                FaultController& faults, ErrorFiles& error_files, std::string run_dir,
+                std::string private_dir, core::Publish publish);
 
   // Whether the system gave what every start needs; errno says why not.
   bool usable() const { return dev_null_.valid(); }
 
-  // Chooses the port: the one asked for, or one that is reserved until end(). 0: there is none.
-  std::uint16_t begin();
+  // An attempt begins. Chooses its port: the one asked for, or one that is reserved until end().
+  // 0: there is none.
+  std::uint16_t begin(core::Generation generation);
   void end() { reservation_.reset(); }
 
   // One at a time. Publishes WorkerDue at once, and WorkerStarted or SpawnFailed from the event
@@ -50,7 +52,7 @@ class WorkerStarter {
   Outcome start_now(const core::SpawnWorker& spawn, const SpawnChange& change);
   Outcome failed(const core::SpawnWorker& spawn, int error_number) const;
   os::SpawnRequest request(const core::SpawnWorker& spawn, const SpawnChange& change,
-                           const std::optional<os::WindowSize>& terminal) const;
+                           const std::optional<os::WindowSize>& terminal);
   void answer(Outcome outcome);
 
   os::Loop& loop_;
@@ -58,6 +60,7 @@ class WorkerStarter {
   out::Router& router_;
   Workers& workers_;
   FaultController& faults_;
+  ErrorFiles& error_files_;
   std::string run_dir_;
   std::string private_dir_;
   core::Publish publish_;

@@ -134,7 +134,7 @@ TEST_CASE("a launcher without stdout and stderr still supervises") {
 
 TEST_CASE("a closed stderr loses the launcher's messages; the launch goes on") {
   const Scene scene;
-  write_file(scene.path("logs"), "");  // so that there is a message
+  std::filesystem::create_directories(scene.path("logs/x"));  // so that there is a message
   // If both are lost, the loss of one is itself a message.
   for (const char* streams : {"2>/dev/full", ">/dev/full 2>/dev/full", ">/dev/full 2>&1"}) {
     CAPTURE(streams);
@@ -191,15 +191,20 @@ TEST_CASE("the supervisor is killed while stderr is not read") {
   scene.check_nothing_left(launch);
 }
 
-TEST_CASE("a log directory that is a file is reported once; the launch goes on") {
+TEST_CASE("a log directory that cannot be made is refused before anything starts") {
   const Scene scene;
   write_file(scene.path("logs"), "");
-  const auto run = scene.run(Words{"--nproc", "3", "--tee", "3"} + kRecorded,
-                             helper({"print", "shown", "on-rank", "1", "[", "exit", "5", "]"}));
-  CHECK(run.status == Status{.code = 5});
-  CHECK(by_rank(run.out)[1] == Words{"shown"});
-  CHECK(contains(run.err, "logs: Not a directory; no logs are kept"));
-  CHECK(count(run.err, "logs") == 2);
+  for (const std::string parent : {"logs", "logs/below", "/proc/none"}) {
+    CAPTURE(parent);
+    const auto run = scene.run({"--nproc", "3", "--tee", "3", "--run-id", "x", "--log-dir", parent},
+                               helper({"append", scene.path("journal"), "started"}));
+    CHECK(run.status == Status{.code = 71});
+    CHECK(run.out == "");
+    CHECK(lines_of(run.err).size() == 1);
+    CHECK(contains(run.err, "ddp-launch: cannot make the log directory: " + parent));
+    CHECK_FALSE(std::filesystem::exists(scene.path("journal")));
+  }
+  CHECK(std::filesystem::is_regular_file(scene.path("logs")));
 }
 
 TEST_CASE("a removed log directory is reported; the launch goes on") {

@@ -67,8 +67,7 @@ TEST_CASE("each rank gets every documented variable") {
     }
     ports.insert(env["MASTER_PORT"]);
     CHECK(env["DDP_RUN_DIR"].rfind(scene.path("run/"), 0) == 0);
-    CHECK(env["TORCHELASTIC_ERROR_FILE"] ==
-          env["DDP_RUN_DIR"] + "/attempt_0/" + number + "/error.json");
+    CHECK(env["TORCHELASTIC_ERROR_FILE"] == env["DDP_RUN_DIR"] + "/errors_0/" + number + ".json");
     CHECK(env["NOTIFY_SOCKET"].rfind(env["DDP_RUN_DIR"], 0) == 0);
     CHECK(env.count("NCCL_HOSTID") == 0);
     CHECK(env.count("WATCHDOG_USEC") == 0);

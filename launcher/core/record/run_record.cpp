@@ -87,7 +87,7 @@ void RunRecord::undone(int fault, LocalRank local_rank, TimePoint now) {
   }
 }
 
-void RunRecord::ended(const Verdict& verdict) {
+void RunRecord::ended(const Verdict& verdict, std::optional<RankException> exception) {
   if (generations_ == 0) return;
   left_ += static_cast<std::int64_t>(verdict.survivors.size());
   ended_alike_.clear();
@@ -98,6 +98,7 @@ void RunRecord::ended(const Verdict& verdict) {
       incident.rank = global_rank(first_rank_, *rank).value;
       incident.step = verdict.workers[static_cast<std::size_t>(*rank)].last_step;
     }
+    incident.exception = std::move(exception);
     if (verdict.ended) incident.down = *verdict.ended - incident.failed;
     if (auto behind = fault_behind(faults_, verdict)) {
       behind = gather_alike(*behind, verdict);

@@ -6,6 +6,7 @@
 // The failures and faults of a run, and what is measured from them.
 #pragma once
 
+#include "launcher/core/exception.hpp"
 #include "launcher/core/fault_action.hpp"
 #include "launcher/core/faults/attribution.hpp"
 #include "launcher/core/verdict.hpp"
@@ -33,9 +34,10 @@ struct Incident {
   Generation generation = 0;
   Cause cause;  // without the state of each rank in a hang
   TimePoint failed;
-  std::optional<InjectedFault> fault;  // none: not injected
-  std::optional<int> rank;             // global
-  std::optional<std::int64_t> step;    // of the root cause
+  std::optional<InjectedFault> fault;      // none: not injected
+  std::optional<int> rank;                 // global
+  std::optional<std::int64_t> step;        // of the root cause
+  std::optional<RankException> exception;  // that ended it, where one is known
   std::optional<Nanoseconds> detected;
   std::optional<Nanoseconds> down;        // no process of the group left
   std::optional<Nanoseconds> next_exec;   // the next attempt's first worker started
@@ -91,7 +93,7 @@ class RunRecord {
   void injected(InjectedFault fault);
   // Its time was over, or another of its kind replaced it: place in the plan, local rank.
   void undone(int fault, LocalRank local_rank, TimePoint now);
-  void ended(const Verdict& verdict);
+  void ended(const Verdict& verdict, std::optional<RankException> exception = std::nullopt);
   void reported_digest(std::string digest) { digest_ = std::move(digest); }
   // `left`: processes found when none should be left. `planned`: empty where it is not known.
   void finished(int exit_code, std::int64_t left, std::vector<FaultTally> planned = {});

@@ -26,9 +26,9 @@ TEST_CASE("a dry run shows each rank, what all share, and the command") {
   CHECK(table(std::get<Options>(parsed)) ==
         R"(run r1: 2 workers on node 0 of 1, world size 2; nothing is started
 
-  RANK  device  LOCAL_RANK  ROLE_RANK  TORCHELASTIC_ERROR_FILE                 NOTIFY_SOCKET             CUDA_VISIBLE_DEVICES
-  0     2       0           0          <run directory>/attempt_0/0/error.json  <run directory>/notify.0  2
-  1     5       0           1          <run directory>/attempt_0/1/error.json  <run directory>/notify.1  5
+  RANK  device  LOCAL_RANK  ROLE_RANK  TORCHELASTIC_ERROR_FILE          NOTIFY_SOCKET             CUDA_VISIBLE_DEVICES
+  0     2       0           0          <run directory>/errors_0/0.json  <run directory>/notify.0  2
+  1     5       0           1          <run directory>/errors_0/1.json  <run directory>/notify.1  5
 
 environment of every rank:
   WORLD_SIZE                       2

@@ -164,7 +164,8 @@ TEST_CASE("after a stop request the exit of each rank is reported") {
       "rank 7 needed SIGKILL\n"
       "  | OSError: disk full\n");
   CHECK(raised_while_stopping(verdict) == 1);
-  c.tail = {"Traceback", "KeyboardInterrupt"};  // uncaught, which is not a failure
+  c.tail = {"Traceback", "KeyboardInterrupt"};
+  c.exception.text = "KeyboardInterrupt";  // uncaught, which is not a failure
   CHECK_FALSE(has(verdict_text(verdict, c), "Traceback"));
   // A SIGKILL that was not the launcher's is no end of the grace period.
   verdict.workers[3].last_signal_sent = SIGTERM;
@@ -208,6 +209,43 @@ TEST_CASE("killed leftover processes are named with their rank if it is known") 
   CHECK(lingering_text({{100, 0, Proof::session, "sleep 1000"}}, {4}, seconds(4)) ==
         "all ranks exited; waiting up to 4 s for leftover processes: pid 100 (sleep 1000) "
         "of rank 4");
+}
+
+TEST_CASE("the exception that ended a rank is in the first line") {
+  auto c = context();
+  c.exception = {.text = "ValueError: bad", .traceback = {"  File", "ValueError: bad"}};
+  c.tail = {"step 1", "  File", "ValueError: bad", "terminate called"};
+  const std::string first =
+      "ddp-launch: rank 6 exited with code 1: ValueError: bad (pid 102) 1.500 s after its start, "
+      "at 12:00:00\n";
+  const std::string rest = "ddp-launch: stopped by ddp-launch: ranks 4, 5, 7 (SIGTERM)\n";
+  // Recognised in the output: the last lines have it.
+  CHECK(verdict_text(failed_with(Exited{1}), c) == first +
+                                                       "  | step 1\n  |   File\n"
+                                                       "  | ValueError: bad\n"
+                                                       "  | terminate called\n" +
+                                                       rest);
+  // Recorded by the rank: its traceback instead of lines that repeat it.
+  c.exception.recorded = true;
+  CHECK(verdict_text(failed_with(Exited{1}), c) ==
+        first + "  |   File\n  | ValueError: bad\n" + rest);
+  c.tail = {"\x1b[1mpkg.ValueError: bad\x1b[0m"};
+  CHECK_FALSE(has(verdict_text(failed_with(Exited{1}), c), "pkg"));
+  // Control: lines that do not repeat it are shown too.
+  c.tail = {"terminate called"};
+  CHECK(verdict_text(failed_with(Exited{1}), c) ==
+        first + "  |   File\n  | ValueError: bad\n  | terminate called\n" + rest);
+  c.exception.traceback.clear();
+  CHECK(verdict_text(failed_with(Exited{1}), c) == first + "  | terminate called\n" + rest);
+  CHECK(has(verdict_text(failed_with(Signaled{SIGABRT, false}), c),
+            "rank 6 was killed by SIGABRT: ValueError: bad (pid 102)"));
+}
+
+TEST_CASE("an exception of another rank that came first is named") {
+  auto c = context();
+  c.earlier = EarlierException{3, "ValueError: bad", milliseconds(213)};
+  CHECK(has(verdict_text(failed_with(Exited{1}), c),
+            "ddp-launch: rank 7 recorded an exception 213 ms earlier: ValueError: bad\n"));
 }
 
 TEST_CASE("a success reports nothing") { CHECK(verdict_text(Verdict{}, context()).empty()); }

@@ -257,10 +257,17 @@ TEST_CASE("the table lists injected faults and other causes") {
         "        0  injected kill     2    50    400 us  4.00 ms    9.60 ms      500 ms        10\n"
         "ddp-launch: injected slow=0.5 (attempt 1, rank 1, step 60); no failure followed\n"
         "ddp-launch: could not inject pin=9 (attempt 1, rank 1, step 60): Invalid argument\n");
-  CHECK(ddp::failure_table(failed({}, rank_2_killed())) ==
+  CHECK(ddp::failure_table(recovered({})) ==
         "ddp-launch: failures (times since detection)\n"
-        "  attempt  failure  rank  step  detected     down  next exec  first step  repeated\n"
-        "        0  SIGKILL     2    50         -  4.00 ms          -           -         -\n");
+        "  attempt  failure  rank  step     down  next exec  first step  repeated\n"
+        "        0  SIGKILL     2    50  4.00 ms    9.60 ms      500 ms        10\n");
+  // One plain failure: the failure report says everything.
+  CHECK(ddp::failure_table(failed({}, rank_2_killed())).empty());
+  // A plan's has its table; columns that nothing fills are left out.
+  CHECK(ddp::failure_table(failed({}, rank_2_killed()), true) ==
+        "ddp-launch: failures (times since detection)\n"
+        "  attempt  failure  rank  step     down\n"
+        "        0  SIGKILL     2    50  4.00 ms\n");
   CHECK(ddp::failure_table(RunRecord()).empty());
 
   // A peer gave up first: whose failure it was, and whose fault.
@@ -331,7 +338,7 @@ TEST_CASE("a program that never ran prints no table") {
   record.ended(verdict);
   CHECK(ddp::failure_table(record).empty());
   record.started(at(milliseconds(1)));  // another rank was
-  CHECK(ddp::failure_table(record).find("not started") != std::string::npos);
+  CHECK(ddp::failure_table(record, true).find("not started") != std::string::npos);
 }
 
 TEST_CASE("a fault to several ranks is one failure and none of them is harmless") {

@@ -1,0 +1,31 @@
+// Recognises the traceback that Python prints when an exception ends it. Pure.
+#pragma once
+
+#include "launcher/core/exception.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace ddp {
+
+// An exception's line is cut there; of its traceback this many lines are kept.
+inline constexpr std::size_t kExceptionBytes = 300;
+inline constexpr std::size_t kTracebackLines = 20;
+
+// The exception that the last traceback in `lines` ends with: the last lines of a program's output.
+// None where something else follows that traceback: more than kLinesAfterTraceback lines that are
+// neither indented nor part of it. Then the program handled the exception and continued.
+//
+// Not counted are tracebacks that do not end a program: of threads, of child processes, of
+// destructors ("Exception ignored in"), of logging and exit handlers.
+inline constexpr int kLinesAfterTraceback = 10;
+std::optional<core::RankException> find_traceback(std::span<const std::string> lines);
+
+// "ValueError: bad data" of "ValueError: bad data\nmore": the first line with text, plain and at
+// most kExceptionBytes long. Empty: there is none.
+std::string exception_line(std::string_view text);
+
+}  // namespace ddp

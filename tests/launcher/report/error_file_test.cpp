@@ -1,0 +1,109 @@
+// Error files as PyTorch writes them, and anything else that may be in their place.
+#include "launcher/report/error_file.hpp"
+
+#include "launcher/report/traceback.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+namespace {
+
+using namespace ddp;
+
+std::string file(const std::string& message, const std::string& callstack) {
+  return R"({"message": {"message": ")" + message + R"(", "extraInfo": {"py_callstack": ")" +
+         callstack + R"(", "timestamp": "1700000000"}}})";
+}
+
+const std::string kCallstack =
+    R"(Traceback (most recent call last):\n  File \"t.py\", line 3, in main\n    f()\nValueError: bad\n)";
+
+std::string text_of(const std::string& json) {
+  const auto exception = parse_error_file(json);
+  return exception ? exception->text : "none";
+}
+
+}  // namespace
+
+TEST_CASE("a recorded exception is its type, message and traceback") {
+  const auto exception = parse_error_file(file("ValueError: bad", kCallstack));
+  REQUIRE(exception);
+  CHECK(exception->text == "ValueError: bad");
+  CHECK(exception->recorded);
+  CHECK(exception->traceback == std::vector<std::string>{"Traceback (most recent call last):",
+                                                         "  File \"t.py\", line 3, in main",
+                                                         "    f()", "ValueError: bad"});
+}
+
+TEST_CASE("other writers' forms are read as far as they go") {
+  CHECK(text_of(R"({"message": "text"})") == "text");
+  CHECK(text_of(R"({"message": "one\ntwo", "timestamp": 1})") == "one");
+  CHECK(text_of(R"({"message": {"message": "SIGSEGV", "errorCode": -11}})") == "SIGSEGV");
+  CHECK(text_of(R"({"message": {"message": "E", "extraInfo": {"py_callstack": 3}}})") == "E");
+  CHECK(text_of(R"({"message": {"message": "E", "extraInfo": []}})") == "E");
+  CHECK(text_of(R"({"message": {"message": "ValueError: "}})") == "ValueError");
+  CHECK(text_of(file("ValueError: one\\ntwo", "")) == "ValueError: one");
+  CHECK(text_of(file("", kCallstack)) == "ValueError: bad");
+  const auto native = parse_error_file(file("Fault: x", R"(#0 main\n#1 start\n)"));
+  REQUIRE(native);
+  CHECK(native->traceback == std::vector<std::string>{"#0 main", "#1 start"});
+}
+
+TEST_CASE("malformed and incomplete files say nothing") {
+  const std::string whole = file("ValueError: bad", kCallstack);
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    CAPTURE(size);
+    CHECK(text_of(whole.substr(0, size)) == "none");
+  }
+  CHECK(text_of(whole + whole) == "none");  // two writers
+  for (const std::string json :
+       {"", "null", "[]", "3", "\"text\"", "{}", R"({"message": null})", R"({"message": ""})",
+        R"({"message": []})", R"({"message": {}})", R"({"message": {"message": 3}})",
+        R"({"message": {"message": " \n\t"}})", R"({"Message": "text"})"}) {
+    CAPTURE(json);
+    CHECK(text_of(json) == "none");
+  }
+  CHECK(text_of(std::string(100'000, '[')) == "none");
+  CHECK(text_of(R"({"message": )" + std::string(100'000, '[')) == "none");
+  CHECK(text_of(std::string("\0\x01\xff{", 4)) == "none");
+}
+
+TEST_CASE("a file is read up to its limit, and a line is cut") {
+  const auto sized = [](std::size_t bytes) {
+    const std::string empty = file("ValueError: ", "");
+    return file("ValueError: " + std::string(bytes - empty.size(), 'x'), "");
+  };
+  const auto text = text_of(sized(kErrorFileBytes));
+  CHECK(text.size() == kExceptionBytes);
+  CHECK(text.ends_with("..."));
+  CHECK(text_of(sized(kErrorFileBytes + 1)) == "none");
+  std::string lines;
+  for (int i = 0; i < 1000; ++i) lines += "frame " + std::string(100, 'y') + "\\n";
+  const auto exception = parse_error_file(file("E: x", lines));
+  REQUIRE(exception);
+  CHECK(exception->traceback.size() == kTracebackLines);
+}
+
+TEST_CASE("nothing that a terminal acts on is left in a message") {
+  CHECK(text_of(file("E: \\u001b[2J\\u0007x\\u0000y\\u009bz", "")) == "E:  x y z");
+  CHECK(text_of(file("E: a\xff\xc3", "")) == "E: a\xEF\xBF\xBD\xEF\xBF\xBD");
+  // Python's way to write a byte that is no UTF-8, and a character beyond the 16-bit range.
+  CHECK(text_of(file("E: \\udcff", "")) == "E: \xEF\xBF\xBD");
+  CHECK(text_of(file("E: \\ud83d", "")) == "E: \xEF\xBF\xBD");
+  CHECK(text_of(file("E: \\ud83d\\ude00 \\\\udcff", "")) == "E: \xF0\x9F\x98\x80 \\udcff");
+  const auto exception = parse_error_file(file("E: x", "\\u001b[31mred\\u001b]0;t\\u0007"));
+  REQUIRE(exception);
+  CHECK(exception->traceback == std::vector<std::string>{"red ]0;t "});
+}
+
+TEST_CASE("what is written for the launcher above is read back") {
+  core::RankException exception{.text = "ValueError: \"bad\"\xff", .traceback = {"a", "b\\"}};
+  const std::string json = error_file_text(exception, -11, 1700000000);
+  const auto back = parse_error_file(json);
+  REQUIRE(back);
+  CHECK(back->text == "ValueError: \"bad\"\xEF\xBF\xBD");
+  CHECK(back->traceback == exception.traceback);
+  CHECK(json.find(R"("errorCode":-11)") != std::string::npos);
+  CHECK(json.find(R"("timestamp":"1700000000")") != std::string::npos);
+}
