@@ -104,9 +104,7 @@ TEST_CASE("after Ctrl-C the launcher adds three lines at most to the ranks' trac
   CHECK(contains(own.back(), " ended by SIGINT"));
 }
 
-// Skipped until the failure report reads TORCHELASTIC_ERROR_FILE.
-TEST_CASE("an exception that @record wrote is in the first line of the failure report" *
-          doctest::skip()) {
+TEST_CASE("an exception that @record wrote is in the first line of the failure report") {
   const TorchScene scene;
   const auto run = scene.run_script({"--nproc", "2"}, "record.py");
   CHECK(run.status == Status{.code = 1});
