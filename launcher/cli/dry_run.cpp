@@ -51,7 +51,8 @@ Variables variables_of(const Options& options, core::LocalRank local_rank,
       .master_port = options.rendezvous.master_port.value_or(0),
       .run_dir = run_dir,
       .notify_socket = std::string(kRunDirectory) + "/notify." + std::to_string(local_rank),
-      .error_file = error_file_path(run_dir, !options.output.log_dir.empty(), 0, local_rank)};
+      .error_file = error_file_path(
+          run_dir, !options.output.log_dir.empty() || options.output.needs_log_dir, 0, local_rank)};
   if (!options.faults.plan.faults.empty()) {
     core::FaultEngine engine(options.faults.plan.faults, options.faults.plan.seed, options.ranks);
     engine.step(core::GenerationBegan{}, {});

@@ -29,6 +29,8 @@ constexpr FlagSpec kFlags[] = {
      "refused: use --tee 1 and grep the files"},
     {"--duplicate-stderr-filters", "LIST", ValueKind::text, "none", kTorchrun,
      "refused: use --tee 2 and grep the files"},
+    {"--log-line-prefix-template", "TEMPLATE", ValueKind::text, "none", kTorchrun,
+     "refused: use --prefix"},
 };
 
 class TorchrunReader : SettingsReader {
@@ -119,6 +121,8 @@ class TorchrunReader : SettingsReader {
         return refusal(*setting,
                        std::string("no filter; use ") + instead + " and grep the files it writes");
     }
+    if (const Setting* const setting = given("--log-line-prefix-template"))
+      return refusal(*setting, "no such template; use --prefix, such as '[{role}{rank}]: '");
     return std::nullopt;
   }
 

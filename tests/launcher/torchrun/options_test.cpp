@@ -49,6 +49,9 @@ TEST_CASE("a mode that does not exist here is refused by name with the way out")
       {{"--duplicate_stderr_filters", "apple"},
        "--duplicate_stderr_filters is 'apple': expected no filter; use --tee 2 and grep the files "
        "it writes"},
+      {{"--log-line-prefix-template", "[${rank}]: "},
+       "--log-line-prefix-template is '[${rank}]: ': expected no such template; use --prefix, such "
+       "as '[{role}{rank}]: '"},
   };
   for (const auto& [words, line] : cases) CHECK(machine.refused(words) == line);
 }
