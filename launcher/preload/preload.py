@@ -19,6 +19,7 @@ OWN = "<ddp-launch preload>"  # the file name in this program's frames
 PR_SET_PDEATHSIG, PR_SET_PTRACER = 1, 0x59616D61
 FORK, SETUP = 0, 1  # where a start failed; as core::SpawnStage
 LIBC = ctypes.CDLL(None, use_errno=True)
+INITIAL = []  # the environment at the exec
 
 
 class Refused(Exception):
@@ -233,7 +234,16 @@ def read_strings(fd):
     return data.split(b"\0")[:-1]
 
 
+def own_words(name):
+    with open("/proc/self/" + name, "rb") as file:
+        return file.read().split(b"\0")[:-1]
+
+
 def replace_environment(entries):
+    # Python sets LC_CTYPE itself in the C locale (PEP 538).
+    locale = os.environb.get(b"LC_CTYPE")
+    if locale is not None and not any(word.startswith(b"LC_CTYPE=") for word in INITIAL):
+        entries = [b"LC_CTYPE=" + locale] + entries
     os.environb.clear()
     for entry in entries:
         name, equals, value = entry.partition(b"=")
@@ -466,6 +476,8 @@ def serve(control):
 def main(control, modules, kind, target):
     began = time.monotonic()
     directory = os.getcwd()
+    INITIAL.extend(own_words("environ"))
+    interpreter = own_words("cmdline")[0]  # with its directory, as a rank's is
     try:
         preload(modules, kind, target)
     except Refused as refused:
@@ -488,6 +500,7 @@ def main(control, modules, kind, target):
     request, strings = serve(control)
     control.detach()
     command, environment = strings[: request.count], strings[request.count :]
+    command[0] = interpreter
     replace_environment(environment)
     show_command(command, environment)
     renew_standard_streams()

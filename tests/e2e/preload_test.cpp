@@ -84,20 +84,24 @@ TEST_CASE("a rank ends as Python ends: code, signal, output and traceback") {
 TEST_CASE("a rank finds what a new Python finds") {
   const char* const kFacts =
       "import os, sys, signal, threading, resource\n"
-      "print(sorted(k for k in globals()), __name__, __file__, __spec__, __package__)\n"
+      "print(sorted(k for k in globals()), __name__, __file__, __package__, "
+      "getattr(__spec__, 'name', None), type(__loader__))\n"
       "print(sys.argv, sys.orig_argv, sys.path, sys.flags)\n"
       "print([signal.getsignal(n) for n in range(1, 65)])\n"
-      "print([l for l in open('/proc/self/status') if l[:3] in ('Sig', 'Shd', 'Thr')])\n"
+      "def read(name):\n"
+      "    with open('/proc/self/' + name, errors='surrogateescape') as file: return file.read()\n"
+      "print([l for l in read('status').split('\\n') if l[:6] in ('SigPnd', 'ShdPnd', 'SigBlk', "
+      "'SigIgn', 'SigCgt', 'Thread')])\n"
       "print(os.getcwd(), oct(os.umask(0)), os.getsid(0) == os.getpid() == os.getpgrp())\n"
       "print(sorted(os.listdir('/proc/self/fd')), resource.getrlimit(resource.RLIMIT_NOFILE))\n"
       "print(sys.stdin, sys.stdout, sys.stderr, sys.stdout.write_through, os.isatty(1))\n"
-      "print(open('/proc/self/cmdline').read().split('\\0')[1:], open('/proc/self/comm').read())\n"
+      "print(read('cmdline').split('\\0'), read('comm'))\n"
       "private = ('MASTER_PORT', 'NOTIFY', 'DDP_RUN', 'TORCHELASTIC', 'DDP_TEST')\n"
       "env = {k: v for k, v in os.environ.items() if not k.startswith(private)}\n"
-      "print(sorted(env.items()))\n"
-      "kernel = dict(e.split('=', 1) for e in open('/proc/self/environ').read().split('\\0') if "
-      "e)\n"
-      "print(kernel == dict(os.environ), threading.current_thread(), threading.active_count())\n"
+      "print(ascii(sorted(env.items())))\n"
+      "kernel = dict(e.split('=', 1) for e in read('environ').split('\\0') if e)\n"
+      "print({k: v for k, v in os.environ.items() if kernel.get(k) != v}, "
+      "threading.current_thread().name, threading.active_count())\n"
       "print(sys.stdin.read(), sys.stdin.fileno(), hash('a') == 5)\n";
   Scene scene;
   scene.env["DDP_TEST_ODD"] = "two\nlines \xff";
@@ -137,7 +141,7 @@ TEST_CASE("classes of __main__ are pickled, multiprocessing spawns, the input is
     const auto run = finish(scene, launch);
     CHECK(run.status == Status{.code = 0});
     CHECK(by_rank(run.out)[0] == Words{"True", "spawn [2, 4]", "fork [2, 4]", "forkserver [2, 4]",
-                                       "a line", "another", " 0 a line"});
+                                       "a line", "another", " 0 a line", ""});
   }
 }
 
@@ -153,12 +157,17 @@ TEST_CASE("modules are imported once, for every rank of every attempt") {
     const auto run =
         scene.run(Words{"--nproc", "3", "--max-restarts", "1"} + kRestartAtOnce + flags, program);
     CHECK(run.status == Status{.code = 0});
-    CHECK(imports(scene) == (preloaded ? 1 : 6));
+    // Ranks of the failed attempt may be stopped before they import.
+    if (preloaded) {
+      CHECK(imports(scene) == 1);
+    } else {
+      CHECK(imports(scene) >= 4);
+    }
     // Each rank has its own random numbers.
     auto numbers = lines_of(run.out);
     for (auto& line : numbers) line = line.substr(line.rfind(' '));
     std::sort(numbers.begin(), numbers.end());
-    CHECK(numbers.size() >= 4);
+    CHECK(numbers.size() >= 3);
     CHECK(std::unique(numbers.begin(), numbers.end()) == numbers.end());
   }
 }
@@ -167,7 +176,8 @@ TEST_CASE("a killed rank, its children and a daemon leave nothing; the preloader
   for (const auto& way : kWays) {
     Scene scene;
     const auto program = script(scene,
-                                "import os, subprocess, sys, time\n"
+                                "import os, signal, subprocess, sys, time\n"
+                                "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
                                 "if os.environ['RANK'] == '1':\n"
                                 "    subprocess.Popen(['sleep', '1000'])\n"
                                 "    subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
@@ -178,12 +188,11 @@ TEST_CASE("a killed rank, its children and a daemon leave nothing; the preloader
                                 "    os.wait()\n"
                                 "    os.kill(os.getpid(), 9)\n"
                                 "time.sleep(1000)\n");
-    const auto run = scene.run(
-        Words{"--nproc", "4", "--max-restarts", "2", "--log-dir", "logs", "--run-id", "r"} +
-            kRestartAtOnce + way,
-        program);
+    const auto run = scene.run(Words{"--nproc", "4", "--max-restarts", "2", "--shutdown-timeout",
+                                     "300ms", "--log-dir", "logs", "--run-id", "r"} +
+                                   kRestartAtOnce + way,
+                               program);
     CHECK(run.status == Status{.code = 128 + SIGKILL});
-    Words daemons;
     std::size_t killed = 0;
     for (const auto& line : lines_of(read(scene.path("logs/r/events.jsonl")))) {
       CHECK_FALSE(contains(line, "ddp_launch_preload"));
@@ -344,10 +353,35 @@ TEST_CASE("64 ranks, faults and a hang, both ways") {
     CHECK(by_rank(many.out).size() == 64);
     const auto sleeper = script(scene, "import time\nprint('up')\ntime.sleep(1000)\n");
     const auto killed =
-        scene.run(Words{"--nproc", "2", "--fault", "kill@rank=1,after=0s"} + way, sleeper);
+        scene.run(Words{"--nproc", "2", "--inject", "kill@rank=1,after=0s"} + way, sleeper);
     CHECK(killed.status == Status{.code = 128 + SIGKILL});
     const auto hung = scene.run(Words{"--nproc", "2", "--output-timeout", "300ms"} + way, sleeper);
     CHECK(hung.status == Status{.code = 72});
     CHECK(contains(hung.err, "sleep"));
+  }
+}
+
+TEST_CASE("PyTorch: each rank has its own random numbers and the threads of its environment") {
+  Scene scene;
+  const auto program = script(scene,
+                              "import sys, torch\n"
+                              "print(float(torch.rand(1)), torch.get_num_threads(), flush=True)\n"
+                              "a = torch.ones(700, 700)\n"
+                              "print(float(torch.mm(a, a)[0][0]))\n");
+  Process probe({.argv = {"python3", "-c", "import torch"}, .env = scene.env});
+  if (probe.wait(Deadline(std::chrono::seconds(120))) != Status{.code = 0}) {
+    MESSAGE("PyTorch is not installed: its test is left out");
+    return;
+  }
+  for (const std::string threads : {"1", "2"}) {
+    scene.env["OMP_NUM_THREADS"] = threads;
+    const auto run = scene.run({"--nproc", "2", "--preload", "torch"}, program);
+    CHECK(run.status == Status{.code = 0});
+    auto ranks = by_rank(run.out);
+    REQUIRE(ranks[0].size() == 2);
+    REQUIRE(ranks[1].size() == 2);
+    CHECK(ranks[0][0] != ranks[1][0]);
+    CHECK(ranks[0][0].ends_with(" " + threads));
+    CHECK(ranks[0][1] == "700.0");
   }
 }
