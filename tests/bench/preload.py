@@ -74,7 +74,9 @@ def main():
             "--backoff", "0", "--output", "raw"]
     commands = {
         "torchrun": [o.python, "-m", "torch.distributed.run", "--nproc_per_node", o.nproc,
-                     "--max_restarts", "1", "--monitor_interval", "0.1"],
+                     "--max_restarts", "1", "--monitor_interval", "0.1",
+                     # "none": PyTorch 1.13 cannot read its own default under Python 3.11.
+                     "-r", "9:1", "-t", "9:1"],
         "ddp-launch": [*ours, "--", o.python],
         "ddp-launch --preload torch": [*ours, "--preload", "torch,torch.distributed", "--",
                                        o.python],

@@ -368,7 +368,7 @@ TEST_CASE("PyTorch: each rank has its own random numbers and the threads of its 
                               "print(float(torch.rand(1)), torch.get_num_threads(), flush=True)\n"
                               "a = torch.ones(700, 700)\n"
                               "print(float(torch.mm(a, a)[0][0]))\n");
-  Process probe({.argv = {"python3", "-c", "import torch"}, .env = scene.env});
+  Process probe({.argv = {"env", "python3", "-c", "import torch"}, .env = scene.env});
   if (probe.wait(Deadline(std::chrono::seconds(120))) != Status{.code = 0}) {
     MESSAGE("PyTorch is not installed: its test is left out");
     return;
