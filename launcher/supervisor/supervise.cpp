@@ -140,6 +140,7 @@ class Launch {
       preloader_->stop();
       return refused->exit_code;
     }
+    if (stop_requested_) return std::nullopt;
     const std::chrono::duration<double> took = loop_.now() - began;
     log::write(log::Level::info, fmt::format("--preload: ready after {:.1f} s, pid {}",
                                              took.count(), preloader_->pid()));
