@@ -87,6 +87,8 @@ std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv,
   auto command = program_command(options->program_kind, options->workers.command, machine.get_env);
   if (auto* leave = std::get_if<ExitNow>(&command)) return std::move(*leave);
   options->workers.command = std::get<std::vector<std::string>>(std::move(command));
+  if (auto failure = check_preload(options->preload, options->workers.command))
+    return refused(failure->message);
   if (!options->dry_run) {
     if (auto leave = check_rendezvous(merged, machine.network, options->ranks, options->rendezvous,
                                       options->warnings))

@@ -2,8 +2,9 @@
 // value out; --help and --dry-run.
 // Includes: common, launcher/base, launcher/core, launcher/core/faults, launcher/core/group,
 // launcher/faults, launcher/hangs, launcher/os, launcher/output, launcher/placement,
-// launcher/program, launcher/rendezvous, launcher/report, launcher/settings, launcher/torchrun,
-// launcher/workers. Included by: launcher, launcher/campaign, launcher/supervisor.
+// launcher/preload, launcher/program, launcher/rendezvous, launcher/report, launcher/settings,
+// launcher/torchrun, launcher/workers. Included by: launcher, launcher/campaign,
+// launcher/supervisor.
 //
 // The command line and the configuration file of ddp-launch, as one checked value.
 #pragma once
@@ -17,6 +18,7 @@
 #include "launcher/hangs/options.hpp"
 #include "launcher/output/options.hpp"
 #include "launcher/placement/options.hpp"
+#include "launcher/preload/options.hpp"
 #include "launcher/program/program.hpp"
 #include "launcher/rendezvous/check.hpp"
 #include "launcher/rendezvous/options.hpp"
@@ -44,6 +46,7 @@ struct Options {
   WorkerOptions workers;
   PlacementOptions placement;
   std::vector<core::Place> places;  // of the ranks, once bind_ranks() has chosen them
+  PreloadOptions preload;
   core::GroupConfig group;
   HangOptions hangs;
   OutputOptions output;

@@ -35,6 +35,7 @@ Result<Options> check_options(const SettingsReader& reader, std::vector<std::str
   if (auto failure = read_workers(reader, hardware, o.ranks, o.workers)) return *failure;
   if (auto failure = read_program_kind(reader, o.program_kind)) return *failure;
   if (auto failure = read_placement(reader, o.placement)) return *failure;
+  if (auto failure = read_preload(reader, o.preload)) return *failure;
   if (auto failure = read_rendezvous(reader, o.ranks, o.rendezvous, o.notes)) return *failure;
   if (auto failure = read_torchrun(reader, o.notes)) return *failure;
   if (auto failure = read_stdin(reader, o.ranks, o.workers)) return *failure;

@@ -89,6 +89,12 @@ struct WorkerLine {
   std::string_view line;
 };
 
+// The preloader is gone: workers start the ordinary way from now on.
+struct PreloadLost {
+  int pid = 0;
+  std::string why;
+};
+
 struct WorkerExited {
   LocalRank local_rank = 0;
   ExitStatus status;
@@ -207,12 +213,12 @@ struct ExceptionFound {
 // A deadline has come (or may have: an early tick does nothing).
 struct Tick {};
 
-using Event =
-    std::variant<StartRequested, GenerationBegan, WorkerDue, WorkerStarted, SpawnFailed,
-                 WorkerReady, WorkerHeartbeat, WorkerStep, WorkerPhase, WorkerDigest, WorkerInjects,
-                 WorkerLine, WorkerExited, HangDetected, ProcessesSeen, DiagnosticsKept,
-                 EvidenceTaken, HangExplained, StragglerFound, FaultTriggered, FaultInjected,
-                 FaultUndone, PeerDisagrees, StopRequested, KeeperGone, Suspended, DescendantsGone,
-                 ProcessesGone, SharedMemoryLeft, GenerationEnded, ExceptionFound, Tick>;
+using Event = std::variant<StartRequested, GenerationBegan, WorkerDue, WorkerStarted, SpawnFailed,
+                           WorkerReady, WorkerHeartbeat, WorkerStep, WorkerPhase, WorkerDigest,
+                           WorkerInjects, WorkerLine, PreloadLost, WorkerExited, HangDetected,
+                           ProcessesSeen, DiagnosticsKept, EvidenceTaken, HangExplained,
+                           StragglerFound, FaultTriggered, FaultInjected, FaultUndone,
+                           PeerDisagrees, StopRequested, KeeperGone, Suspended, DescendantsGone,
+                           ProcessesGone, SharedMemoryLeft, GenerationEnded, ExceptionFound, Tick>;
 
 }  // namespace ddp::core

@@ -20,7 +20,17 @@ void kill_each(const std::vector<int>& pids) {
   }
 }
 
+int pid_apart = 0;
+
+std::vector<int> children_of_attempt() {
+  auto children = own_children();
+  if (pid_apart != 0) std::erase(children, pid_apart);
+  return children;
+}
+
 }  // namespace
+
+void set_apart(int pid) { pid_apart = pid; }
 
 bool become_subreaper() {
   return is_off(Mechanism::subreaper) || ::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
@@ -33,18 +43,19 @@ bool reap_orphans(const std::function<bool(int pid)>& spare) {
       if (errno == EINTR) continue;
       return errno != ECHILD;
     }
-    if (info.si_pid == 0 || spare(info.si_pid)) return true;
+    if (info.si_pid == 0) return pid_apart == 0 || !children_of_attempt().empty();
+    if (info.si_pid == pid_apart || spare(info.si_pid)) return true;
     ::waitpid(info.si_pid, nullptr, WNOHANG | __WALL);
   }
 }
 
 void kill_children() {
-  if (!is_off(Mechanism::sweep)) kill_each(own_children());
+  if (!is_off(Mechanism::sweep)) kill_each(children_of_attempt());
 }
 
 std::vector<core::Survivor> living_children() {
   std::vector<core::Survivor> remaining;
-  for (const int pid : own_children()) {
+  for (const int pid : children_of_attempt()) {
     const auto info = read_process(pid);
     if (!info || info->state == 'X' || (info->state == 'Z' && !is_traced(pid))) continue;
     remaining.push_back({.pid = pid,

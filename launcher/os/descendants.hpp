@@ -18,8 +18,12 @@ namespace ddp::os {
 bool become_subreaper();
 
 // Reaps dead children without waiting, until it meets one that `spare` claims: that child's own
-// watcher reaps it. Returns false when no child is left at all.
+// watcher reaps it. Returns false when no child is left at all, but for one that is set apart.
 bool reap_orphans(const std::function<bool(int pid)>& spare);
+
+// One child of this process that belongs to no attempt (the preloader): it is not killed, counted
+// or reaped by the functions below, but for kill_and_reap_all. 0: none.
+void set_apart(int pid);
 
 // Sends SIGKILL, once, to every direct child that is alive.
 void kill_children();

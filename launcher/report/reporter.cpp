@@ -75,6 +75,14 @@ void Reporter::apply(const core::GroupRunning&, core::TimePoint now) {
                                            generation_, launch_.ranks.nproc, master_port_));
 }
 
+void Reporter::apply(const core::PreloadLost& lost, core::TimePoint now) {
+  events_.write(now, "preload_lost",
+                {{"gen", gen()}, {"pid", std::int64_t{lost.pid}}, {"why", lost.why}});
+  log::write(log::Level::warn,
+             fmt::format("the preloader (pid {}) is gone: {}; workers start without it from now on",
+                         lost.pid, lost.why));
+}
+
 void Reporter::apply(const core::WorkerExited& exited, core::TimePoint now) {
   const auto* code = std::get_if<core::Exited>(&exited.status);
   const auto* signaled = std::get_if<core::Signaled>(&exited.status);

@@ -69,6 +69,7 @@ class Reporter final : public core::Observer {
   void apply(const core::WorkerStarted& started, core::TimePoint now);
   void apply(const core::SpawnFailed& failed, core::TimePoint now);
   void apply(const core::GroupRunning& running, core::TimePoint now);
+  void apply(const core::PreloadLost& lost, core::TimePoint now);
   void apply(const core::WorkerExited& exited, core::TimePoint now);
   void apply(const core::HangDetected& detected, core::TimePoint now);
   void apply(const core::ProcessesSeen& seen, core::TimePoint now);

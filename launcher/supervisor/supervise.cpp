@@ -9,17 +9,22 @@
 #include "launcher/output/colour.hpp"
 #include "launcher/output/router.hpp"
 #include "launcher/peers/peer_check.hpp"
+#include "launcher/preload/preloader.hpp"
 #include "launcher/supervisor/supervisor.hpp"
 #include "launcher/workers/shared_memory_tracker.hpp"
 #include "launcher/workers/worker_set.hpp"
 
 #include <boost/asio/io_context.hpp>
 
+#include <fmt/core.h>
+
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -58,12 +63,14 @@ class Launch {
                 [this](const std::string& loss) { supervisor_.reporter().lost(loss); }),
         memory_(options.ranks.nproc, options.workers.clean_shm,
                 [this](const core::Event& event) { supervisor_.publish(event); }),
+        preloader_(make_preloader()),
         workers_(io_, loop_,
                  {.nproc = options.ranks.nproc,
                   .cgroup = place.cgroup ? &*place.cgroup : nullptr,
                   .notify_prefix = notify_prefix(place.run_dir),
                   .stop_scope = options.workers.stop_scope,
-                  .before_kill = [this](const auto& processes) { memory_.look(processes); }},
+                  .before_kill = [this](const auto& processes) { memory_.look(processes); },
+                  .forker = preloader_.get()},
                  [this](const core::WorkerExited& exited) { supervisor_.publish(exited); }),
         supervisor_({.loop = loop_,
                      .options = options,
@@ -75,7 +82,7 @@ class Launch {
                      .discard_queued = [this] { discard_queued(); },
                      .clear = [this] { clear(); }}),
         signals_(io_, std::move(from_keeper), std::move(signals),
-                 {.stop = [this](int signal) { supervisor_.publish(core::StopRequested{signal}); },
+                 {.stop = [this](int signal) { stop(signal); },
                   .alone = [this] { supervisor_.publish(core::KeeperGone{}); },
                   .forward = [this](int signal) { workers_.forward(signal); },
                   .child = [this] { workers_.child_changed(); },
@@ -101,13 +108,50 @@ class Launch {
     log::redirect([this](std::string_view line) { router_.notice(line); });
     keep_files();
     if (!open_sockets()) return core::kSystemRefused;
-    supervisor_.start();
-    peers_.start();
+    if (const auto refused = preload()) return *refused;
+    if (!stop_requested_) {
+      supervisor_.start();
+      peers_.start();
+    }
     while (!supervisor_.exit_code()) io_.run_one();
     return *supervisor_.exit_code();
   }
 
  private:
+  std::unique_ptr<Preloader> make_preloader() {
+    if (options_.preload.modules.empty()) return nullptr;
+    return std::make_unique<Preloader>(
+        io_, loop_, options_.preload.modules, options_.workers.command,
+        Preloader::Callbacks{
+            .output =
+                [this](const std::string& line) { router_.notice("ddp-launch: preload: " + line); },
+            .lost = [this](const core::PreloadLost& lost) { supervisor_.publish(lost); },
+            .child_changed = [this] { workers_.child_changed(); }});
+  }
+
+  // Before anything else is started. An exit code: the launch is refused.
+  std::optional<int> preload() {
+    if (!preloader_) return std::nullopt;
+    const auto began = loop_.now();
+    preloader_->start(environ);
+    while (!preloader_->settled() && !stop_requested_) io_.run_one();
+    if (const auto& refused = preloader_->refused()) {
+      error("--preload: " + refused->why);
+      preloader_->stop();
+      return refused->exit_code;
+    }
+    if (stop_requested_) return std::nullopt;
+    const std::chrono::duration<double> took = loop_.now() - began;
+    log::write(log::Level::info, fmt::format("--preload: ready after {:.1f} s, pid {}",
+                                             took.count(), preloader_->pid()));
+    return std::nullopt;
+  }
+
+  void stop(int signal) {
+    stop_requested_ = true;
+    supervisor_.publish(core::StopRequested{signal});
+  }
+
   void keep_files() {
     supervisor_.reporter().record_in(log_dir_.path);
     if (options_.output.needs_log_dir) {
@@ -138,6 +182,7 @@ class Launch {
 
   // The keeper removes both too; but it may have died.
   void clear() {
+    if (preloader_) preloader_->stop();
     if (place_.cgroup) place_.cgroup->remove();
     os::remove_run_dir(place_.run_dir);
   }
@@ -149,11 +194,13 @@ class Launch {
   os::AsioLoop loop_{io_};
   out::Router router_;
   SharedMemoryTracker memory_;
+  std::unique_ptr<Preloader> preloader_;
   WorkerSet workers_;
   Supervisor supervisor_;
   os::SignalInbox signals_;
   PeerCheck peers_;
   std::vector<std::unique_ptr<os::NotifySocket>> notify_;
+  bool stop_requested_ = false;
 };
 
 }  // namespace

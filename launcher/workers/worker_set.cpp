@@ -25,6 +25,7 @@ WorkerSet::WorkerSet(boost::asio::io_context& io, os::Loop& loop, Config config,
       cgroup_(config.cgroup),
       notify_prefix_(std::move(config.notify_prefix)),
       before_kill_(std::move(config.before_kill)),
+      forker_(config.forker),
       exited_(std::move(exited)),
       workers_(static_cast<std::size_t>(config.nproc)),
       tree_(config.stop_scope, [this] { return keys(); }),
@@ -38,7 +39,8 @@ void WorkerSet::begin() { oom_kills_before_ = os::oom_kills(); }
 std::variant<int, core::SpawnError> WorkerSet::spawn(core::LocalRank rank,
                                                      os::SpawnRequest request) {
   request.cgroup_fd = cgroup_.fd();
-  auto spawned = spawner_.spawn(request);
+  auto forked = forker_ != nullptr ? forker_->fork(request) : std::nullopt;
+  auto spawned = forked ? std::move(*forked) : spawner_.spawn(request);
   if (const auto* error = std::get_if<core::SpawnError>(&spawned)) return *error;
   auto& child = std::get<os::Child>(spawned);
   workers_.at(static_cast<std::size_t>(rank)) = std::make_unique<os::ExitWatcher>(
@@ -208,6 +210,7 @@ os::RankKeys WorkerSet::keys() const {
   for (const auto& helper : helpers_) {
     if (!helper->reaped()) keys.not_theirs.push_back(helper->pid());
   }
+  if (forker_ != nullptr && forker_->pid() > 0) keys.not_theirs.push_back(forker_->pid());
   return keys;
 }
 

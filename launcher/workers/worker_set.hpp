@@ -6,6 +6,7 @@
 #include "launcher/os/exit_watcher.hpp"
 #include "launcher/os/loop.hpp"
 #include "launcher/os/spawn.hpp"
+#include "launcher/workers/forker.hpp"
 #include "launcher/workers/rank_tree.hpp"
 #include "launcher/workers/sweep.hpp"
 #include "launcher/workers/worker_cgroup.hpp"
@@ -31,6 +32,7 @@ class WorkerSet final : public Workers {
     StopScope stop_scope = StopScope::rank;
     // Called with processes before they are sent SIGKILL.
     Sweep::BeforeKill before_kill = nullptr;
+    Forker* forker = nullptr;  // starts workers where it can; borrowed
   };
   // `io` and `loop`, which runs on it, are borrowed.
   WorkerSet(boost::asio::io_context& io, os::Loop& loop, Config config, Exited exited);
@@ -71,6 +73,7 @@ class WorkerSet final : public Workers {
   WorkerCgroup cgroup_;
   std::string notify_prefix_;
   Sweep::BeforeKill before_kill_;
+  Forker* forker_;
   Exited exited_;
   std::vector<std::unique_ptr<os::ExitWatcher>> workers_;
   std::vector<std::unique_ptr<os::ExitWatcher>> helpers_;
