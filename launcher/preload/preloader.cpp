@@ -1,7 +1,6 @@
 #include "launcher/preload/preloader.hpp"
 
 #include "common/env_names.hpp"
-#include "common/signal_name.hpp"
 #include "common/utf8.hpp"
 #include "launcher/core/exit_code.hpp"
 #include "launcher/os/descendants.hpp"
@@ -10,6 +9,7 @@
 #include "launcher/preload/fork_channel.hpp"
 #include "launcher/preload/preload_program.hpp"
 #include "launcher/preload/python_command.hpp"
+#include "launcher/report/failure_message.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -38,9 +38,9 @@ constexpr auto kForkLimit = std::chrono::milliseconds(4000);
 constexpr std::size_t kLongestLine = 1000;
 
 // Receives the program and runs it: nothing on disk, and a short command line.
-constexpr const char* kBootstrap =
-    "import socket;s=socket.socket(fileno=0);p={'__name__':'ddp_launch_preload'};"
-    "exec(compile(s.recv(1<<20),'<ddp-launch preload>','exec'),p);"
+const std::string kBootstrap =
+    std::string("import socket;s=socket.socket(fileno=0);p={'__name__':'ddp_launch_preload'};") +
+    "exec(compile(s.recv(1<<20),'<ddp-launch preload>','exec'),p);" +
     "import sys;a=sys.argv[1:];p['main'](s,a[0].split(','),a[1],a[2])";
 
 // The launcher's environment, without what is addressed to itself, and with one thread for each
@@ -69,12 +69,6 @@ std::string joined(const std::vector<std::string>& words) {
   std::string text;
   for (const auto& word : words) text += (text.empty() ? "" : ",") + word;
   return text;
-}
-
-std::string ending(const core::ExitStatus& status) {
-  if (const auto* exited = std::get_if<core::Exited>(&status))
-    return "exited with code " + std::to_string(exited->code);
-  return "was killed by " + signal_name(std::get<core::Signaled>(status).signal);
 }
 
 std::string printable(std::string_view text) {
@@ -117,7 +111,7 @@ class Preloader::Impl : public std::enable_shared_from_this<Impl> {
     request.arguments.assign(command_.begin() + 1,
                              command_.begin() + static_cast<std::ptrdiff_t>(python->options_end));
     for (const std::string& word :
-         {std::string("-c"), std::string(kBootstrap), modules_,
+         {std::string("-c"), kBootstrap, modules_,
           std::string(python->module ? "module" : "script"), command_[python->target]})
       request.arguments.push_back(word);
     request.environment = preload_environment(parent);
@@ -210,9 +204,9 @@ class Preloader::Impl : public std::enable_shared_from_this<Impl> {
     if (!settled()) {
       const auto* code = std::get_if<core::Exited>(&status);
       refuse(code != nullptr && code->code != 0 ? core::kUsage : core::kSystemRefused,
-             command_.front() + " " + ending(status) + " before it was ready");
+             command_.front() + " " + status_text(status) + " before it was ready");
     } else if (ready_) {
-      lose("it " + ending(status));
+      lose("it " + status_text(status));
     }
     if (callbacks_.child_changed) callbacks_.child_changed();
   }

@@ -1,6 +1,6 @@
 // Room: launcher/preload. One Python that imports modules once and forks every rank.
-// Includes: common, launcher/core, launcher/os, launcher/settings, launcher/workers. Included by:
-// launcher/cli, launcher/supervisor.
+// Includes: common, launcher/core, launcher/os, launcher/report, launcher/settings,
+// launcher/workers. Included by: launcher/cli, launcher/supervisor.
 //
 // The preloader: a Python that is started before the first attempt and kept across restarts.
 //
