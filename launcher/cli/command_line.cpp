@@ -23,6 +23,27 @@ std::string names_for_parser(const FlagSpec& spec) {
   return names;
 }
 
+// Which flags of the table may be among these words. CLI11 compares each name that it is given with
+// all others, which for the whole table takes longer than the rest of a launch's preparation.
+std::vector<bool> mentioned_flags(std::span<const char* const> words) {
+  const std::span<const FlagSpec> table = flag_table();
+  std::vector<bool> mentioned(table.size());
+  bool short_names = false;
+  for (const std::string_view word : words) {
+    if (word.starts_with("--")) {
+      if (const FlagSpec* const spec = find_flag(word.substr(2, word.find('=') - 2)))
+        mentioned[static_cast<std::size_t>(spec - table.data())] = true;
+    } else {
+      short_names |= word.size() > 1 && word[0] == '-';
+    }
+  }
+  for (std::size_t i = 0; short_names && i < table.size(); ++i)
+    for_each_name(table[i], [&](std::string_view name) {
+      if (name.size() == 2) mentioned[i] = true;
+    });
+  return mentioned;
+}
+
 std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 // CLI11 takes the next word as the value of "--flag=", which no user means.
@@ -78,12 +99,15 @@ Result<CommandLine> read_command_line(int argc, const char* const* argv) {
   CLI::App app;
   app.set_help_flag();  // help is a flag of our table, rendered from it
   app.prefix_command();
-  std::vector<CLI::Option*> options;  // in the order of the table
-  for (const FlagSpec& spec : flag_table()) {
+  std::vector<std::pair<const FlagSpec*, CLI::Option*>> options;  // in the order of the table
+  const std::vector<bool> mentioned = mentioned_flags({argv + 1, argv + argc});
+  for (std::size_t i = 0; i < flag_table().size(); ++i) {
+    if (!mentioned[i]) continue;
+    const FlagSpec& spec = flag_table()[i];
     const std::string names = names_for_parser(spec);
     CLI::Option* const option = spec.argument.empty() ? app.add_flag(names) : app.add_option(names);
     option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    options.push_back(option);
+    options.emplace_back(&spec, option);
   }
 
   try {
@@ -100,7 +124,7 @@ Result<CommandLine> read_command_line(int argc, const char* const* argv) {
   line.command = app.remaining();
   // --help and --version are answered whatever else is wrong.
   for (const char* const flag : {"--help", "--version"}) {
-    if (app.count(flag) > 0) {
+    if (app.get_option_no_throw(flag) != nullptr && app.count(flag) > 0) {
       line.settings.set(flag, {flag, "true"});
       return line;
     }
@@ -113,8 +137,8 @@ Result<CommandLine> read_command_line(int argc, const char* const* argv) {
   }
   const std::span<const char* const> words(argv + 1, argv + argc - line.command.size());
   if (auto error = flag_without_value(words)) return *error;
-  for (std::size_t i = 0; i < options.size(); ++i) {
-    if (auto error = store(flag_table()[i], *options[i], words, line.settings)) return *error;
+  for (const auto& [spec, option] : options) {
+    if (auto error = store(*spec, *option, words, line.settings)) return *error;
   }
   if (!line.command.empty() && line.command[0] == "--") line.command.erase(line.command.begin());
   return line;
