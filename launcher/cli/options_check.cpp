@@ -39,7 +39,7 @@ Result<Options> check_options(const SettingsReader& reader, std::vector<std::str
   if (auto failure = read_rendezvous(reader, o.ranks, o.rendezvous, o.notes)) return *failure;
   if (auto failure = read_torchrun(reader, o.notes)) return *failure;
   if (auto failure = read_stdin(reader, o.ranks, o.workers)) return *failure;
-  if (auto failure = read_run_id(reader, o.rendezvous.run_id)) return *failure;
+  if (auto failure = read_run_id(reader, o.rendezvous)) return *failure;
   if (auto failure = read_output(reader, o.ranks.nproc, o.output)) return *failure;
   if (auto failure = read_log_level(reader, o.log_level)) return *failure;
   if (auto failure = read_restarts(reader, o.group.restart)) return *failure;

@@ -9,9 +9,12 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/streambuf.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/system/errc.hpp>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -30,20 +33,24 @@ constexpr auto kLongestRetry = 5s;
 constexpr auto kGiveUpAfter = 10min;
 constexpr int kMostConnections = 64;
 
-// One connection: sends the line of this machine, reads that of the other, and closes.
+// One connection: sends the line of this machine and reads that of the other. The side that
+// connected closes first, so that no state of the connection keeps the listener's port in use.
 class Exchange : public std::enable_shared_from_this<Exchange> {
  public:
   // Nothing: the other did not send a layout in time.
-  using Done = std::function<void(std::optional<core::RankGroup>)>;
-  Exchange(tcp::socket socket, std::string line)
-      : socket_(std::move(socket)), timer_(socket_.get_executor()), line_(std::move(line)) {}
+  using Done = std::function<void(const std::optional<Layout>&)>;
+  Exchange(tcp::socket socket, std::string line, bool closes_first)
+      : socket_(std::move(socket)),
+        timer_(socket_.get_executor()),
+        line_(std::move(line)),
+        closes_first_(closes_first) {}
 
   void start(Done done) {
     done_ = std::move(done);
     const auto self = shared_from_this();
     timer_.expires_after(kAnswerTime);
-    timer_.async_wait([self](error_code failed) {
-      if (!failed) self->finish(std::nullopt);
+    timer_.async_wait([self](error_code cancelled) {
+      if (!cancelled) self->finish(std::nullopt);
     });
     asio::async_write(socket_, asio::buffer(line_), [self](error_code failed, std::size_t) {
       if (failed) self->finish(std::nullopt);
@@ -55,20 +62,31 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     });
   }
 
-  void finish(std::optional<core::RankGroup> other) {
-    if (!done_) return;
+  void close() {
+    done_ = nullptr;
     timer_.cancel();
     error_code ignored;
-    socket_.shutdown(tcp::socket::shutdown_both, ignored);
     socket_.close(ignored);
-    std::exchange(done_, nullptr)(other);
   }
 
  private:
+  void finish(const std::optional<Layout>& other) {
+    const Done done = std::exchange(done_, nullptr);
+    if (!other || closes_first_) {
+      close();
+    } else {
+      socket_.async_read_some(asio::buffer(rest_), [self = shared_from_this()](
+                                                       error_code, std::size_t) { self->close(); });
+    }
+    if (done) done(other);
+  }
+
   tcp::socket socket_;
   asio::steady_timer timer_;
   std::string line_;
   asio::streambuf received_{kLongestLayout};
+  std::array<char, 1> rest_{};
+  bool closes_first_;
   Done done_;
 };
 
@@ -83,14 +101,15 @@ class PeerCheck::Impl : public std::enable_shared_from_this<Impl> {
         acceptor_(io),
         socket_(io),
         timer_(io),
+        own_{config_.ranks, config_.run_id.empty() ? "-" : config_.run_id, config_.launch_id},
         port_(peer_port(config_.master_port)) {}
 
   void start() {
     if (config_.ranks.nnodes < 2 || config_.addresses.empty()) return;
+    give_up_ = std::chrono::steady_clock::now() + kGiveUpAfter;
     if (config_.ranks.node_rank == 0) {
       listen();
     } else {
-      give_up_ = std::chrono::steady_clock::now() + kGiveUpAfter;
       connect();
     }
   }
@@ -102,20 +121,26 @@ class PeerCheck::Impl : public std::enable_shared_from_this<Impl> {
     socket_.close(ignored);
     timer_.cancel();
     const auto open = std::exchange(exchanges_, {});
-    for (const auto& one : open) one->finish(std::nullopt);
+    for (const auto& one : open) one->close();
   }
 
  private:
-  // At the address of rank 0, or at all of them where it is not one of this machine's.
+  // At the address of rank 0; at all of them where it is not one of this machine's, or where its
+  // name may mean another one elsewhere (127.0.1.1 in a Debian's /etc/hosts).
   void listen() {
     error_code failed;
-    auto address = asio::ip::make_address(config_.addresses.front(), failed);
+    const auto address = asio::ip::make_address(config_.addresses.front(), failed);
     if (failed) return;
-    if (!bind({address, port_}) && !bind({tcp::v4(), port_})) return;
-    accept();
+    const auto any = address.is_v6() ? tcp::v6() : tcp::v4();
+    failed = bind(config_.is_name ? tcp::endpoint(any, port_) : tcp::endpoint(address, port_));
+    if (failed == boost::system::errc::address_not_available) failed = bind({any, port_});
+    if (!failed) return accept();
+    // Another node 0, perhaps.
+    give_up_ = {};
+    if (failed == asio::error::address_in_use) connect();
   }
 
-  bool bind(const tcp::endpoint& endpoint) {
+  error_code bind(const tcp::endpoint& endpoint) {
     error_code failed;
     acceptor_.open(endpoint.protocol(), failed);
     if (!failed) acceptor_.set_option(tcp::acceptor::reuse_address(true), failed);
@@ -123,14 +148,14 @@ class PeerCheck::Impl : public std::enable_shared_from_this<Impl> {
     if (!failed) acceptor_.listen(tcp::acceptor::max_listen_connections, failed);
     error_code ignored;
     if (failed) acceptor_.close(ignored);
-    return !failed;
+    return failed;
   }
 
   void accept() {
     acceptor_.async_accept([self = shared_from_this()](error_code failed, tcp::socket socket) {
       if (self->stopped_ || failed == asio::error::operation_aborted) return;
       if (!failed && std::ssize(self->exchanges_) < kMostConnections)
-        self->exchange(std::move(socket));
+        self->exchange(std::move(socket), false);
       // Without descriptors accept fails at once, again and again.
       if (failed) return self->stop();
       self->accept();
@@ -147,7 +172,7 @@ class PeerCheck::Impl : public std::enable_shared_from_this<Impl> {
       if (self->stopped_) return;
       self->timer_.cancel();
       if (refused) return self->retry();
-      self->exchange(std::move(self->socket_));
+      self->exchange(std::move(self->socket_), true);
     });
     // A filtered port answers after minutes.
     timer_.expires_after(kAnswerTime);
@@ -166,25 +191,38 @@ class PeerCheck::Impl : public std::enable_shared_from_this<Impl> {
     });
   }
 
-  void exchange(tcp::socket socket) {
-    const auto one = std::make_shared<Exchange>(std::move(socket), layout_line(config_.ranks));
+  void exchange(tcp::socket socket, bool connected) {
+    const auto one = std::make_shared<Exchange>(std::move(socket), layout_line(own_), connected);
     exchanges_.insert(one);
-    one->start([self = shared_from_this(), key = one.get()](auto other) {
+    one->start([self = shared_from_this(), key = one.get(), connected](const auto& other) {
       std::erase_if(self->exchanges_, [&](const auto& kept) { return kept.get() == key; });
-      if (!self->stopped_) self->compare(other);
+      if (self->stopped_) return;
+      if (connected) {
+        self->compare_with_node_0(other);
+      } else if (other) {
+        self->compare(*other);
+      }
     });
   }
 
-  void compare(const std::optional<core::RankGroup>& other) {
-    if (!other) {
-      if (config_.ranks.node_rank != 0) retry();
-      return;
+  void compare_with_node_0(const std::optional<Layout>& node_0) {
+    if (!node_0) return retry();
+    const std::string what = disagreement(own_, *node_0);
+    stop();
+    if (!what.empty()) disagree_(what);
+  }
+
+  void compare(const Layout& other) {
+    if (is_another_job(own_, other)) return;  // its mistake, which it reports
+    std::string what = disagreement(own_, other);
+    const auto [known, is_new] = reported_.try_emplace(other.ranks.node_rank, other);
+    if (what.empty() && known->second.launch_id != other.launch_id)
+      what = disagreement(known->second, other);
+    if (!what.empty()) {
+      disagree_(what);
+    } else if (std::ssize(reported_) == own_.ranks.nnodes - 1) {
+      stop();
     }
-    if (const std::string what = disagreement(config_.ranks, *other); !what.empty())
-      return disagree_(what);
-    reported_.insert(other->node_rank);
-    // All others on node 0; elsewhere only node 0 is asked.
-    if (config_.ranks.node_rank != 0 || std::ssize(reported_) == config_.ranks.nnodes - 1) stop();
   }
 
   asio::io_context& io_;
@@ -193,12 +231,13 @@ class PeerCheck::Impl : public std::enable_shared_from_this<Impl> {
   tcp::acceptor acceptor_;
   tcp::socket socket_;  // that is being connected
   asio::steady_timer timer_;
+  const Layout own_;
   const std::uint16_t port_;
   std::chrono::steady_clock::time_point give_up_;
   std::chrono::steady_clock::duration wait_ = kFirstRetry;
   std::size_t attempts_ = 0;
   std::set<std::shared_ptr<Exchange>> exchanges_;
-  std::set<int> reported_;  // machines that have sent their layout
+  std::map<int, Layout> reported_;  // by node rank
   bool stopped_ = false;
 };
 
@@ -210,7 +249,10 @@ PeerCheck::~PeerCheck() { impl_->stop(); }
 void PeerCheck::start() { impl_->start(); }
 
 std::uint16_t peer_port(std::uint16_t master_port) {
-  return master_port < 65535 ? static_cast<std::uint16_t>(master_port + 1) : 65534;
+  constexpr int kDistance = 1000;
+  const int port =
+      master_port >= 1024 + kDistance ? master_port - kDistance : master_port + kDistance;
+  return static_cast<std::uint16_t>(port);
 }
 
 }  // namespace ddp

@@ -55,6 +55,7 @@ std::optional<ExitNow> check_rendezvous(const Settings& settings, const Network&
   } else if (network.look_up) {
     const os::Lookup found = network.look_up(host);
     addresses = found.addresses;
+    options.resolved = true;
     // Rank 0's machine knows its own name; others may be up before it is published (a Kubernetes
     // headless service answers when the pod is ready).
     if (found.answer == Answer::not_found && ranks.node_rank == 0)

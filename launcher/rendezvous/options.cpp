@@ -181,10 +181,11 @@ Failure read_rendezvous(const SettingsReader& reader, core::RankGroup& ranks,
   return RendezvousReader(reader, ranks, options, notes).run();
 }
 
-Failure read_run_id(const SettingsReader& reader, std::string& run_id) {
+Failure read_run_id(const SettingsReader& reader, RendezvousOptions& options) {
   const Setting* const setting = reader.given("--run-id");
   if (setting != nullptr && !is_run_id(setting->text)) return refusal(*setting, kRunIdRule);
-  run_id = setting != nullptr ? setting->text : generate_run_id();
+  options.run_id_given = setting != nullptr;
+  options.run_id = setting != nullptr ? setting->text : generate_run_id();
   return std::nullopt;
 }
 

@@ -10,6 +10,7 @@
 #include "launcher/output/router.hpp"
 #include "launcher/peers/peer_check.hpp"
 #include "launcher/preload/preloader.hpp"
+#include "launcher/rendezvous/run_id.hpp"
 #include "launcher/supervisor/supervisor.hpp"
 #include "launcher/workers/shared_memory_tracker.hpp"
 #include "launcher/workers/worker_set.hpp"
@@ -91,7 +92,10 @@ class Launch {
             io_,
             {.ranks = options.ranks,
              .addresses = options.rendezvous.addresses,
-             .master_port = options.rendezvous.master_port.value_or(0)},
+             .is_name = options.rendezvous.resolved,
+             .master_port = options.rendezvous.master_port.value_or(0),
+             .run_id = options.rendezvous.run_id_given ? options.rendezvous.run_id : "",
+             .launch_id = generate_run_id() + "-" + std::to_string(::getpid())},
             [this](const std::string& what) { supervisor_.publish(core::PeerDisagrees{what}); }) {}
 
   ~Launch() { log::redirect(nullptr); }

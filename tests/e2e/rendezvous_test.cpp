@@ -25,24 +25,37 @@ Scene with_getent(const std::string& script) {
   return scene;
 }
 
-// A port for rank 0, and the next one, where the machines compare how they were started.
+sockaddr_in loopback(int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  return address;
+}
+
+// Where node 0 listens for the other machines (launcher/peers/peer_check.hpp).
+int comparing_port(const std::string& port) { return std::stoi(port) - 1000; }
+
+// A port for rank 0 whose other port is free as well: outside the range from which the kernel takes
+// the ports that no program chose, so that no other test gets it by accident.
 std::string free_pair() {
-  for (;;) {
-    const ReservedPort port;
-    sockaddr_in next{};
-    next.sin_family = AF_INET;
-    next.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    next.sin_port = htons(static_cast<std::uint16_t>(port.number() + 1));
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const bool free = ::bind(fd, reinterpret_cast<sockaddr*>(&next), sizeof next) == 0;
-    ::close(fd);
-    if (free && port.number() < 65535) return std::to_string(port.number());
+  for (int offset = ::getpid() % 8000;; ++offset) {
+    const int port = 12000 + offset % 8000;
+    const auto is_free = [](int number) {
+      const auto address = loopback(number);
+      const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+      const bool free =
+          ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+      ::close(fd);
+      return free;
+    };
+    if (is_free(port) && is_free(port - 1000)) return std::to_string(port);
   }
 }
 
 Words machine(const std::string& node, const std::string& port, const Words& more) {
-  return Words{"--nnodes",      "2",  "--node-rank", node, "--master-addr", "127.0.0.1",
-               "--master-port", port, "--run-id",    "r"} +
+  return Words{"--nnodes",      "2",         "--node-rank",   node,
+               "--master-addr", "127.0.0.1", "--master-port", port} +
          more;
 }
 
@@ -181,12 +194,9 @@ TEST_CASE("two machines with the same --nproc run, whatever a stranger sends to 
       zero.launch(machine("0", port, {"--nproc", "2"}),
                   helper({"print", "up", "on-rank", "0", "[", "wait-file", zero.path("go"), "]"}));
   first.until("up");
-  sockaddr_in next{};
-  next.sin_family = AF_INET;
-  next.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  next.sin_port = htons(static_cast<std::uint16_t>(std::stoi(port) + 1));
+  const auto next = loopback(comparing_port(port));
   const int stranger = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  REQUIRE(::connect(stranger, reinterpret_cast<sockaddr*>(&next), sizeof next) == 0);
+  REQUIRE(::connect(stranger, reinterpret_cast<const sockaddr*>(&next), sizeof next) == 0);
   REQUIRE(::write(stranger, "GET / HTTP/1.1\n", 15) == 15);
   const auto other = one.run(machine("1", port, {"--nproc", "2"}), helper({"print", "up"}));
   CHECK(other.status == Status{.code = 0});
@@ -196,4 +206,57 @@ TEST_CASE("two machines with the same --nproc run, whatever a stranger sends to 
   CHECK(ended.status == Status{.code = 0});
   CHECK(ended.err == "");
   ::close(stranger);
+}
+
+TEST_CASE("two machines with the same --node-rank report it and end with 2") {
+  const std::string port = free_pair();
+  const Scene scene;
+  const Scene other;
+  Process first = scene.launch(machine("0", port, {}), helper({"print", "up", "pause"}));
+  first.until("up");
+  // The port of rank 0 is not in use yet.
+  const auto second = other.run(machine("0", port, {}), helper({"pause"}));
+  CHECK(second.status == Status{.code = 2});
+  CHECK(contains(second.err, "two machines have --node-rank 0"));
+  const auto ended = finish(scene, first);
+  CHECK(ended.status == Status{.code = 2});
+  CHECK(contains(ended.err, "two machines have --node-rank 0"));
+}
+
+TEST_CASE("node 0 finds two others with the same number") {
+  const std::string port = free_pair();
+  const auto of_three = [&](const std::string& node) {
+    return Words{"--nnodes",      "3",         "--node-rank",   node,
+                 "--master-addr", "127.0.0.1", "--master-port", port};
+  };
+  const Scene zero;
+  const Scene one;
+  const Scene two;
+  Process node_0 = zero.launch(of_three("0"), helper({"print", "up", "pause"}));
+  node_0.until("up");
+  Process node_1 = one.launch(of_three("1"), helper({"pause"}));
+  Process again = two.launch(of_three("1"), helper({"pause"}));
+  const auto ended = finish(zero, node_0);
+  CHECK(ended.status == Status{.code = 2});
+  CHECK(contains(ended.err, "two machines have --node-rank 1"));
+  for (Process* const other : {&node_1, &again}) other->send_signal(SIGTERM);
+  finish(one, node_1);
+  finish(two, again);
+}
+
+TEST_CASE("a machine of another job ends, and the job that it disturbed goes on") {
+  const std::string port = free_pair();
+  const Scene zero;
+  const Scene stray;
+  Process node_0 = zero.launch(machine("0", port, {"--run-id", "a"}),
+                               helper({"print", "up", "wait-file", zero.path("go")}));
+  node_0.until("up");
+  const auto other =
+      stray.run(machine("1", port, {"--run-id", "b", "--nproc", "2"}), helper({"pause"}));
+  CHECK(other.status == Status{.code = 2});
+  CHECK(contains(other.err, "node 0 runs job 'a', not 'b'"));
+  write_file(zero.path("go"), "");
+  const auto ended = finish(zero, node_0);
+  CHECK(ended.status == Status{.code = 0});
+  CHECK(ended.err == "");
 }

@@ -45,7 +45,9 @@ void Group::on(const WorkerStarted& event, TimePoint now, Actions& actions) {
   auto& outcome = worker(event.local_rank);
   outcome.pid = event.pid;
   outcome.started = now;
-  if (phase_ == Phase::launching) {
+  if (phase_ == Phase::launching && disagreement_) {
+    tear_down(MachinesDisagree{*disagreement_}, now, actions);
+  } else if (phase_ == Phase::launching) {
     spawn_next(now, actions);
   } else if (phase_ == Phase::tearing_down) {  // its start was under way when the teardown began
     outcome.stopped_by_launcher = true;
@@ -124,7 +126,8 @@ void Group::on(const DescendantsGone& event, TimePoint, Actions& actions) {
 }
 
 void Group::on(const PeerDisagrees& event, TimePoint now, Actions& actions) {
-  if (!is_up()) return;  // it ends already
+  disagreement_ = event.what;  // a restart does not cure it: the next attempt ends with it
+  if (!is_up()) return;
   tear_down(MachinesDisagree{event.what}, now, actions);
   linger_if_all_gone(now, actions);
 }

@@ -25,6 +25,7 @@
 #include "launcher/core/verdict.hpp"
 
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace ddp::core {
@@ -113,8 +114,9 @@ class Group {
   };
   std::optional<int> stop_signal_;
   std::optional<Request> last_request_;
-  bool out_of_time_ = false;        // the whole run's time is up
-  std::optional<LocalRank> early_;  // the first that exited 0 while others ran on
+  bool out_of_time_ = false;                 // the whole run's time is up
+  std::optional<std::string> disagreement_;  // between the machines, whatever the attempt
+  std::optional<LocalRank> early_;           // the first that exited 0 while others ran on
   std::optional<TimePoint> signal_rest_at_;
   std::optional<TimePoint> deadline_;
 };

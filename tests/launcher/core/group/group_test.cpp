@@ -363,3 +363,24 @@ TEST_CASE("an early exit fails the group only when the others run on for longer 
   CHECK(of<AwaitDescendants>(in_time.step(WorkerExited{0, Exited{0}}, at(seconds(30)))).size() ==
         1);
 }
+
+TEST_CASE("machines that disagree end the run with 2, whatever restarts are left") {
+  Group group = running_group({.nproc = 1, .restart = {.max_restarts = 3}});
+  group.step(PeerDisagrees{"why"}, at(seconds(1)));
+  CHECK(group.phase() == Phase::tearing_down);
+  group.step(WorkerExited{0, Signaled{SIGTERM}}, at(seconds(2)));
+  CHECK(finish_code(end_generation(group, at(seconds(2)))) == kUsage);
+}
+
+TEST_CASE("a disagreement that is found between two attempts ends the next") {
+  Group group = running_group({.nproc = 1, .restart = {.max_restarts = 3}});
+  group.step(WorkerExited{0, Exited{1}}, at(seconds(1)));
+  CHECK(group.step(PeerDisagrees{"why"}, at(seconds(1))).empty());
+  end_generation(group, at(seconds(1)));
+  REQUIRE(group.phase() == Phase::launching);
+  const auto actions = group.step(WorkerStarted{0, 101}, at(seconds(2)));
+  CHECK(group.phase() == Phase::tearing_down);
+  CHECK_FALSE(of<SignalWorker>(actions).empty());
+  group.step(WorkerExited{0, Signaled{SIGTERM}}, at(seconds(3)));
+  CHECK(finish_code(end_generation(group, at(seconds(3)))) == kUsage);
+}
