@@ -22,15 +22,25 @@ is_missing() {
     status=$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null || true)
     [[ $status != installed ]]
 }
-missing=()
-for package in "${wanted[@]}" "${optional[@]}"; do
-    ! is_missing "$package" || missing+=("$package")
-done
-[[ ${#missing[@]} -gt 0 ]] || exit 0
+# missing_of PACKAGE…: those of them that are not installed, one a line.
+missing_of() {
+    local package
+    for package in "$@"; do
+        ! is_missing "$package" || echo "$package"
+    done
+}
+mapfile -t missing < <(missing_of "${wanted[@]}")
+mapfile -t missing_optional < <(missing_of "${optional[@]}")
+[[ $((${#missing[@]} + ${#missing_optional[@]})) -gt 0 ]] || exit 0
 
+skipped() { echo "setup: without $*: tests that need it are skipped" >&2; }
 as_root=()
 if [[ $EUID -ne 0 ]]; then
     if ! command -v sudo >/dev/null; then
+        if [[ ${#missing[@]} -eq 0 ]]; then
+            skipped "${missing_optional[*]}"
+            exit 0
+        fi
         echo "setup: missing: ${missing[*]}" >&2
         echo "setup: run as root: apt-get install --no-install-recommends ${missing[*]}" >&2
         exit 1
@@ -38,15 +48,13 @@ if [[ $EUID -ne 0 ]]; then
     as_root=(sudo)
 fi
 apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
-"${apt[@]}" update
-available=()
-for package in "${missing[@]}"; do
-    if [[ " ${optional[*]} " == *" $package "* ]] && ! apt-cache show "$package" >/dev/null 2>&1; then
-        echo "setup: the package archive has no $package; tests that need it are skipped" >&2
-    else
-        available+=("$package")
-    fi
-done
-[[ ${#available[@]} -gt 0 ]] || exit 0
-echo "setup: installing ${available[*]}"
-"${apt[@]}" install --yes --no-install-recommends "${available[@]}" </dev/null
+install() { "${apt[@]}" install --yes --no-install-recommends "$@" </dev/null; }
+if [[ ${#missing[@]} -gt 0 ]]; then
+    echo "setup: installing ${missing[*]}"
+    "${apt[@]}" update
+    install "${missing[@]}"
+fi
+if [[ ${#missing_optional[@]} -gt 0 ]]; then
+    echo "setup: installing ${missing_optional[*]}, for tests"
+    { "${apt[@]}" update && install "${missing_optional[@]}"; } || skipped "${missing_optional[*]}"
+fi
