@@ -26,9 +26,11 @@ Result<Options> read_options(CommandLine line, const Machine& machine, Settings&
   auto defaults = read_pet_variables(machine.pet, warnings);
   if (!defaults) return Error{defaults.error()};
   merged = std::move(*defaults);
+  drop_overruled(merged, line.settings);
   if (const Setting* path = line.settings.get("--config")) {
     const auto file = read_config_file(path->text);
     if (!file) return Error{file.error()};
+    drop_overruled(merged, file->settings);
     merged.take(file->settings);
     if (line.command.empty()) line.command = file->command;
   }

@@ -55,6 +55,32 @@ PetVariables pet_variables(const char* const* environment) {
   return found;
 }
 
+void drop_overruled(Settings& defaults, const Settings& stronger) {
+  struct Rule {
+    std::string_view given;
+    std::vector<std::string_view> dropped;
+  };
+  static const Rule kRules[] = {
+      {"--standalone", {"--nnodes", "--node-rank"}},
+      {"--rdzv-endpoint", {"--master-addr", "--master-port"}},
+      {"--master-addr", {"--rdzv-endpoint"}},
+      {"--master-port", {"--rdzv-endpoint"}},
+      {"--module", {"--no-python", "--run-path"}},
+      {"--no-python", {"--module", "--run-path"}},
+      {"--run-path", {"--module", "--no-python"}},
+      {"--bind", {"--numa-binding"}},
+      {"--numa-binding", {"--bind"}},
+  };
+  for (const Rule& rule : kRules) {
+    if (stronger.get(rule.given) == nullptr) continue;
+    for (const std::string_view flag : rule.dropped) defaults.remove(flag);
+  }
+  // One machine has no other number.
+  const Setting* const nodes = stronger.get("--nnodes");
+  if (nodes != nullptr && (nodes->text == "1" || nodes->text == "1:1"))
+    defaults.remove("--node-rank");
+}
+
 Result<Settings> read_pet_variables(const PetVariables& variables,
                                     std::vector<std::string>& warnings) {
   Settings settings;

@@ -19,4 +19,8 @@ PetVariables pet_variables(const char* const* environment);
 Result<Settings> read_pet_variables(const PetVariables& variables,
                                     std::vector<std::string>& warnings);
 
+// Removes from `defaults` what contradicts a flag that `stronger` (the command line or the file)
+// has set: of flags that say the same in different words, only the stronger source counts.
+void drop_overruled(Settings& defaults, const Settings& stronger);
+
 }  // namespace ddp

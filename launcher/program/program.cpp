@@ -10,7 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 
 namespace ddp {
 namespace {
@@ -26,11 +28,12 @@ constexpr FlagSpec kFlags[] = {
      "PROGRAM is a Python script, whatever its name and mode"},
 };
 
-enum class FileKind { missing, other, directory, plain, executable, executable_script };
+enum class FileKind { missing, unreadable, other, directory, plain, executable, executable_script };
 
 FileKind examine(const std::string& path) {
   struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return FileKind::missing;
+  if (::stat(path.c_str(), &info) != 0)
+    return errno == ENOENT || errno == ENOTDIR ? FileKind::missing : FileKind::unreadable;
   if (S_ISDIR(info.st_mode)) return FileKind::directory;
   if (!S_ISREG(info.st_mode)) return FileKind::other;
   if (::access(path.c_str(), X_OK) != 0) return FileKind::plain;
@@ -39,6 +42,11 @@ FileKind examine(const std::string& path) {
   const bool shebang = fd != -1 && ::read(fd, head, 2) == 2 && head[0] == '#' && head[1] == '!';
   if (fd != -1) ::close(fd);
   return shebang ? FileKind::executable_script : FileKind::executable;
+}
+
+bool is_program_directory(const std::string& path) {
+  return examine(path) == FileKind::directory &&
+         examine(path + "/__main__.py") != FileKind::missing;
 }
 
 bool set(const char* value) { return value != nullptr && *value != '\0'; }
@@ -84,10 +92,7 @@ class Command {
     const std::string& word = words_[0];
     const bool is_path = word.find('/') != std::string::npos;
     const FileKind file = examine(place());
-    // A directory is a program to Python if it has this file.
-    if (is_path && file == FileKind::directory &&
-        examine(place() + "/__main__.py") == FileKind::plain)
-      return script();
+    if (is_program_directory(place()) && (is_path || !in_path())) return script();
     if (!word.ends_with(".py")) return words_;
     // A name that PATH finds and this directory does not have is an executable.
     if (file == FileKind::missing && !is_path && in_path()) return words_;
@@ -104,8 +109,11 @@ class Command {
         return refused(core::kNotFound, not_found());
       case FileKind::other:
         return refused(core::kNotExecutable, "'" + word + "' is no file: expected a script");
+      case FileKind::unreadable:
+        return refused(core::kNotExecutable,
+                       "cannot read the script '" + word + "': " + std::strerror(errno));
       case FileKind::directory:
-        if (examine(place() + "/__main__.py") == FileKind::missing)
+        if (!is_program_directory(place()))
           return refused(core::kNotExecutable,
                          "'" + word + "' is a directory without __main__.py: expected a script");
         break;
@@ -144,6 +152,9 @@ class Command {
 
   std::string not_found() const {
     const std::string& word = words_[0];
+    struct stat link {};
+    if (::lstat(place().c_str(), &link) == 0)
+      return "the script '" + word + "' is a link to a file that does not exist";
     std::string text = "no script '" + word + "'";
     if (!word.starts_with('/')) text += " in " + working_directory();
     std::string near = nearest_file(place());

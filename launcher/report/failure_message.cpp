@@ -29,7 +29,7 @@ std::string missing_program_hint(const std::string& program) {
   const bool exists = ::access(program.c_str(), F_OK) == 0;
   if (program.find('/') == std::string::npos)
     return " in PATH" + (exists ? " (to run the file in this directory, write ./" + program + ")"
-                                : std::string());
+                                : did_you_mean(nearest_file("./" + program)));
   if (exists) return " (the file exists; check the interpreter in its first line)";
   return did_you_mean(nearest_file(program));
 }

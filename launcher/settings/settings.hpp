@@ -55,6 +55,9 @@ class Settings {
   void add(std::string_view flag, Setting setting) {
     settings_[std::string(flag)].push_back(std::move(setting));
   }
+  void remove(std::string_view flag) {
+    if (const auto it = settings_.find(flag); it != settings_.end()) settings_.erase(it);
+  }
   // What `other` has of this flag, if anything, replaces what is here.
   void take(std::string_view flag, const Settings& other) {
     if (const auto it = other.settings_.find(flag); it != other.settings_.end())

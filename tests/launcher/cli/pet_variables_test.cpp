@@ -25,6 +25,22 @@ TEST_CASE("a PET_ variable is a default: the file wins over it, the command line
   CHECK(machine.good({"--config", config, "--nproc_per_node=5"}).ranks.nproc == 5);
 }
 
+TEST_CASE("a flag overrules PET_ variables that say the same in other words") {
+  FakeMachine machine;
+  machine.pet = {{"PET_NNODES", "2"},
+                 {"PET_NODE_RANK", "1"},
+                 {"PET_MASTER_ADDR", "h0"},
+                 {"PET_NO_PYTHON", "1"}};
+  CHECK(machine.good({"--standalone"}).ranks.nnodes == 1);
+  CHECK(machine.good({"--nnodes", "1"}).ranks.node_rank == 0);
+  CHECK(machine.good({"--rdzv-endpoint", "h1:1", "--rdzv-backend", "static"})
+            .rendezvous.master_addr == "h1");
+  CHECK(machine.good({"-m"}).program_kind == ProgramKind::module);
+  CHECK(machine.good({}).ranks.node_rank == 1);
+  CHECK(machine.good({"--nnodes", "3"}).ranks.node_rank == 1);
+  CHECK(machine.good({"--master-port", "7"}).rendezvous.master_addr == "h0");
+}
+
 TEST_CASE("a bad PET_ variable is refused by its name; an empty one is none") {
   FakeMachine machine;
   machine.pet = {{"PET_NNODES", "1:4"}};

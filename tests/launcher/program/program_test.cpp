@@ -70,6 +70,9 @@ TEST_CASE("a directory with __main__.py is a Python program") {
   Place place;
   place.file("app/__main__.py", "", false);
   CHECK(place.good({"./app"}) == Words{"python3", "-u", "./app"});
+  CHECK(place.good({"app"}) == Words{"python3", "-u", "app"});
+  place.file("tool/__main__.py", "#!/usr/bin/python3\n", true);
+  CHECK(place.good({"./tool"}) == Words{"python3", "-u", "./tool"});
   place.refused({"nothing.py/"}, 127, "no script 'nothing.py/' in " + place.at,
                 ProgramKind::script);
 }
@@ -132,6 +135,11 @@ TEST_CASE("a script that is not there is refused with the place and the nearest 
   place.refused({"evaluate.py"}, 127, "no script 'evaluate.py' in " + place.at);
   place.refused({"/dev/null"}, 126, "'/dev/null' is no file: expected a script",
                 ProgramKind::script);
+  std::filesystem::create_symlink("nowhere.py", place.at + "/link.py");
+  place.refused({"link.py"}, 127, "the script 'link.py' is a link to a file that does not exist");
+  std::filesystem::create_symlink("loop.py", place.at + "/loop.py");
+  place.refused({"loop.py"}, 126,
+                "cannot read the script 'loop.py': Too many levels of symbolic links");
   std::filesystem::create_directory(place.at + "/empty");
   place.refused({"empty"}, 126, "'empty' is a directory without __main__.py: expected a script",
                 ProgramKind::script);
