@@ -8,6 +8,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <algorithm>
 #include <vector>
 
 namespace ddp {
@@ -72,19 +73,13 @@ std::vector<std::string> lines_of(std::string_view text) {
 }
 
 void add_traceback(core::RankException& exception, const std::string& callstack) {
-  auto lines = lines_of(callstack);
-  if (auto found = find_traceback(lines)) {
-    exception.traceback = std::move(found->traceback);
-    if (exception.text.empty()) exception.text = std::move(found->text);
-    return;
-  }
-  // Of another language, perhaps: the end says most.
-  if (lines.size() > kTracebackLines)
-    lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(kTracebackLines));
-  for (const auto& line : lines) {
-    const std::string plain = plain_text(line);
-    exception.traceback.emplace_back(utf8_prefix(plain, kExceptionBytes));
-  }
+  const auto lines = lines_of(callstack);
+  exception.traceback = recorded_traceback(lines);
+  // A data loader's exception carries the traceback of the one in its process, which says more.
+  const bool carries = std::find(lines.begin(), lines.end(),
+                                 "Original Traceback (most recent call last):") != lines.end();
+  if (!exception.text.empty() && !carries) return;
+  if (auto found = find_traceback(lines)) exception.text = std::move(found->text);
 }
 
 }  // namespace

@@ -81,6 +81,11 @@ std::string_view without_rank(std::string_view line) {
 
 bool is_indented(std::string_view line) { return line.starts_with(' ') || line.starts_with('\t'); }
 
+// Of the stack that c10 and NCCL add to the message of their exceptions.
+bool is_native_frame(std::string_view line) {
+  return line.starts_with("frame #") || line.starts_with("Exception raised from ");
+}
+
 // Python prints no header above a syntax error in the program itself: '  File "x.py", line 3'.
 bool is_syntax_frame(std::string_view line) {
   const std::size_t at = line.find("\", line ");
@@ -120,7 +125,7 @@ class Finder {
       const auto block = block_at(at);
       if (!block) {
         const std::string_view line = lines_[at++];
-        if (!line.empty() && !is_indented(line)) {
+        if (!line.empty() && !is_indented(line) && !is_native_frame(line)) {
           ++after;
           before = line;
         }
@@ -215,7 +220,73 @@ class Finder {
   std::vector<std::string> lines_;
 };
 
+// A traceback that was recorded, cut to kTracebackLines: the exception that caused the last one,
+// the last frames, and the message as far as there is room.
+class Recorded {
+ public:
+  explicit Recorded(std::span<const std::string> lines) {
+    for (const auto& raw : lines) {
+      std::string plain = plain_text(raw);
+      plain.resize(plain.find_last_not_of(' ') + 1);
+      lines_.emplace_back(utf8_prefix(without_rank(plain), kExceptionBytes));
+    }
+    while (!lines_.empty() && lines_.back().empty()) lines_.pop_back();
+  }
+
+  std::vector<std::string> shortened() const {
+    if (lines_.size() <= kTracebackLines) return lines_;
+    std::size_t header = lines_.size();
+    for (std::size_t i = 0; i < lines_.size(); ++i) {
+      if (lines_[i] == kHeader || lines_[i].ends_with(kGroupHeader)) header = i;
+    }
+    // Of another language, perhaps: the end says most.
+    if (header == lines_.size())
+      return {lines_.end() - static_cast<std::ptrdiff_t>(kTracebackLines), lines_.end()};
+    std::size_t message = header + 1;
+    while (message < lines_.size() && !is_exception_line(lines_[message])) ++message;
+    std::vector<std::string> kept = cause_before(header);
+    kept.push_back(lines_[header]);
+    constexpr std::size_t kFrameLines = 8;
+    const std::size_t frames = message - header - 1;
+    const std::size_t room = kTracebackLines - kept.size();
+    const std::size_t last_frames =
+        std::min(frames, std::max(kFrameLines, room - std::min(room, lines_.size() - message)));
+    if (last_frames < frames) kept.emplace_back(kLeftOut);
+    for (std::size_t i = message - last_frames; i < lines_.size(); ++i) {
+      if (kept.size() + 1 == kTracebackLines && i + 1 < lines_.size()) {
+        kept.emplace_back(kLeftOut);
+        break;
+      }
+      kept.push_back(lines_[i]);
+    }
+    return kept;
+  }
+
+ private:
+  static constexpr const char* kLeftOut = "  ...";
+
+  // The last line of the exception before the last one, and Python's sentence that joins them.
+  std::vector<std::string> cause_before(std::size_t header) const {
+    std::vector<std::string> found;
+    constexpr std::size_t kNear = 4;
+    for (std::size_t i = header; i > 0 && header - i < kNear; --i) {
+      if (!is_exception_line(lines_[i - 1])) continue;
+      for (std::size_t k = i - 1; k < header; ++k) {
+        if (!lines_[k].empty()) found.push_back(lines_[k]);
+      }
+      break;
+    }
+    return found;
+  }
+
+  std::vector<std::string> lines_;
+};
+
 }  // namespace
+
+std::vector<std::string> recorded_traceback(std::span<const std::string> lines) {
+  return Recorded(lines).shortened();
+}
 
 std::optional<core::RankException> find_traceback(std::span<const std::string> lines) {
   return Finder(lines).last();

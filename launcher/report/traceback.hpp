@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ddp {
 
@@ -23,6 +24,11 @@ inline constexpr std::size_t kTracebackLines = 20;
 // destructors ("Exception ignored in"), of logging and exit handlers.
 inline constexpr int kLinesAfterTraceback = 10;
 std::optional<core::RankException> find_traceback(std::span<const std::string> lines);
+
+// A traceback that holds nothing but an exception, as it was recorded: plain, at most
+// kTracebackLines of it. Kept are the last frames, the message with all its lines as far as there
+// is room, and the exception that caused this one.
+std::vector<std::string> recorded_traceback(std::span<const std::string> lines);
 
 // "ValueError: bad data" of "ValueError: bad data\nmore": the first line with text, plain and at
 // most kExceptionBytes long. Empty: there is none.

@@ -162,8 +162,10 @@ TEST_CASE("Ctrl-C at a Python group is reported in two lines, whatever it prints
     launch.send_signal(SIGINT);
     const auto run = finish(scene, launch);
     CHECK(run.status == Status{.code = 130});
-    const auto lines = lines_of(report(run));
-    CHECK_MESSAGE(lines.size() == 2, run.err);
+    auto lines = lines_of(report(run));
+    // A rank that needs more than a second, on a busy machine, is waited for aloud.
+    std::erase_if(lines, [](const auto& line) { return contains(line, "; waiting up to "); });
+    REQUIRE_MESSAGE(lines.size() == 2, run.err);
     CHECK(lines[0].starts_with("ddp-launch: stopped by SIGINT, at "));
     CHECK(lines[1] == (end == "sys.exit(1)" ? "ddp-launch: ranks 0, 1 exited with code 1"
                                             : "ddp-launch: ranks 0, 1 ended by SIGINT"));

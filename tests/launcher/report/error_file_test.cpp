@@ -5,7 +5,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -48,6 +50,45 @@ TEST_CASE("other writers' forms are read as far as they go") {
   const auto native = parse_error_file(file("Fault: x", R"(#0 main\n#1 start\n)"));
   REQUIRE(native);
   CHECK(native->traceback == std::vector<std::string>{"#0 main", "#1 start"});
+}
+
+TEST_CASE("a recorded exception keeps all lines of its message, and its cause") {
+  using Lines = std::vector<std::string>;
+  const auto traceback = [](const std::string& callstack) {
+    const auto exception = parse_error_file(file("RuntimeError: Error(s) in loading", callstack));
+    REQUIRE(exception);
+    return exception->traceback;
+  };
+  const std::string frames =
+      R"(Traceback (most recent call last):\n  File \"t.py\", line 3\n    f()\n)";
+  CHECK(traceback(frames + R"(RuntimeError: Error(s) in loading\n\tMissing key(s): \"w\".\n)") ==
+        Lines{"Traceback (most recent call last):", "  File \"t.py\", line 3", "    f()",
+              "RuntimeError: Error(s) in loading", " Missing key(s): \"w\"."});
+  const std::string chained = R"(KeyError: 'shard'\n\nThe above exception was the cause:\n\n)";
+  const auto both = traceback(frames + chained + frames + R"(RuntimeError: x\n)");
+  CHECK(std::count(both.begin(), both.end(), "KeyError: 'shard'") == 1);
+
+  // Too much for the report: the cause, the last frames and the start of the message are kept.
+  std::string deep = R"(Traceback (most recent call last):\n)";
+  for (int i = 0; i < 50; ++i) deep += R"(  File \"t.py\", line 3\n    f()\n)";
+  std::string message = "RuntimeError: x";
+  for (int i = 0; i < 50; ++i) message += R"(\n\tMissing key)" + std::to_string(i);
+  const auto cut = traceback(deep + chained + deep + message + R"(\n)");
+  CHECK(cut.size() == kTracebackLines);
+  CHECK(cut[0] == "KeyError: 'shard'");
+  CHECK(cut[2] == "Traceback (most recent call last):");
+  CHECK(cut[3] == "  ...");
+  CHECK(std::count(cut.begin(), cut.end(), "RuntimeError: x") == 1);
+  CHECK(cut.back() == "  ...");
+}
+
+TEST_CASE("a data loader's exception is named after the one in its process") {
+  CHECK(text_of(file("ValueError: Caught ValueError in DataLoader worker process 0.",
+                     R"(Traceback (most recent call last):\n  File \"t.py\", line 3\n    f()\n)"
+                     R"(ValueError: Caught ValueError in DataLoader worker process 0.\n)"
+                     R"(Original Traceback (most recent call last):\n  File \"w.py\", line 1\n)"
+                     R"(    g()\nValueError: shard 7 is torn\n)")) ==
+        "ValueError: shard 7 is torn");
 }
 
 TEST_CASE("malformed and incomplete files say nothing") {
@@ -94,7 +135,7 @@ TEST_CASE("nothing that a terminal acts on is left in a message") {
   CHECK(text_of(file("E: \\ud83d\\ude00 \\\\udcff", "")) == "E: \xF0\x9F\x98\x80 \\udcff");
   const auto exception = parse_error_file(file("E: x", "\\u001b[31mred\\u001b]0;t\\u0007"));
   REQUIRE(exception);
-  CHECK(exception->traceback == std::vector<std::string>{"red ]0;t "});
+  CHECK(exception->traceback == std::vector<std::string>{"red ]0;t"});
 }
 
 TEST_CASE("what is written for the launcher above is read back") {

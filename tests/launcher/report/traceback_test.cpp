@@ -178,3 +178,15 @@ TEST_CASE("of a long traceback the last frames are kept, in lines of bounded len
   CHECK(lines.back() == "RecursionError: too deep");
   for (const auto& line : lines) CHECK(line.size() <= kExceptionBytes);
 }
+
+TEST_CASE("the stack of C++ that an exception's message ends with does not hide it") {
+  std::string output = kHead + kFrame +
+                       "RuntimeError: NCCL error\nException raised from f at a.cpp:3 (most recent "
+                       "call first):\n";
+  for (int i = 0; i < 30; ++i) output += "frame #" + std::to_string(i) + ": c10::f + 0x1\n";
+  CHECK(found(output) == "RuntimeError: NCCL error");
+  // Control: as many lines of anything else follow only where the program went on.
+  std::string log = kHead + kFrame + "RuntimeError: NCCL error\n";
+  for (int i = 0; i < 30; ++i) log += "step " + std::to_string(i) + "\n";
+  CHECK(found(log) == "none");
+}
