@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <set>
 
 using namespace ddp::test;
 
@@ -18,12 +19,12 @@ std::vector<int> own_cpus() {
   REQUIRE(sched_getaffinity(0, sizeof set, &set) == 0);
   std::vector<int> cpus;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+    if (CPU_ISSET(static_cast<std::size_t>(cpu), &set)) cpus.push_back(cpu);
   }
   return cpus;
 }
 
-// The CPUs that --dry-run and --report-bindings name, for a launch restricted to `cpus`.
+// A launch restricted to `cpus`.
 Start restricted(const Scene& scene, const std::string& cpus, const Words& flags,
                  const Words& command) {
   Start start = scene.start(flags, command);
@@ -37,47 +38,71 @@ Finished run_on(const Scene& scene, const std::string& cpus, const Words& flags,
   return finish(scene, launch);
 }
 
-// Whether each CPU is a core by itself, as far as this machine shows.
-bool has_hardware_threads(const std::vector<int>& cpus) {
-  for (const int cpu : cpus) {
-    const auto text = read_file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
-                                "/topology/thread_siblings_list");
-    if (text.find_first_of(",-") != std::string::npos) return true;
+// The CPUs of the kernel's "0-2,5".
+std::vector<int> cpus_of(const std::string& ranges) {
+  std::vector<int> cpus;
+  for (std::size_t begin = 0; begin < ranges.size();) {
+    const std::string range = ranges.substr(begin, ranges.find(',', begin) - begin);
+    const auto dash = range.find('-');
+    const int last = std::stoi(range.substr(dash == std::string::npos ? 0 : dash + 1));
+    for (int cpu = std::stoi(range); cpu <= last; ++cpu) cpus.push_back(cpu);
+    begin += range.size() + 1;
   }
-  return false;
+  return cpus;
+}
+
+// The CPUs that --report-bindings names for a rank, "0-2,5". Empty: it names none.
+std::string reported_cpus(const std::string& err, int rank) {
+  const std::string name = "ddp-launch: rank " + std::to_string(rank) + ": CPU";
+  for (const std::string& line : lines_of(err)) {
+    if (!line.starts_with(name)) continue;
+    const auto begin = line.find(' ', name.size()) + 1;
+    return line.substr(begin, line.find(", ", begin) - begin);
+  }
+  return "";
 }
 
 }  // namespace
 
-TEST_CASE("--bind core gives each rank a CPU of its mask, and a restart the same one") {
-  const auto cpus = own_cpus();
-  if (has_hardware_threads(cpus)) {
-    MESSAGE("cores here have several CPUs");
+TEST_CASE("--bind core gives each rank a core of its mask") {
+  const auto allowed = own_cpus();
+  const Scene scene;
+  const Words two{"--nproc", "2", "--bind", "core", "--report-bindings"};
+  const auto planned = scene.run(two + Words{"--dry-run"}, {"true"});
+  if (planned.status == Status{.code = 2}) {
+    MESSAGE("one core is allowed here");
+    CHECK(contains(planned.err, "needs a core for each of 2 workers"));
     return;
   }
-  Scene scene;
-  const int nproc = std::min<int>(2, static_cast<int>(cpus.size()));
-  auto run = scene.run({"--nproc", std::to_string(nproc), "--bind", "core", "--report-bindings"},
-                       kSeeMask);
+  const auto run = scene.run(two, kSeeMask);
   CHECK(run.status == Status{.code = 0});
+  CHECK(run.err == planned.err);
+  CHECK(std::ssize(lines_of(run.err)) == 2);
   auto lines = by_rank(run.out);
-  for (int rank = 0; rank < nproc; ++rank) {
-    const std::string cpu = std::to_string(cpus[static_cast<std::size_t>(rank)]);
-    CHECK(lines[rank] == Words{"Cpus_allowed_list:\t" + cpu, "threads 1"});
-    CHECK(contains(run.err, "ddp-launch: rank " + std::to_string(rank) + ": CPU " + cpu));
+  std::set<int> taken;
+  for (int rank = 0; rank < 2; ++rank) {
+    const std::string cpus = reported_cpus(planned.err, rank);
+    REQUIRE(cpus != "");
+    CHECK(lines[rank] == Words{"Cpus_allowed_list:\t" + cpus, "threads 1"});
+    for (const int cpu : cpus_of(cpus)) {
+      CHECK(std::binary_search(allowed.begin(), allowed.end(), cpu));
+      CHECK_MESSAGE(taken.insert(cpu).second, "CPU ", cpu, " is of two ranks");
+    }
   }
-  CHECK(std::ssize(lines_of(run.err)) == nproc);
+}
 
-  // Once for the launch, not for each attempt.
-  run = scene.run(
+TEST_CASE("a restarted rank has the same core, and the report is printed once") {
+  const Scene scene;
+  const auto run = scene.run(
       Words{"--nproc", "1", "--bind", "core", "--report-bindings", "--max-restarts", "1"} +
           kRestartAtOnce,
       {"/bin/sh", "-c",
        "grep Cpus_allowed_list /proc/self/status; exit $((1-TORCHELASTIC_RESTART_COUNT))"});
   CHECK(run.status == Status{.code = 0});
-  const std::string first = "Cpus_allowed_list:\t" + std::to_string(cpus[0]);
+  const std::string first = "Cpus_allowed_list:\t" + reported_cpus(run.err, 0);
   CHECK(by_rank(run.out)[0] == Words{first, first});
-  CHECK(run.err.find("rank 0: CPU ") == run.err.rfind("rank 0: CPU "));
+  REQUIRE(reported_cpus(run.err, 0) != "");
+  CHECK(run.err.find("rank 0: CPU") == run.err.rfind("rank 0: CPU"));
 }
 
 TEST_CASE("without --bind ranks have the launcher's mask, and their threads are as before") {
