@@ -1,8 +1,10 @@
 #include "launcher/placement/bind.hpp"
 
+#include "common/signal_name.hpp"
 #include "launcher/core/exit_code.hpp"
 #include "launcher/os/affinity.hpp"
 #include "launcher/os/child_output.hpp"
+#include "launcher/os/signals.hpp"
 #include "launcher/placement/device_nodes.hpp"
 #include "launcher/placement/placement.hpp"
 
@@ -10,6 +12,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <set>
@@ -41,6 +44,7 @@ std::string last_line(std::string_view text) {
   return std::string(text.substr(text.rfind('\n') + 1));  // npos + 1 is 0
 }
 
+// A refusal keeps the exit code of a stop request apart from a failure to read the machine.
 std::variant<Topology, ExitNow> run_topology(const BindRequest& request) {
   const auto unreadable = [&](const std::string& why) {
     return refused(core::kSystemRefused, request.options.name + ": " + why);
@@ -57,8 +61,11 @@ std::variant<Topology, ExitNow> run_topology(const BindRequest& request) {
                         "; it belongs next to ddp-launch");
     case End::late:
       return unreadable(program + " has not read this machine in 30 s");
-    case End::stopped:
-      return unreadable("stopped before anything was started");
+    case End::stopped: {
+      const int signal = os::pending_stop_request().value_or(SIGTERM);
+      return refused(128 + signal,
+                     "stopped by " + signal_name(signal) + " before any rank was started");
+    }
     case End::exited:
       break;
   }

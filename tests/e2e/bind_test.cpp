@@ -2,9 +2,12 @@
 #include "tests/e2e/launch.hpp"
 
 #include <sched.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <csignal>
 #include <set>
+#include <utility>
 
 using namespace ddp::test;
 
@@ -198,4 +201,27 @@ TEST_CASE("what else ddp-topology's process writes to stderr does not matter") {
   const auto run =
       scene.run({"--nproc", "1", "--bind", "numa"}, {"env", "-u", "LD_PRELOAD", "true"});
   CHECK(run.status == Status{.code = 0});
+}
+
+TEST_CASE("a stop request ends the launch while the machine is read") {
+  const std::pair<int, std::string> requests[] = {{SIGTERM, "SIGTERM"}, {SIGINT, "SIGINT"}};
+  for (const auto& [signal, name] : requests) {
+    CAPTURE(name);
+    for (const Words& more : {Words{}, {"--dry-run"}}) {
+      const Scene scene;
+      REQUIRE(::mkfifo(scene.path("seen").c_str(), 0600) == 0);
+      Start start =
+          with_topology(scene, "echo asked >" + scene.path("seen") + "; exec tail -f /dev/null",
+                        Words{"--nproc", "2", "--bind", "core", "--report-bindings"} + more,
+                        helper({"touch", scene.path("started"), "pause"}));
+      Process launch(std::move(start));
+      CHECK(read_file(scene.path("seen")) == "asked\n");
+      launch.send_signal(signal);
+      const auto run = finish(scene, launch);
+      CHECK(run.status == Status{.code = 128 + signal});
+      CHECK(run.out == "");
+      CHECK(run.err == "ddp-launch: stopped by " + name + " before any rank was started\n");
+      CHECK_FALSE(std::filesystem::exists(scene.path("started")));
+    }
+  }
 }
