@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 #include <variant>
@@ -26,17 +27,54 @@ constexpr milliseconds kKillLimit{1000};
 
 enum class Woken { ready, stopped, late };
 
-// Waits until `fd` is readable or closed, or a stop request is pending.
-Woken wait_for(int fd, int stop_requests, Clock::time_point deadline) {
-  pollfd polls[] = {{fd, POLLIN, 0}, {stop_requests, POLLIN, 0}};  // poll passes -1 over
+// Waits until one of `fds` is readable or closed, or a stop request is pending. Poll passes -1
+// over.
+Woken wait_for(std::array<int, 2> fds, int stop_requests, Clock::time_point deadline) {
+  pollfd polls[] = {{fds[0], POLLIN, 0}, {fds[1], POLLIN, 0}, {stop_requests, POLLIN, 0}};
   while (true) {
     const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now()).count();
-    const int ready = ::poll(polls, 2, static_cast<int>(std::max<std::int64_t>(left, 0)));
+    const int ready = ::poll(polls, 3, static_cast<int>(std::max<std::int64_t>(left, 0)));
     if (ready < 0 && errno == EINTR) continue;
     if (ready <= 0) return Woken::late;
-    return polls[0].revents != 0 ? Woken::ready : Woken::stopped;
+    return polls[0].revents != 0 || polls[1].revents != 0 ? Woken::ready : Woken::stopped;
   }
 }
+
+// The reading end of a pipe, which does not block, until the last writer has closed the other one.
+class Stream {
+ public:
+  explicit Stream(std::string& text) : text_(text) {}
+
+  // Returns the writing end. Not valid, with errno set: there is no pipe.
+  ScopedFd open() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return {};
+    end_ = ScopedFd(ends[0]);
+    ScopedFd into(ends[1]);
+    if (::fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) return {};
+    return into;
+  }
+
+  int fd() const { return end_.get(); }  // -1 after the end
+
+  // Keeps the first kMostOutput bytes.
+  void read() {
+    if (!end_.valid()) return;
+    char buffer[4096];
+    const ssize_t count = ::read(end_.get(), buffer, sizeof buffer);
+    if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
+    if (count <= 0) {
+      end_.reset();
+      return;
+    }
+    const auto left = kMostOutput - std::min(text_.size(), kMostOutput);
+    text_.append(buffer, std::min(static_cast<std::size_t>(count), left));
+  }
+
+ private:
+  std::string& text_;
+  ScopedFd end_;
+};
 
 ScopedFd open_stop_requests() {
   sigset_t set;
@@ -62,34 +100,40 @@ ChildOutput run_and_read(SpawnRequest request, milliseconds limit, bool with_std
   const auto deadline = Clock::now() + limit;
   const ScopedFd stop_requests = open_stop_requests();
   const ScopedFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  int ends[2];
-  if (!null.valid() || ::pipe2(ends, O_CLOEXEC) != 0)
-    return {.error = {core::SpawnStage::setup, errno}};
-  const ScopedFd out(ends[0]);
-  ScopedFd into(ends[1]);
+  ChildOutput output;
+  Stream out(output.text);
+  Stream errors(output.errors);
+  const auto failed = [] { return ChildOutput{.error = {core::SpawnStage::setup, errno}}; };
+  if (!null.valid()) return failed();
+  ScopedFd into_out = out.open();
+  if (!into_out.valid()) return failed();
+  ScopedFd into_errors;
+  if (with_stderr) {
+    into_errors = errors.open();
+    if (!into_errors.valid()) return failed();
+  }
   request.stdin_fd = null.get();
-  request.stdout_fd = into.get();
-  request.stderr_fd = with_stderr ? into.get() : null.get();
+  request.stdout_fd = into_out.get();
+  request.stderr_fd = with_stderr ? into_errors.get() : null.get();
   auto spawned = Spawner().spawn(request);
-  into.reset();
+  into_out.reset();
+  into_errors.reset();
   if (const auto* error = std::get_if<core::SpawnError>(&spawned)) return {.error = *error};
   const Child& child = std::get<Child>(spawned);
 
-  ChildOutput output;
   Woken woken = Woken::ready;
-  for (bool ended = false; !ended && output.text.size() < kMostOutput;) {
-    woken = wait_for(out.get(), stop_requests.get(), deadline);
+  while (woken == Woken::ready && (out.fd() != -1 || errors.fd() != -1)) {
+    woken = wait_for({out.fd(), errors.fd()}, stop_requests.get(), deadline);
     if (woken != Woken::ready) break;
-    char buffer[4096];
-    const ssize_t count = ::read(out.get(), buffer, sizeof buffer);
-    if (count > 0) output.text.append(buffer, static_cast<std::size_t>(count));
-    ended = count == 0 || (count < 0 && errno != EINTR);
+    out.read();
+    errors.read();
   }
-  if (woken == Woken::ready) woken = wait_for(child.pidfd.get(), stop_requests.get(), deadline);
+  if (woken == Woken::ready)
+    woken = wait_for({child.pidfd.get(), -1}, stop_requests.get(), deadline);
   if (woken != Woken::ready) {
     ::kill(child.pid, SIGKILL);
     // A child that does not exit even so is left to the keeper, which kills all processes below it.
-    wait_for(child.pidfd.get(), -1, Clock::now() + kKillLimit);
+    wait_for({child.pidfd.get(), -1}, -1, Clock::now() + kKillLimit);
   }
   output.code = exit_code(child);
   output.end = woken == Woken::ready     ? End::exited

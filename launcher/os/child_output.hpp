@@ -21,12 +21,13 @@ struct ChildOutput {
   core::SpawnError error{};
   std::optional<int> code;  // where it exited by itself
   std::string text;         // at most 1 MiB
+  std::string errors;       // with_stderr: at most the first 1 MiB
 };
 
 // Runs request.program with standard input from /dev/null. Its output is read, and with
-// `with_stderr` its error output as well, which otherwise goes to /dev/null. It is killed when the
-// limit has passed. A pending SIGINT, SIGTERM, SIGHUP or SIGQUIT, blocked as take_over_signals()
-// leaves them, ends the wait and stays pending.
+// `with_stderr` its error output as well, separately; otherwise that goes to /dev/null. It is
+// killed when the limit has passed. A pending SIGINT, SIGTERM, SIGHUP or SIGQUIT, blocked as
+// take_over_signals() leaves them, ends the wait and stays pending.
 ChildOutput run_and_read(SpawnRequest request, std::chrono::milliseconds limit,
                          bool with_stderr = false);
 

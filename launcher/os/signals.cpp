@@ -60,6 +60,15 @@ ScopedFd open_signal_fd() {
   return ScopedFd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
+std::optional<int> pending_stop_request() {
+  sigset_t pending;
+  if (::sigpending(&pending) != 0) return std::nullopt;
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
+    if (::sigismember(&pending, signal) == 1) return signal;
+  }
+  return std::nullopt;
+}
+
 bool signal_group(int pid, int signal) {
   if (pid <= 1) {
     errno = EINVAL;

@@ -4,6 +4,7 @@
 #include "launcher/os/fd.hpp"
 
 #include <csignal>
+#include <optional>
 #include <vector>
 
 namespace ddp::os {
@@ -19,6 +20,9 @@ const std::vector<int>& signals_ignored_at_start();
 
 // Opens a non-blocking signalfd for the signals that take_over_signals() blocked.
 ScopedFd open_signal_fd();
+
+// The SIGINT, SIGTERM, SIGHUP or SIGQUIT that is pending and not yet read, if any.
+std::optional<int> pending_stop_request();
 
 // Sends `signal` to a process group. Refuses pid <= 1, which would mean every process. False with
 // errno set on failure.

@@ -98,9 +98,10 @@ struct WorkerSetup {
     };
     if (set(MPOL_PREFERRED_MANY)) return true;
     if (errno != EINVAL) return false;
-    // A kernel before 5.15. It prefers one node only; of several, the one that the rank runs on
-    // comes first without a policy too.
-    return !one_memory_node || set(MPOL_PREFERRED);
+    // A kernel before 5.15, or none of the nodes has memory that the rank may use. Such a kernel
+    // prefers one node only; of several, the one that the rank runs on comes first without a policy
+    // too.
+    return !one_memory_node || set(MPOL_PREFERRED) || errno == EINVAL;
   }
 
   static bool close_above_stderr() noexcept {

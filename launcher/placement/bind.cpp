@@ -1,8 +1,10 @@
 #include "launcher/placement/bind.hpp"
 
+#include "common/signal_name.hpp"
 #include "launcher/core/exit_code.hpp"
 #include "launcher/os/affinity.hpp"
 #include "launcher/os/child_output.hpp"
+#include "launcher/os/signals.hpp"
 #include "launcher/placement/device_nodes.hpp"
 #include "launcher/placement/placement.hpp"
 
@@ -10,9 +12,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <set>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -29,11 +33,22 @@ std::string program_next_to_this() {
   return (self.parent_path() / "ddp-topology").string();
 }
 
-std::string first_line(const std::string& text) {
-  return text.empty() ? "it printed nothing" : text.substr(0, text.find('\n'));
+ExitNow refused(int code, const std::string& why) {
+  return ExitNow{code, "ddp-launch: " + why + "\n"};
 }
 
-Result<Topology> run_topology(const BindRequest& request) {
+// ddp-topology's own message comes last: the dynamic linker and libraries may have written before.
+std::string last_line(std::string_view text) {
+  while (text.ends_with('\n')) text.remove_suffix(1);
+  if (text.empty()) return "it printed nothing";
+  return std::string(text.substr(text.rfind('\n') + 1));  // npos + 1 is 0
+}
+
+// A refusal keeps the exit code of a stop request apart from a failure to read the machine.
+std::variant<Topology, ExitNow> run_topology(const BindRequest& request) {
+  const auto unreadable = [&](const std::string& why) {
+    return refused(core::kSystemRefused, request.options.name + ": " + why);
+  };
   os::SpawnRequest spawn;
   spawn.program = request.topology.empty() ? program_next_to_this() : request.topology;
   for (char** variable = environ; *variable != nullptr; ++variable)
@@ -42,17 +57,22 @@ Result<Topology> run_topology(const BindRequest& request) {
   const auto output = os::run_and_read(std::move(spawn), kReadLimit, true);
   switch (output.end) {
     case End::not_started:
-      return Error{"cannot run " + program + ": " + std::strerror(output.error.error_number) +
-                   "; it belongs next to ddp-launch"};
+      return unreadable("cannot run " + program + ": " + std::strerror(output.error.error_number) +
+                        "; it belongs next to ddp-launch");
     case End::late:
-      return Error{program + " has not read this machine in 30 s"};
-    case End::stopped:
-      return Error{"stopped before anything was started"};
+      return unreadable(program + " has not read this machine in 30 s");
+    case End::stopped: {
+      const int signal = os::pending_stop_request().value_or(SIGTERM);
+      return refused(128 + signal,
+                     "stopped by " + signal_name(signal) + " before any rank was started");
+    }
     case End::exited:
       break;
   }
-  if (output.code != 0) return Error{program + " failed: " + first_line(output.text)};
-  return parse_topology(output.text);
+  if (output.code != 0) return unreadable(program + " failed: " + last_line(output.errors));
+  auto topology = parse_topology(output.text);
+  if (!topology) return unreadable(topology.error());
+  return std::move(*topology);
 }
 
 std::vector<int> cpus_of(const Topology& topology) {
@@ -72,10 +92,6 @@ std::string report_line(const BindRequest& request, int local_rank, const std::s
   return "ddp-launch: rank " + to_string(request.ranks.global(local_rank)) + ": " + text + "\n";
 }
 
-ExitNow refused(int code, const std::string& why) {
-  return ExitNow{code, "ddp-launch: " + why + "\n"};
-}
-
 }  // namespace
 
 std::variant<Bound, ExitNow> bind_ranks(const BindRequest& request) {
@@ -89,8 +105,9 @@ std::variant<Bound, ExitNow> bind_ranks(const BindRequest& request) {
       bound.report += report_line(request, rank, "not bound, may use " + all);
     return bound;
   }
-  const auto topology = run_topology(request);
-  if (!topology) return refused(core::kSystemRefused, name + ": " + topology.error());
+  auto read = run_topology(request);
+  if (auto* leave = std::get_if<ExitNow>(&read)) return std::move(*leave);
+  const Topology* topology = std::get_if<Topology>(&read);
   if (!topology->here && !request.dry_run)
     return refused(core::kUsage, name +
                                      ": HWLOC_SYNTHETIC or HWLOC_XMLFILE describes another "

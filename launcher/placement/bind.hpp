@@ -31,7 +31,8 @@ struct Bound {
 
 // Runs ddp-topology if a binding is asked for; without one it costs nothing. Refused with exit code
 // 2 where this machine or the allowed CPUs cannot give what was asked, with 71 where the machine
-// cannot be read.
+// cannot be read, with 128 + signal where a stop request comes first: a rank that is not bound is
+// not started.
 std::variant<Bound, ExitNow> bind_ranks(const BindRequest& request);
 
 }  // namespace ddp

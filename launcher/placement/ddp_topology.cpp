@@ -6,11 +6,8 @@
 #include "launcher/placement/hwloc_topology.hpp"
 
 #include <cstdio>
-#include <cstdlib>
 
 int main() {
-  // Warnings of hwloc about this machine's firmware would end up between the lines.
-  ::setenv("HWLOC_HIDE_ERRORS", "2", 0);
   const auto topology = ddp::read_topology();
   if (!topology) {
     std::fprintf(stderr, "ddp-topology: %s\n", topology.error().c_str());

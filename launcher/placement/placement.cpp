@@ -17,6 +17,7 @@ struct Domain {
   std::vector<CoreCpus> cores;  // by their first CPU
   std::vector<int> cpus;        // of all cores, ascending
   std::set<int> nodes;
+  int package = 0;                 // the socket of its first CPU
   std::vector<std::size_t> ranks;  // the local ranks that were dealt to it
 };
 
@@ -33,8 +34,10 @@ std::vector<Domain> domains_of(const std::vector<Cpu>& usable, Binding binding) 
                                                : Key{cpu.node, 0};
     // Without a core it is one by itself.
     cpus[key][cpu.core >= 0 ? cpu.core : --unknown_core].push_back(cpu.number);
-    if (cpu.node >= 0) domains[key].nodes.insert(cpu.node);
-    domains[key].cpus.push_back(cpu.number);
+    Domain& domain = domains[key];
+    if (domain.cpus.empty()) domain.package = cpu.package;
+    if (cpu.node >= 0) domain.nodes.insert(cpu.node);
+    domain.cpus.push_back(cpu.number);
   }
   std::vector<Domain> ordered;
   for (auto& [key, domain] : domains) {
@@ -49,22 +52,49 @@ std::vector<Domain> domains_of(const std::vector<Cpu>& usable, Binding binding) 
   return ordered;
 }
 
-// How little a domain has for one rank more: the least is the best. One with a core left comes
-// first, then the one with the fewest ranks, then the largest.
-auto burden(const Domain& domain, std::size_t ranks) {
-  return std::tuple(ranks >= domain.cores.size(), ranks, -std::ssize(domain.cpus));
-}
+// How many ranks were dealt to each domain, and to the sockets and NUMA nodes that they are in.
+class Tally {
+ public:
+  explicit Tally(const std::vector<Domain>& domains) : domains_(domains), ranks_(domains.size()) {}
+
+  void add(std::size_t domain) {
+    ++ranks_[domain];
+    ++in_package_[domains_[domain].package];
+    ++in_node_[node_of(domain)];
+  }
+
+  const std::vector<std::size_t>& ranks() const { return ranks_; }
+
+  // How little a domain has for one rank more: the least is the best. One with a core left comes
+  // first, then the one with the fewest ranks; then the one whose socket, and then node, has the
+  // fewest, so that a few ranks on many caches use the memory of all sockets; then the largest.
+  auto burden(std::size_t domain) {
+    return std::tuple(ranks_[domain] >= domains_[domain].cores.size(), ranks_[domain],
+                      in_package_[domains_[domain].package], in_node_[node_of(domain)],
+                      -std::ssize(domains_[domain].cpus));
+  }
+
+ private:
+  int node_of(std::size_t domain) const {
+    const auto& nodes = domains_[domain].nodes;
+    return nodes.empty() ? -1 : *nodes.begin();
+  }
+
+  const std::vector<Domain>& domains_;
+  std::vector<std::size_t> ranks_;  // by domain
+  std::map<int, std::size_t> in_package_;
+  std::map<int, std::size_t> in_node_;
+};
 
 // Deals each rank to a domain: those near their devices first, the others evenly over the rest, in
 // blocks.
 void deal(std::vector<Domain>& domains, const std::vector<std::optional<int>>& device_nodes) {
-  std::vector<std::size_t> counts(domains.size());
+  Tally tally(domains);
   const auto best = [&](std::optional<int> node) -> std::optional<std::size_t> {
     std::optional<std::size_t> found;
     for (std::size_t i = 0; i < domains.size(); ++i) {
       if (node && domains[i].nodes.count(*node) == 0) continue;
-      if (!found || burden(domains[i], counts[i]) < burden(domains[*found], counts[*found]))
-        found = i;
+      if (!found || tally.burden(i) < tally.burden(*found)) found = i;
     }
     return found;
   };
@@ -72,17 +102,17 @@ void deal(std::vector<Domain>& domains, const std::vector<std::optional<int>>& d
   for (std::size_t rank = 0; rank < device_nodes.size(); ++rank) {
     const auto domain = device_nodes[rank] ? best(device_nodes[rank]) : std::nullopt;
     if (domain) {
-      ++counts[*domain];
+      tally.add(*domain);
       domains[*domain].ranks.push_back(rank);
     } else {
       elsewhere.push_back(rank);
     }
   }
-  const std::vector<std::size_t> near = counts;
-  for (std::size_t i = 0; i < elsewhere.size(); ++i) ++counts[*best(std::nullopt)];
+  const std::vector<std::size_t> near = tally.ranks();
+  for (std::size_t i = 0; i < elsewhere.size(); ++i) tally.add(*best(std::nullopt));
   auto next = elsewhere.begin();
   for (std::size_t i = 0; i < domains.size(); ++i) {
-    for (std::size_t left = counts[i] - near[i]; left > 0; --left)
+    for (std::size_t left = tally.ranks()[i] - near[i]; left > 0; --left)
       domains[i].ranks.push_back(*next++);
     std::sort(domains[i].ranks.begin(), domains[i].ranks.end());
   }

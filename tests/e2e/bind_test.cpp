@@ -2,8 +2,12 @@
 #include "tests/e2e/launch.hpp"
 
 #include <sched.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <csignal>
+#include <set>
+#include <utility>
 
 using namespace ddp::test;
 
@@ -18,12 +22,12 @@ std::vector<int> own_cpus() {
   REQUIRE(sched_getaffinity(0, sizeof set, &set) == 0);
   std::vector<int> cpus;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+    if (CPU_ISSET(static_cast<std::size_t>(cpu), &set)) cpus.push_back(cpu);
   }
   return cpus;
 }
 
-// The CPUs that --dry-run and --report-bindings name, for a launch restricted to `cpus`.
+// A launch restricted to `cpus`.
 Start restricted(const Scene& scene, const std::string& cpus, const Words& flags,
                  const Words& command) {
   Start start = scene.start(flags, command);
@@ -37,47 +41,82 @@ Finished run_on(const Scene& scene, const std::string& cpus, const Words& flags,
   return finish(scene, launch);
 }
 
-// Whether each CPU is a core by itself, as far as this machine shows.
-bool has_hardware_threads(const std::vector<int>& cpus) {
-  for (const int cpu : cpus) {
-    const auto text = read_file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
-                                "/topology/thread_siblings_list");
-    if (text.find_first_of(",-") != std::string::npos) return true;
+// The CPUs of the kernel's "0-2,5".
+std::vector<int> cpus_of(const std::string& ranges) {
+  std::vector<int> cpus;
+  for (std::size_t begin = 0; begin < ranges.size();) {
+    const std::string range = ranges.substr(begin, ranges.find(',', begin) - begin);
+    const auto dash = range.find('-');
+    const int last = std::stoi(range.substr(dash == std::string::npos ? 0 : dash + 1));
+    for (int cpu = std::stoi(range); cpu <= last; ++cpu) cpus.push_back(cpu);
+    begin += range.size() + 1;
   }
-  return false;
+  return cpus;
+}
+
+// The CPUs that --report-bindings names for a rank, "0-2,5". Empty: it names none.
+std::string reported_cpus(const std::string& err, int rank) {
+  const std::string name = "ddp-launch: rank " + std::to_string(rank) + ": CPU";
+  for (const std::string& line : lines_of(err)) {
+    if (!line.starts_with(name)) continue;
+    const auto begin = line.find(' ', name.size()) + 1;
+    return line.substr(begin, line.find(", ", begin) - begin);
+  }
+  return "";
+}
+
+// A launch by a copy of ddp-launch whose ddp-topology is this script.
+Start with_topology(const Scene& scene, const std::string& script, const Words& flags,
+                    const Words& command) {
+  const std::string copy = scene.path("ddp-launch");
+  if (!std::filesystem::exists(copy)) std::filesystem::copy_file(launcher_path(), copy);
+  write_script(scene.path("ddp-topology"), "#!/bin/sh\n" + script + "\n");
+  Start start = scene.start(flags, command);
+  start.argv.front() = copy;
+  return start;
 }
 
 }  // namespace
 
-TEST_CASE("--bind core gives each rank a CPU of its mask, and a restart the same one") {
-  const auto cpus = own_cpus();
-  if (has_hardware_threads(cpus)) {
-    MESSAGE("cores here have several CPUs");
+TEST_CASE("--bind core gives each rank a core of its mask") {
+  const auto allowed = own_cpus();
+  const Scene scene;
+  const Words two{"--nproc", "2", "--bind", "core", "--report-bindings"};
+  const auto planned = scene.run(two + Words{"--dry-run"}, {"true"});
+  if (planned.status == Status{.code = 2}) {
+    MESSAGE("one core is allowed here");
+    CHECK(contains(planned.err, "needs a core for each of 2 workers"));
     return;
   }
-  Scene scene;
-  const int nproc = std::min<int>(2, static_cast<int>(cpus.size()));
-  auto run = scene.run({"--nproc", std::to_string(nproc), "--bind", "core", "--report-bindings"},
-                       kSeeMask);
+  const auto run = scene.run(two, kSeeMask);
   CHECK(run.status == Status{.code = 0});
+  CHECK(run.err == planned.err);
+  CHECK(std::ssize(lines_of(run.err)) == 2);
   auto lines = by_rank(run.out);
-  for (int rank = 0; rank < nproc; ++rank) {
-    const std::string cpu = std::to_string(cpus[static_cast<std::size_t>(rank)]);
-    CHECK(lines[rank] == Words{"Cpus_allowed_list:\t" + cpu, "threads 1"});
-    CHECK(contains(run.err, "ddp-launch: rank " + std::to_string(rank) + ": CPU " + cpu));
+  std::set<int> taken;
+  for (int rank = 0; rank < 2; ++rank) {
+    const std::string cpus = reported_cpus(planned.err, rank);
+    REQUIRE(cpus != "");
+    CHECK(lines[rank] == Words{"Cpus_allowed_list:\t" + cpus, "threads 1"});
+    for (const int cpu : cpus_of(cpus)) {
+      CHECK(std::binary_search(allowed.begin(), allowed.end(), cpu));
+      CHECK_MESSAGE(taken.insert(cpu).second, "CPU ", cpu, " is of two ranks");
+    }
   }
-  CHECK(std::ssize(lines_of(run.err)) == nproc);
+}
 
-  // Once for the launch, not for each attempt.
-  run = scene.run(
+TEST_CASE("a restarted rank has the same core, and the report is printed once") {
+  const Scene scene;
+  const auto run = scene.run(
       Words{"--nproc", "1", "--bind", "core", "--report-bindings", "--max-restarts", "1"} +
           kRestartAtOnce,
       {"/bin/sh", "-c",
        "grep Cpus_allowed_list /proc/self/status; exit $((1-TORCHELASTIC_RESTART_COUNT))"});
   CHECK(run.status == Status{.code = 0});
-  const std::string first = "Cpus_allowed_list:\t" + std::to_string(cpus[0]);
+  const std::string first = "Cpus_allowed_list:\t" + reported_cpus(run.err, 0);
   CHECK(by_rank(run.out)[0] == Words{first, first});
-  CHECK(run.err.find("rank 0: CPU ") == run.err.rfind("rank 0: CPU "));
+  REQUIRE(reported_cpus(run.err, 0) != "");
+  CHECK(run.err.find("rank 0: CPU") == run.err.rfind("rank 0: CPU"));
 }
 
 TEST_CASE("without --bind ranks have the launcher's mask, and their threads are as before") {
@@ -146,12 +185,43 @@ TEST_CASE("without ddp-topology only a binding is refused") {
   Process free(start);
   CHECK(finish(scene, free).status == Status{.code = 0});
 
-  write_script(scene.path("ddp-topology"), "#!/bin/sh\necho no hwloc; exit 1\n");
-  start = scene.start({"--bind", "numa"}, {"true"});
-  start.argv.front() = copy;
-  Process failing(start);
+  // Its own message is the last one: what the dynamic linker or hwloc warns of comes before it.
+  Process failing(with_topology(scene, "echo warning >&2; echo no hwloc >&2; exit 1",
+                                {"--bind", "numa"}, {"true"}));
   run = finish(scene, failing);
   CHECK(run.status == Status{.code = 71});
   CHECK(run.err ==
         "ddp-launch: --bind numa: " + scene.path("ddp-topology") + " failed: no hwloc\n");
+}
+
+TEST_CASE("what else ddp-topology's process writes to stderr does not matter") {
+  Scene scene;
+  scene.env["HWLOC_COMPONENTS_VERBOSE"] = "1";
+  scene.env["LD_PRELOAD"] = "/nonexistent/library.so";
+  const auto run =
+      scene.run({"--nproc", "1", "--bind", "numa"}, {"env", "-u", "LD_PRELOAD", "true"});
+  CHECK(run.status == Status{.code = 0});
+}
+
+TEST_CASE("a stop request ends the launch while the machine is read") {
+  const std::pair<int, std::string> requests[] = {{SIGTERM, "SIGTERM"}, {SIGINT, "SIGINT"}};
+  for (const auto& [signal, name] : requests) {
+    CAPTURE(name);
+    for (const Words& more : {Words{}, {"--dry-run"}}) {
+      const Scene scene;
+      REQUIRE(::mkfifo(scene.path("seen").c_str(), 0600) == 0);
+      Start start =
+          with_topology(scene, "echo asked >" + scene.path("seen") + "; exec tail -f /dev/null",
+                        Words{"--nproc", "2", "--bind", "core", "--report-bindings"} + more,
+                        helper({"touch", scene.path("started"), "pause"}));
+      Process launch(std::move(start));
+      CHECK(read_file(scene.path("seen")) == "asked\n");
+      launch.send_signal(signal);
+      const auto run = finish(scene, launch);
+      CHECK(run.status == Status{.code = 128 + signal});
+      CHECK(run.out == "");
+      CHECK(run.err == "ddp-launch: stopped by " + name + " before any rank was started\n");
+      CHECK_FALSE(std::filesystem::exists(scene.path("started")));
+    }
+  }
 }

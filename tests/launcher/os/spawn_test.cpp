@@ -158,20 +158,28 @@ TEST_CASE("a worker runs on the CPUs it is given, and its memory comes from the 
 }
 
 TEST_CASE("a worker that cannot be bound is not started") {
-  const std::pair<std::vector<int>, std::vector<int>> wrong[] = {{{15999}, {}}, {{}, {1023}}};
-  for (const auto& [cpus, nodes] : wrong) {
-    if (!nodes.empty() && os::memory_policy_refusal() != 0) continue;
-    os::SpawnRequest request;
-    request.program = "/bin/true";
-    request.stdin_fd = 0;
-    request.stdout_fd = 1;
-    request.stderr_fd = 2;
-    request.cpus = cpus;
-    request.memory_nodes = nodes;
-    const auto spawned = os::Spawner().spawn(request);
-    REQUIRE(std::holds_alternative<core::SpawnError>(spawned));
-    CHECK(std::get<core::SpawnError>(spawned).stage == core::SpawnStage::setup);
-    CHECK(std::get<core::SpawnError>(spawned).error_number == EINVAL);
+  os::SpawnRequest request;
+  request.program = "/bin/true";
+  request.stdin_fd = 0;
+  request.stdout_fd = 1;
+  request.stderr_fd = 2;
+  request.cpus = {15999};
+  const auto spawned = os::Spawner().spawn(request);
+  REQUIRE(std::holds_alternative<core::SpawnError>(spawned));
+  CHECK(std::get<core::SpawnError>(spawned).stage == core::SpawnStage::setup);
+  CHECK(std::get<core::SpawnError>(spawned).error_number == EINVAL);
+}
+
+TEST_CASE("a worker whose nodes have no memory runs on its CPUs without a memory policy") {
+  if (os::memory_policy_refusal() != 0) {
+    MESSAGE("no memory policy can be set here");
+    return;
+  }
+  const int cpu = os::allowed_cpus().front();
+  for (const std::vector<int>& nodes : {std::vector<int>{1023}, {1022, 1023}}) {
+    const std::string shown = bound_to({cpu}, nodes);
+    CHECK(shown.starts_with("Cpus_allowed_list:\t" + std::to_string(cpu) + "\n"));
+    CHECK(shown.find(" prefer") == std::string::npos);
   }
 }
 

@@ -128,6 +128,19 @@ TEST_CASE("without known devices ranks are dealt out evenly, in blocks") {
         Lines{"CPUs 0-1, NUMA node 0 x2", "CPUs 2-3, NUMA node 0 x2"});
 }
 
+TEST_CASE("fewer ranks than caches or nodes use each socket, and then each node") {
+  const Topology server = machine(kServer);
+  CHECK(places(server, Binding::l3, anywhere(4)) ==
+        Lines{"CPUs 0-7, NUMA node 0 x4", "CPUs 16-23, NUMA node 1 x4",
+              "CPUs 32-39, NUMA node 2 x4", "CPUs 48-55, NUMA node 3 x4"});
+  CHECK(places(server, Binding::l3, anywhere(3)) == Lines{"CPUs 0-7, NUMA node 0 x4",
+                                                          "CPUs 16-23, NUMA node 1 x4",
+                                                          "CPUs 32-39, NUMA node 2 x4"});
+  for (const Binding binding : {Binding::numa, Binding::exclusive})
+    CHECK(places(server, binding, anywhere(2)) ==
+          Lines{"CPUs 0-15, NUMA node 0 x8", "CPUs 32-47, NUMA node 2 x8"});
+}
+
 TEST_CASE("the allowed CPUs limit every place") {
   const Topology server = machine(kServer);
   std::vector<int> allowed = range(12, 18);
