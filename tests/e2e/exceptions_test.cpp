@@ -32,6 +32,38 @@ TEST_CASE("a recorded exception is in the report, the JUnit file and the events"
   CHECK(contains(read_file(scene.path("logs/x/attempt_0/0/error.json")), "bad data in shard 7"));
 }
 
+TEST_CASE("a recorded exception is shown with its whole message, its cause and its last frame") {
+  const Scene scene;
+  const std::string deep = "def deep(n):\n    if n: return deep(n - 1)\n    fail()\n";
+  const auto lines_below = [&](const std::string& fail) {
+    return report(scene.run({"--nproc", "1"},
+                            python(kRecord + deep + "def fail():\n" + fail +
+                                   "try: deep(30)\nexcept Exception as e: record(e); raise\n")));
+  };
+  const auto keys = lines_below("    raise RuntimeError('in loading:\\n\\tMissing key: w')\n");
+  CHECK(count(keys, "  | RuntimeError: in loading:\n") == 1);
+  CHECK(count(keys, "Missing key: w\n") == 1);
+  CHECK(contains(keys, ", in fail\n"));
+  const auto caused = lines_below("    raise RuntimeError('no lr') from KeyError('lr')\n");
+  CHECK(contains(caused, "  | KeyError: 'lr'\n"));
+  CHECK(contains(caused, ", in fail\n"));
+  CHECK(contains(caused, "  | RuntimeError: no lr\n"));
+  const auto group = lines_below(
+      "    if sys.version_info < (3, 11): raise ValueError('1\\nTypeError: 2')\n"
+      "    raise ExceptionGroup('two', [ValueError(1), TypeError(2)])\n");
+  CHECK(contains(group, "ValueError: 1\n"));
+  CHECK(contains(group, "TypeError: 2\n"));
+}
+
+TEST_CASE("the stack of C++ in a message does not hide the exception") {
+  const Scene scene;
+  const auto run = scene.run(
+      {"--nproc", "1"},
+      python("raise RuntimeError('NCCL error\\nException raised from f at a.cpp:3 (most recent "
+             "call first):\\n' + ''.join(f'frame #{i}: c10::f + 0x1\\n' for i in range(20)))\n"));
+  CHECK(contains(run.err, "exited with code 1: RuntimeError: NCCL error (pid "));
+}
+
 TEST_CASE("an exception that was not recorded is read from the rank's output") {
   const Scene scene;
   for (const Words& flags :
