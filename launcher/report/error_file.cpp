@@ -1,14 +1,14 @@
 #include "launcher/report/error_file.hpp"
 
 #include "common/utf8.hpp"
-#include "launcher/report/plain_text.hpp"
+#include "launcher/report/recorded_traceback.hpp"
 #include "launcher/report/traceback.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
-#include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace ddp {
@@ -74,12 +74,14 @@ std::vector<std::string> lines_of(std::string_view text) {
 
 void add_traceback(core::RankException& exception, const std::string& callstack) {
   const auto lines = lines_of(callstack);
-  exception.traceback = recorded_traceback(lines);
-  // A data loader's exception carries the traceback of the one in its process, which says more.
-  const bool carries = std::find(lines.begin(), lines.end(),
-                                 "Original Traceback (most recent call last):") != lines.end();
-  if (!exception.text.empty() && !carries) return;
-  if (auto found = find_traceback(lines)) exception.text = std::move(found->text);
+  auto recorded = recorded_traceback(lines);
+  exception.traceback = std::move(recorded.lines);
+  if (!exception.text.empty() && !recorded.in_data_loader) return;
+  if (!recorded.exception.empty()) {
+    exception.text = std::move(recorded.exception);
+  } else if (auto found = find_traceback(lines)) {  // a syntax error, which has no header
+    exception.text = std::move(found->text);
+  }
 }
 
 }  // namespace

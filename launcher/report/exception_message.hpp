@@ -10,7 +10,7 @@
 namespace ddp {
 
 // The lines below the cause: `tail`, the rank's last lines. What the rank recorded of its exception
-// takes their place where they repeat it, and comes above them where they do not.
+// comes above them, and replaces those that repeat it and all before the exception's line.
 std::vector<std::string> failure_lines(const core::RankException& exception,
                                        const std::vector<std::string>& tail);
 

@@ -10,7 +10,6 @@
 namespace ddp {
 namespace {
 
-constexpr std::string_view kHeader = "Traceback (most recent call last):";
 constexpr std::string_view kGroupHeader = "Exception Group Traceback (most recent call last):";
 constexpr std::string_view kGroupMargin = "  | ";
 constexpr std::string_view kFrame = "  File \"";
@@ -21,35 +20,6 @@ bool is_word(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
          (byte >= '0' && byte <= '9') || byte == '_' || byte >= 0x80;
-}
-
-// "ValueError: text", "torch.cuda.OutOfMemoryError: text", "main.<locals>.Custom", "ValueError".
-bool is_exception_line(std::string_view line) {
-  constexpr std::string_view kLocals = "<locals>";
-  std::size_t at = 0;
-  bool dotted = false;
-  bool lower = false;
-  for (;;) {
-    const std::size_t begin = at;
-    if (line.substr(at).starts_with(kLocals)) {
-      at += kLocals.size();
-    } else {
-      while (at < line.size() && is_word(line[at])) {
-        lower = lower || (line[at] >= 'a' && line[at] <= 'z');
-        ++at;
-      }
-    }
-    if (at == begin || (line[begin] >= '0' && line[begin] <= '9')) return false;
-    if (at == line.size() || line[at] != '.') break;
-    dotted = true;
-    ++at;
-  }
-  // "ERROR: text" and "loss: 0.5" are lines of a log; classes are named in CamelCase. Modules have
-  // others too, such as struct.error.
-  const bool capital = (line[0] >= 'A' && line[0] <= 'Z') || line[0] == '_';
-  if (!dotted && !(lower && capital)) return false;
-  const std::string_view rest = line.substr(at);
-  return rest.empty() || rest == ":" || rest.starts_with(": ");
 }
 
 // What Python or its libraries print before a traceback that does not end the program.
@@ -66,17 +36,6 @@ bool ends_no_program(std::string_view before) {
   if (before.starts_with("Process ") && before.ends_with(':')) return true;  // multiprocessing's
   return std::any_of(kMarks.begin(), kMarks.end(),
                      [&](std::string_view mark) { return before.starts_with(mark); });
-}
-
-// PyTorch's exception hook begins each line with "[rank3]: ".
-std::string_view without_rank(std::string_view line) {
-  if (!line.starts_with("[rank")) return line;
-  std::size_t at = 5;
-  while (at < line.size() && line[at] >= '0' && line[at] <= '9') ++at;
-  if (at == 5 || !line.substr(at).starts_with("]:")) return line;
-  line.remove_prefix(at + 2);
-  if (line.starts_with(' ')) line.remove_prefix(1);
-  return line;
 }
 
 bool is_indented(std::string_view line) { return line.starts_with(' ') || line.starts_with('\t'); }
@@ -149,19 +108,19 @@ class Finder {
   std::optional<Block> block_at(std::size_t at) const {
     // A progress bar may have left its last state at the start of the line.
     if (lines_[at].ends_with(kGroupHeader)) return group(at);
-    if (lines_[at].ends_with(kHeader)) return plain(at, {});
+    if (lines_[at].ends_with(kTracebackHeader)) return plain(at, {});
     if (is_syntax_frame(lines_[at])) return syntax_error(at);
     return std::nullopt;
   }
 
   Block plain(std::size_t at, std::string_view margin) const {
-    Block block{.end = at + 1, .lines = {std::string(kHeader)}};
+    Block block{.end = at + 1, .lines = {std::string(kTracebackHeader)}};
     bool framed = false;
     int stray = 0;
     for (std::size_t i = at + 1; i < lines_.size(); ++i) {
       std::string_view line = lines_[i];
       if (!margin.empty() && line.starts_with(margin)) line.remove_prefix(margin.size());
-      if (line.ends_with(kHeader)) return block;
+      if (line.ends_with(kTracebackHeader)) return block;
       if (is_indented(line)) {
         framed = framed || line.starts_with(kFrame);
         block.lines.emplace_back(line);
@@ -220,72 +179,45 @@ class Finder {
   std::vector<std::string> lines_;
 };
 
-// A traceback that was recorded, cut to kTracebackLines: the exception that caused the last one,
-// the last frames, and the message as far as there is room.
-class Recorded {
- public:
-  explicit Recorded(std::span<const std::string> lines) {
-    for (const auto& raw : lines) {
-      std::string plain = plain_text(raw);
-      plain.resize(plain.find_last_not_of(' ') + 1);
-      lines_.emplace_back(utf8_prefix(without_rank(plain), kExceptionBytes));
-    }
-    while (!lines_.empty() && lines_.back().empty()) lines_.pop_back();
-  }
-
-  std::vector<std::string> shortened() const {
-    if (lines_.size() <= kTracebackLines) return lines_;
-    std::size_t header = lines_.size();
-    for (std::size_t i = 0; i < lines_.size(); ++i) {
-      if (lines_[i] == kHeader || lines_[i].ends_with(kGroupHeader)) header = i;
-    }
-    // Of another language, perhaps: the end says most.
-    if (header == lines_.size())
-      return {lines_.end() - static_cast<std::ptrdiff_t>(kTracebackLines), lines_.end()};
-    std::size_t message = header + 1;
-    while (message < lines_.size() && !is_exception_line(lines_[message])) ++message;
-    std::vector<std::string> kept = cause_before(header);
-    kept.push_back(lines_[header]);
-    constexpr std::size_t kFrameLines = 8;
-    const std::size_t frames = message - header - 1;
-    const std::size_t room = kTracebackLines - kept.size();
-    const std::size_t last_frames =
-        std::min(frames, std::max(kFrameLines, room - std::min(room, lines_.size() - message)));
-    if (last_frames < frames) kept.emplace_back(kLeftOut);
-    for (std::size_t i = message - last_frames; i < lines_.size(); ++i) {
-      if (kept.size() + 1 == kTracebackLines && i + 1 < lines_.size()) {
-        kept.emplace_back(kLeftOut);
-        break;
-      }
-      kept.push_back(lines_[i]);
-    }
-    return kept;
-  }
-
- private:
-  static constexpr const char* kLeftOut = "  ...";
-
-  // The last line of the exception before the last one, and Python's sentence that joins them.
-  std::vector<std::string> cause_before(std::size_t header) const {
-    std::vector<std::string> found;
-    constexpr std::size_t kNear = 4;
-    for (std::size_t i = header; i > 0 && header - i < kNear; --i) {
-      if (!is_exception_line(lines_[i - 1])) continue;
-      for (std::size_t k = i - 1; k < header; ++k) {
-        if (!lines_[k].empty()) found.push_back(lines_[k]);
-      }
-      break;
-    }
-    return found;
-  }
-
-  std::vector<std::string> lines_;
-};
-
 }  // namespace
 
-std::vector<std::string> recorded_traceback(std::span<const std::string> lines) {
-  return Recorded(lines).shortened();
+bool is_exception_line(std::string_view line) {
+  constexpr std::string_view kLocals = "<locals>";
+  std::size_t at = 0;
+  bool dotted = false;
+  bool lower = false;
+  for (;;) {
+    const std::size_t begin = at;
+    if (line.substr(at).starts_with(kLocals)) {
+      at += kLocals.size();
+    } else {
+      while (at < line.size() && is_word(line[at])) {
+        lower = lower || (line[at] >= 'a' && line[at] <= 'z');
+        ++at;
+      }
+    }
+    if (at == begin || (line[begin] >= '0' && line[begin] <= '9')) return false;
+    if (at == line.size() || line[at] != '.') break;
+    dotted = true;
+    ++at;
+  }
+  // "ERROR: text" and "loss: 0.5" are lines of a log; classes are named in CamelCase. Modules have
+  // others too, such as struct.error.
+  const bool capital = (line[0] >= 'A' && line[0] <= 'Z') || line[0] == '_';
+  if (!dotted && !(lower && capital)) return false;
+  const std::string_view rest = line.substr(at);
+  return rest.empty() || rest == ":" || rest.starts_with(": ");
+}
+
+std::string_view without_rank(std::string_view line) {
+  while (line.starts_with("[rank")) {
+    std::size_t at = 5;
+    while (at < line.size() && line[at] >= '0' && line[at] <= '9') ++at;
+    if (at == 5 || !line.substr(at).starts_with("]:")) break;
+    line.remove_prefix(at + 2);
+    if (line.starts_with(' ')) line.remove_prefix(1);
+  }
+  return line;
 }
 
 std::optional<core::RankException> find_traceback(std::span<const std::string> lines) {

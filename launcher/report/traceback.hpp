@@ -15,6 +15,7 @@ namespace ddp {
 // An exception's line is cut there; of its traceback this many lines are kept.
 inline constexpr std::size_t kExceptionBytes = 300;
 inline constexpr std::size_t kTracebackLines = 20;
+inline constexpr std::string_view kTracebackHeader = "Traceback (most recent call last):";
 
 // The exception that the last traceback in `lines` ends with: the last lines of a program's output.
 // None where something else follows that traceback: more than kLinesAfterTraceback lines that are
@@ -25,13 +26,15 @@ inline constexpr std::size_t kTracebackLines = 20;
 inline constexpr int kLinesAfterTraceback = 10;
 std::optional<core::RankException> find_traceback(std::span<const std::string> lines);
 
-// A traceback that holds nothing but an exception, as it was recorded: plain, at most
-// kTracebackLines of it. Kept are the last frames, the message with all its lines as far as there
-// is room, and the exception that caused this one.
-std::vector<std::string> recorded_traceback(std::span<const std::string> lines);
-
 // "ValueError: bad data" of "ValueError: bad data\nmore": the first line with text, plain and at
 // most kExceptionBytes long. Empty: there is none.
 std::string exception_line(std::string_view text);
+
+// "ValueError: text", "torch.cuda.OutOfMemoryError: text", "main.<locals>.Custom", "ValueError".
+bool is_exception_line(std::string_view line);
+
+// Without the "[rank3]: " that PyTorch's exception hook begins each line with,
+// however often.
+std::string_view without_rank(std::string_view line);
 
 }  // namespace ddp

@@ -32,6 +32,38 @@ TEST_CASE("a recorded exception is in the report, the JUnit file and the events"
   CHECK(contains(read_file(scene.path("logs/x/attempt_0/0/error.json")), "bad data in shard 7"));
 }
 
+TEST_CASE("a recorded exception is shown with its whole message, its cause and its last frame") {
+  const Scene scene;
+  const std::string deep = "def deep(n):\n    if n: return deep(n - 1)\n    fail()\n";
+  const auto lines_below = [&](const std::string& fail) {
+    return report(scene.run({"--nproc", "1"},
+                            python(kRecord + deep + "def fail():\n" + fail +
+                                   "try: deep(30)\nexcept Exception as e: record(e); raise\n")));
+  };
+  const auto keys = lines_below("    raise RuntimeError('in loading:\\n\\tMissing key: w')\n");
+  CHECK(count(keys, "  | RuntimeError: in loading:\n") == 1);
+  CHECK(count(keys, "Missing key: w\n") == 1);
+  CHECK(contains(keys, ", in fail\n"));
+  const auto caused = lines_below("    raise RuntimeError('no lr') from KeyError('lr')\n");
+  CHECK(contains(caused, "  | KeyError: 'lr'\n"));
+  CHECK(contains(caused, ", in fail\n"));
+  CHECK(contains(caused, "  | RuntimeError: no lr\n"));
+  const auto group = lines_below(
+      "    if sys.version_info < (3, 11): raise ValueError('1\\nTypeError: 2')\n"
+      "    raise ExceptionGroup('two', [ValueError(1), TypeError(2)])\n");
+  CHECK(contains(group, "ValueError: 1\n"));
+  CHECK(contains(group, "TypeError: 2\n"));
+}
+
+TEST_CASE("the stack of C++ in a message does not hide the exception") {
+  const Scene scene;
+  const auto run = scene.run(
+      {"--nproc", "1"},
+      python("raise RuntimeError('NCCL error\\nException raised from f at a.cpp:3 (most recent "
+             "call first):\\n' + ''.join(f'frame #{i}: c10::f + 0x1\\n' for i in range(20)))\n"));
+  CHECK(contains(run.err, "exited with code 1: RuntimeError: NCCL error (pid "));
+}
+
 TEST_CASE("an exception that was not recorded is read from the rank's output") {
   const Scene scene;
   for (const Words& flags :
@@ -148,15 +180,15 @@ TEST_CASE("a nested launch passes the exception on to the launch above it") {
 
 TEST_CASE("Ctrl-C at a Python group is reported in two lines, whatever it prints") {
   const Scene scene;
+  // Within the `try`, and in short sleeps: Python only notes a signal that comes before the system
+  // call, and acts on it once the sleep is over.
+  const std::string kWait = "print('up', flush=True)\n  while True: time.sleep(0.01)\n";
   for (const std::string end : {"", "sys.exit(1)", "raise"}) {
     CAPTURE(end);
-    const std::string program = end.empty()
-                                    ? "import time; print('up', flush=True); time.sleep(9999)\n"
-                                    : "import sys, time, traceback\n"
-                                      "print('up', flush=True)\n"
-                                      "try: time.sleep(9999)\n"
-                                      "except KeyboardInterrupt: traceback.print_exc(); " +
-                                          end + "\n";
+    const std::string program =
+        end.empty() ? "import time\nif True:\n  " + kWait
+                    : "import sys, time, traceback\ntry:\n  " + kWait +
+                          "except KeyboardInterrupt: traceback.print_exc(); " + end + "\n";
     Process launch = scene.launch({"--nproc", "2"}, python(program));
     for (int i = 0; i < 2; ++i) launch.until("up");
     launch.send_signal(SIGINT);
@@ -172,8 +204,7 @@ TEST_CASE("Ctrl-C at a Python group is reported in two lines, whatever it prints
   }
   // Control: another exception while the rank stops is shown.
   Process launch = scene.launch({"--nproc", "1"},
-                                python("import time\nprint('up', flush=True)\n"
-                                       "try: time.sleep(9999)\n"
+                                python("import time\ntry:\n  " + kWait +
                                        "except KeyboardInterrupt: raise OSError('disk full')\n"));
   launch.until("up");
   launch.send_signal(SIGINT);

@@ -91,6 +91,86 @@ TEST_CASE("a data loader's exception is named after the one in its process") {
         "ValueError: shard 7 is torn");
 }
 
+// A recorded traceback that is too long for the report.
+std::vector<std::string> cut_traceback(const std::string& callstack) {
+  const auto exception = parse_error_file(file("E: x", callstack));
+  REQUIRE(exception);
+  CHECK(exception->traceback.size() <= kTracebackLines);
+  return exception->traceback;
+}
+
+TEST_CASE("the exception's line and the last frame outlast a long traceback") {
+  for (int frames = 1; frames < 40; ++frames) {
+    CAPTURE(frames);
+    for (int more = 0; more < 3; ++more) {
+      std::string deep = R"(Traceback (most recent call last):\n)";
+      for (int i = 1; i <= frames; ++i)
+        deep += R"(  File \"t.py\", line )" + std::to_string(i) + R"(\n    f()\n)";
+      deep += R"(ValueError: bad\n)";
+      for (int i = 0; i < more; ++i) deep += R"(more\n)";
+      const auto cut = cut_traceback(deep);
+      const auto from_end = [&](int lines) { return cut[cut.size() - 1 - std::size_t(lines)]; };
+      CHECK(from_end(more) == "ValueError: bad");
+      CHECK(from_end(more + 1) == "    f()");
+      CHECK(from_end(more + 2) == "  File \"t.py\", line " + std::to_string(frames));
+      CHECK(std::count(cut.begin(), cut.end(), "  ...") == (cut[1] == "  ..." ? 1 : 0));
+      if (cut[1] == "  ...") CHECK(cut[2].starts_with("  File "));
+    }
+  }
+}
+
+TEST_CASE("a data loader's exception keeps the frames of its process") {
+  std::string frames;
+  for (int i = 0; i < 9; ++i) frames += R"(  File \"t.py\", line 3\n    f()\n)";
+  const std::string callstack =
+      R"(Traceback (most recent call last):\n)" + frames +
+      R"(ValueError: Caught ValueError in DataLoader worker process 0.\n)"
+      R"(Original Traceback (most recent call last):\n)" +
+      frames + R"(  File \"w.py\", line 1\n    g()\nValueError: shard 7 is torn\n)";
+  const auto cut = cut_traceback(callstack);
+  CHECK(cut[0] == "ValueError: Caught ValueError in DataLoader worker process 0.");
+  CHECK(cut[1] == "Original Traceback (most recent call last):");
+  CHECK(cut[cut.size() - 3] == "  File \"w.py\", line 1");
+  CHECK(cut.back() == "ValueError: shard 7 is torn");
+  // However many lines its message has.
+  std::string message;
+  for (int i = 0; i < 20; ++i) message += R"(sample\n)";
+  CHECK(text_of(file("ValueError: Caught ValueError in DataLoader worker process 0.",
+                     callstack + message)) == "ValueError: shard 7 is torn");
+}
+
+TEST_CASE("a group's members are named, however deep their frames are") {
+  std::string group = R"(  + Exception Group Traceback (most recent call last):\n)";
+  for (int i = 0; i < 12; ++i) group += R"(  |   File \"t.py\", line 3\n  |     f()\n)";
+  group += R"(  | ExceptionGroup: two (2 sub-exceptions)\n)";
+  for (const std::string member : {"ValueError: 1", "TypeError: 2"}) {
+    group += R"(  +-+---------------- 1 ----------------\n)";
+    group += R"(    | Traceback (most recent call last):\n)";
+    for (int i = 0; i < 12; ++i) group += R"(    |   File \"m.py\", line 3\n    |     g()\n)";
+    group += "    | " + member + "\\n";
+  }
+  const auto cut = cut_traceback(group + R"(    +------------------------------------\n)");
+  const auto has = [&](const std::string& line) {
+    return std::count(cut.begin(), cut.end(), line) == 1;
+  };
+  CHECK(has("  |   File \"t.py\", line 3") == false);  // some of them
+  CHECK(has("  | ExceptionGroup: two (2 sub-exceptions)"));
+  CHECK(has("    | ValueError: 1"));
+  CHECK(has("    | TypeError: 2"));
+}
+
+TEST_CASE("a cause whose message has many lines is named by its first") {
+  std::string deep = R"(Traceback (most recent call last):\n)";
+  for (int i = 0; i < 12; ++i) deep += R"(  File \"t.py\", line 3\n    f()\n)";
+  std::string cause = R"(KeyError: first\n)";
+  for (int i = 0; i < 9; ++i) cause += R"(more\n)";
+  const auto cut = cut_traceback(deep + cause + R"(\nThe cause:\n\n)" + deep + "RuntimeError: x");
+  CHECK(cut[0] == "KeyError: first");
+  CHECK(cut[1] == "The cause:");
+  CHECK(cut[2] == "Traceback (most recent call last):");
+  CHECK(cut.back() == "RuntimeError: x");
+}
+
 TEST_CASE("malformed and incomplete files say nothing") {
   const std::string whole = file("ValueError: bad", kCallstack);
   for (std::size_t size = 0; size < whole.size(); ++size) {

@@ -225,10 +225,27 @@ TEST_CASE("the exception that ended a rank is in the first line") {
                                                        "  | ValueError: bad\n"
                                                        "  | terminate called\n" +
                                                        rest);
-  // Recorded by the rank: its traceback instead of lines that repeat it.
+  // Recorded by the rank: its traceback instead of lines that repeat it, then what follows them.
   c.exception.recorded = true;
   CHECK(verdict_text(failed_with(Exited{1}), c) ==
+        first + "  |   File\n  | ValueError: bad\n  | terminate called\n" + rest);
+  c.tail.pop_back();
+  CHECK(verdict_text(failed_with(Exited{1}), c) ==
         first + "  |   File\n  | ValueError: bad\n" + rest);
+  // All of a message's lines, once.
+  c.exception.traceback = {"  File", "ValueError: bad", "one", "  ..."};
+  c.tail = {"ValueError: bad", "[rank6]: one", "two"};
+  CHECK(verdict_text(failed_with(Exited{1}), c) ==
+        first + "  |   File\n  | ValueError: bad\n  | one\n  |   ...\n  | two\n" + rest);
+  // The start of the message is no longer among the last lines.
+  c.tail = {"[rank6]: one", "two", ""};
+  CHECK(verdict_text(failed_with(Exited{1}), c) ==
+        first + "  |   File\n  | ValueError: bad\n  | one\n  |   ...\n  | two\n" + rest);
+  // Of a group, frames that were left out do not come back without their exceptions.
+  c.tail = {"    | Traceback (most recent call last):", "    |   File \"m.py\"", "    | OSError"};
+  CHECK(verdict_text(failed_with(Exited{1}), c) ==
+        first + "  |   File\n  | ValueError: bad\n  | one\n  |   ...\n  |     | OSError\n" + rest);
+  c.exception.traceback = {"  File", "ValueError: bad"};
   c.tail = {"\x1b[1mpkg.ValueError: bad\x1b[0m"};
   CHECK_FALSE(has(verdict_text(failed_with(Exited{1}), c), "pkg"));
   // Control: lines that do not repeat it are shown too.
