@@ -225,9 +225,10 @@ TEST_CASE("Ctrl-C raises KeyboardInterrupt in the script and its handlers run") 
 
 TEST_CASE("an uncaught KeyboardInterrupt is not a failure of the rank") {
   const Scene scene;
-  Process launch =
-      scene.launch({"--nproc", "2"},
-                   {"python3", "-c", "import time; print('up', flush=True); time.sleep(9999)"});
+  Process launch = scene.launch(
+      {"--nproc", "2"},
+      // A long sleep may begin after Python has noted the signal, and sleep on.
+      {"python3", "-c", "import time\nprint('up', flush=True)\nwhile True: time.sleep(0.05)"});
   until_each(launch, "up", 2);
   launch.send_signal(SIGINT);
   const auto run = finish(scene, launch);
