@@ -1,4 +1,4 @@
-// Lists within a sentence.
+// Lists as text.
 #pragma once
 
 #include <string>
@@ -11,6 +11,14 @@ inline void append_item(std::string& text, std::string_view item,
                         std::string_view separator = ", ") {
   if (!text.empty()) text += separator;
   text += item;
+}
+
+// "torch,numpy".
+template <class Words>
+std::string joined(const Words& words, std::string_view separator = ",") {
+  std::string text;
+  for (const auto& word : words) append_item(text, word, separator);
+  return text;
 }
 
 }  // namespace ddp

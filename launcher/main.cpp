@@ -147,18 +147,19 @@ int main(int argc, char** argv) {
   log::start("ddp-launch", options.log_level, out::wants_colour(STDERR_FILENO));
   for (const std::string& warning : options.warnings) log::write(log::Level::warn, warning);
   for (const std::string& note : options.notes) log::write(log::Level::info, note);
-  if (options.output.needs_log_dir) {
-    auto made = os::make_scratch_dir();
-    if (!made) {
-      ddp::write_all(STDERR_FILENO, "ddp-launch: " + made.error() + "\n");
-      return core::kSystemRefused;
-    }
-    options.output.log_dir = std::move(*made);
-  }
   const auto run_dir = os::make_run_dir();
   if (!run_dir) {
     ddp::write_all(STDERR_FILENO, "ddp-launch: " + run_dir.error() + "\n");
     return core::kSystemRefused;
+  }
+  if (options.output.needs_log_dir) {
+    auto made = os::make_scratch_dir();
+    if (!made) {
+      ddp::write_all(STDERR_FILENO, "ddp-launch: " + made.error() + "\n");
+      os::remove_run_dir(*run_dir);
+      return core::kSystemRefused;
+    }
+    options.output.log_dir = std::move(*made);
   }
   // Before the fork, because both processes write there. A campaign makes the directories of its
   // runs.
@@ -169,6 +170,7 @@ int main(int argc, char** argv) {
     ddp::write_all(STDERR_FILENO,
                    "ddp-launch: cannot make the log directory: " + log_dir.failure + "\n");
     os::remove_run_dir(*run_dir);
+    if (options.output.needs_log_dir) os::remove_run_dir(options.output.log_dir);
     return core::kSystemRefused;
   }
   const os::LaunchResources resources{*run_dir, os::Cgroup::make_leaf()};

@@ -25,5 +25,10 @@ done
 
 cmake --preset release >/dev/null
 cmake --build --preset release --target ddp-launch bench_programs >/dev/null
-exec /usr/bin/python3 tests/bench/bench.py --programs build/release/bench --ddp-launch build/release/bin/ddp-launch \
+/usr/bin/python3 tests/bench/bench.py --programs build/release/bench --ddp-launch build/release/bin/ddp-launch \
     "${write[@]}" "${options[@]}"
+if /usr/bin/python3 -c 'import torch' 2>/dev/null; then
+    /usr/bin/python3 tests/bench/preload.py --ddp-launch build/release/bin/ddp-launch "${write[@]}"
+else
+    echo "bench: without python3-torch, --preload is not compared with torchrun" >&2
+fi

@@ -1,5 +1,7 @@
 #include "launcher/preload/fork_channel.hpp"
 
+#include "common/join.hpp"
+#include "common/write_all.hpp"
 #include "launcher/os/fd.hpp"
 #include "launcher/os/mechanism.hpp"
 
@@ -27,16 +29,6 @@ using Clock = std::chrono::steady_clock;
 
 core::SpawnError setup_error() { return {core::SpawnStage::setup, errno}; }
 
-bool write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(fd, text.data(), text.size());
-    if (written == -1 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
-}
-
 // Command and environment, each string with its NUL. Of any size, which a packet is not.
 os::ScopedFd memory_of(const os::SpawnRequest& request) {
   os::ScopedFd file(::memfd_create("ddp-rank", MFD_CLOEXEC));
@@ -51,7 +43,7 @@ os::ScopedFd memory_of(const os::SpawnRequest& request) {
 // "0,2,5"; "-" where there is none.
 std::string list_of(const std::vector<int>& numbers) {
   std::string text;
-  for (const int number : numbers) text += (text.empty() ? "" : ",") + std::to_string(number);
+  for (const int number : numbers) append_item(text, std::to_string(number), ",");
   return text.empty() ? "-" : text;
 }
 

@@ -1,6 +1,7 @@
 #include "launcher/preload/preloader.hpp"
 
 #include "common/env_names.hpp"
+#include "common/join.hpp"
 #include "common/utf8.hpp"
 #include "launcher/core/exit_code.hpp"
 #include "launcher/os/descendants.hpp"
@@ -63,12 +64,6 @@ std::vector<std::string> preload_environment(const char* const* parent) {
   // As workers have it: Python reads it once.
   if (unbuffered) environment.push_back(std::string(env::kPythonUnbuffered) + "=1");
   return environment;
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ",") + word;
-  return text;
 }
 
 std::string printable(std::string_view text) {

@@ -1,6 +1,7 @@
 #include "launcher/workers/worker_environment.hpp"
 
 #include "common/env_names.hpp"
+#include "common/join.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -32,12 +33,6 @@ void share_devices(const std::string& run_id, core::GlobalRank rank, const char*
   set.emplace_back(env::kNcclHostId, run_id + "-" + to_string(rank));
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ",") + word;
-  return text;
-}
-
 }  // namespace
 
 Variables launcher_variables(const WorkerSpec& spec, const WorkerSlot& slot,
@@ -63,8 +58,12 @@ Variables launcher_variables(const WorkerSpec& spec, const WorkerSlot& slot,
       {env::kUseAgentStore, "False"},
       {env::kErrorFile, slot.error_file},
   };
-  if (look_up(parent, env::kNcclAsyncErrorHandling) == nullptr)
+  // A user who has set either keeps that setting: the new name would win over the old one.
+  if (look_up(parent, env::kNcclAsyncErrorHandling) == nullptr &&
+      look_up(parent, env::kOldNcclAsyncErrorHandling) == nullptr) {
     set.emplace_back(env::kNcclAsyncErrorHandling, "1");
+    set.emplace_back(env::kOldNcclAsyncErrorHandling, "1");
+  }
   // A bound rank has its cores to itself or shares them evenly. Otherwise one thread each, or N
   // workers would each start a thread per core.
   const auto local_rank = static_cast<std::size_t>(slot.local_rank);

@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 
+from page import write_between
+
 BEGIN = "<!-- faults: what stands between these two lines is written by tests/bench/fault_times.py -->"
 END = "<!-- end of faults -->"
 COLUMNS = ("detected", "down", "next exec", "first step")
@@ -96,15 +98,6 @@ def measured(options, folder):
     return "\n".join([*lines, "", END, ""])
 
 
-def write(path, text):
-    with open(path, encoding="utf-8") as file:
-        page = file.read()
-    begin, end = page.find(BEGIN), page.find(END)
-    page = page.rstrip("\n") + "\n\n" + text if begin < 0 else page[:begin] + text + page[end + len(END) + 1:]
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(page)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ddp-launch", required=True)
@@ -116,7 +109,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="ddp-faults-") as folder:
         text = measured(options, folder)
     if options.write:
-        write(options.write, text)
+        write_between(options.write, BEGIN, END, text)
     else:
         print(text)
 

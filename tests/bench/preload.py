@@ -1,9 +1,9 @@
 """--preload next to torchrun and to ddp-launch without it, in turn on the same machine.
-usage: preload.py DDP_LAUNCH [--rounds N] [--nproc N] [--python PYTHON]
+usage: preload.py --ddp-launch DDP_LAUNCH [--rounds N] [--nproc N] [--python PYTHON] [--write docs/benchmarks.md]
 
 A script that imports torch and does one all-reduce over Gloo; in attempt 0 rank 1 then exits with 1,
 and attempt 1 does the same again. Medians of the rounds of
-  start    from the start of the launcher to the first all-reduce of rank 0
+  start    from the start of the launcher to the first all-reduce of rank 0; for root also with an empty page cache
   restart  from the exit of rank 1 to the first all-reduce of rank 0 in attempt 1
   PSS      of all ranks after it, and of the preloader
 """
@@ -14,10 +14,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 
+from page import write_between
+
+BEGIN = "<!-- preload: what stands between these two lines is written by tests/bench/preload.py -->"
+END = "<!-- end of preload -->"
+
 RANK = r"""
-import os, sys, time
+import os, signal, sys, time
 import torch
 import torch.distributed as dist
 dist.init_process_group("gloo")
@@ -42,8 +48,25 @@ elif rank == 1:
     say("died", time.monotonic())
     os._exit(1)
 else:
-    time.sleep(1000)
+    signal.pause()
 """
+
+
+def drop_page_cache():
+    """Whether the kernel has let go of what it had read."""
+    os.sync()
+    try:
+        pathlib.Path("/proc/sys/vm/drop_caches").write_text("3")
+    except OSError:
+        return False
+    return True
+
+
+def measure_both(command, script):
+    """Warm and, for root, cold."""
+    cold = measure(command, script)["start s"] if drop_page_cache() else None
+    measured = measure(command, script)
+    return measured if cold is None else {**measured, "cold start s": cold}
 
 
 def measure(command, script):
@@ -65,12 +88,13 @@ def measure(command, script):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("launch")
+    parser.add_argument("--ddp-launch", required=True)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--nproc", default="4")
     parser.add_argument("--python", default="/usr/bin/python3")
+    parser.add_argument("--write", metavar="FILE", help="put the figures into this page")
     o = parser.parse_args()
-    ours = [str(pathlib.Path(o.launch).resolve()), "--nproc", o.nproc, "--max-restarts", "1",
+    ours = [str(pathlib.Path(o.ddp_launch).resolve()), "--nproc", o.nproc, "--max-restarts", "1",
             "--backoff", "0", "--output", "raw"]
     commands = {
         "torchrun": [o.python, "-m", "torch.distributed.run", "--nproc_per_node", o.nproc,
@@ -87,13 +111,35 @@ def main():
         pathlib.Path(script).write_text(RANK)
         for _ in range(o.rounds):
             for name, command in commands.items():
-                results[name].append(measure(command, script))
+                results[name].append(measure_both(command, script))
+    text = report(results, o)
+    if o.write:
+        write_between(o.write, BEGIN, END, text)
+    else:
+        print(text)
+
+
+def report(results, o):
     columns = list(results["torchrun"][0])
-    print("| launcher | " + " | ".join(columns) + " |\n|---" + "|---" * len(columns) + "|")
-    for name, rounds in results.items():
-        cells = [f"{statistics.median(r[c] for r in rounds):.2f}" for c in columns]
-        print(f"| {name} | " + " | ".join(cells) + " |")
-    print(f"\nmedians of {o.rounds} rounds, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs")
+    medians = {name: {c: statistics.median(r[c] for r in rounds) for c in columns} for name, rounds in results.items()}
+    base = medians["torchrun"]
+    head = (f"{o.nproc} ranks on {os.cpu_count()} CPUs over Gloo. Each rank imports torch and does one all-reduce; then "
+            "rank 1 exits with 1, and the group is restarted. The launchers in turn, medians of "
+            f"{o.rounds} rounds, in brackets relative to torchrun; load average at the end {os.getloadavg()[0]:.1f}.")
+    if "cold start s" in columns:
+        head += " Cold: with an empty page cache, so that Python and PyTorch are read from the disk."
+    times = [c for c in ("start s", "cold start s", "restart s") if c in columns]
+    names = {"start s": "start to first all-reduce", "cold start s": "the same, cold", "restart s": "death to the next one"}
+    lines = [BEGIN, "", *textwrap.wrap(head, 100), "",
+             "| launcher | " + " | ".join(names[c] for c in times) + " | PSS of the ranks | PSS of the preloader |",
+             "|---" * (len(times) + 3) + "|"]
+    for name, m in medians.items():
+        cells = [f"{m[c]:.2f} s" + (f" ({base[c] / m[c]:.1f}x)" if name != "torchrun" else "") for c in times]
+        whole = m["PSS MB"] + m["preloader MB"]
+        cells.append(f"{m['PSS MB']:.0f} MB")
+        cells.append(f"{m['preloader MB']:.0f} MB (with the ranks {whole / base['PSS MB']:.2f}x)" if m["preloader MB"] else "")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", END, ""])
 
 
 if __name__ == "__main__":

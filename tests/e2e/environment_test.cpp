@@ -56,6 +56,7 @@ TEST_CASE("each rank gets every documented variable") {
                              {"TORCHELASTIC_MAX_RESTARTS", "2"},
                              {"TORCHELASTIC_USE_AGENT_STORE", "False"},
                              {"TORCH_NCCL_ASYNC_ERROR_HANDLING", "1"},
+                             {"NCCL_ASYNC_ERROR_HANDLING", "1"},
                              {"OMP_NUM_THREADS", "1"},
                              {"PYTHONUNBUFFERED", "1"},
                              {"DDP_RUN_ID", "run.1"},
@@ -90,6 +91,7 @@ TEST_CASE("variables set by the user are kept; one worker may use every core") {
   env = environments(scene.run({"--nproc", "2"}, helper({"env-all"})).out)[1];
   CHECK(env["OMP_NUM_THREADS"] == "7");
   CHECK(env["TORCH_NCCL_ASYNC_ERROR_HANDLING"] == "3");
+  CHECK(env.count("NCCL_ASYNC_ERROR_HANDLING") == 0);
   CHECK(env["RANK"] == "1");
   // Meant for the launcher, so not passed on.
   CHECK(env["NOTIFY_SOCKET"] != scene.env["NOTIFY_SOCKET"]);

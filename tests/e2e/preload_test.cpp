@@ -360,28 +360,3 @@ TEST_CASE("64 ranks, faults and a hang, both ways") {
     CHECK(contains(hung.err, "sleep"));
   }
 }
-
-TEST_CASE("PyTorch: each rank has its own random numbers and the threads of its environment") {
-  Scene scene;
-  const auto program = script(scene,
-                              "import sys, torch\n"
-                              "print(float(torch.rand(1)), torch.get_num_threads(), flush=True)\n"
-                              "a = torch.ones(700, 700)\n"
-                              "print(float(torch.mm(a, a)[0][0]))\n");
-  Process probe({.argv = {"env", "python3", "-c", "import torch"}, .env = scene.env});
-  if (probe.wait(Deadline(std::chrono::seconds(120))) != Status{.code = 0}) {
-    MESSAGE("PyTorch is not installed: its test is left out");
-    return;
-  }
-  for (const std::string threads : {"1", "2"}) {
-    scene.env["OMP_NUM_THREADS"] = threads;
-    const auto run = scene.run({"--nproc", "2", "--preload", "torch"}, program);
-    CHECK(run.status == Status{.code = 0});
-    auto ranks = by_rank(run.out);
-    REQUIRE(ranks[0].size() == 2);
-    REQUIRE(ranks[1].size() == 2);
-    CHECK(ranks[0][0] != ranks[1][0]);
-    CHECK(ranks[0][0].ends_with(" " + threads));
-    CHECK(ranks[0][1] == "700.0");
-  }
-}

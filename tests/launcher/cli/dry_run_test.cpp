@@ -44,6 +44,7 @@ environment of every rank:
   TORCHELASTIC_MAX_RESTARTS        0
   TORCHELASTIC_USE_AGENT_STORE     False
   TORCH_NCCL_ASYNC_ERROR_HANDLING  1
+  NCCL_ASYNC_ERROR_HANDLING        1
   OMP_NUM_THREADS                  1
   PYTHONUNBUFFERED                 1
   DDP_RUN_DIR                      <run directory>

@@ -59,6 +59,7 @@ TEST_CASE("a worker is given torchrun's variables and ours, exactly these") {
       {"TORCHELASTIC_USE_AGENT_STORE", "False"},
       {"TORCHELASTIC_ERROR_FILE", "/run/x/attempt_1/2/error.json"},
       {"TORCH_NCCL_ASYNC_ERROR_HANDLING", "1"},
+      {"NCCL_ASYNC_ERROR_HANDLING", "1"},
       {"OMP_NUM_THREADS", "1"},
       {"PYTHONUNBUFFERED", "1"},
       {"DDP_RUN_DIR", "/run/x"},
@@ -105,6 +106,10 @@ TEST_CASE("what a user has set himself stays: threads and NCCL's error handling"
       table(four_workers(), kSlot, {"OMP_NUM_THREADS=8", "TORCH_NCCL_ASYNC_ERROR_HANDLING=0"});
   CHECK(env.at("OMP_NUM_THREADS") == "8");
   CHECK(env.at("TORCH_NCCL_ASYNC_ERROR_HANDLING") == "0");
+  CHECK(env.count("NCCL_ASYNC_ERROR_HANDLING") == 0);
+  const auto old = table(four_workers(), kSlot, {"NCCL_ASYNC_ERROR_HANDLING=0"});
+  CHECK(old.at("NCCL_ASYNC_ERROR_HANDLING") == "0");
+  CHECK(old.count("TORCH_NCCL_ASYNC_ERROR_HANDLING") == 0);
   WorkerSpec alone = four_workers();
   alone.ranks.nproc = 1;
   WorkerSlot slot = kSlot;
