@@ -60,9 +60,11 @@ void run(const Options& options, const WorkerEnv& env) {
                    .seed = options.seed,
                    .compute = options.type,
                    .timeout = options.comm_timeout,
-                   .share = [&](const std::string& value) {
-                     return group.share("NCCL's unique id", value, options.join_timeout);
-                   }});
+                   .share =
+                       [&](const std::string& value) {
+                         return group.share("NCCL's unique id", value, options.join_timeout);
+                       },
+                   .leaver = [&] { return group.leaver(); }});
     engine = std::move(parts.engine);
     group.communicator = std::move(parts.communicator);
   } else {

@@ -11,6 +11,11 @@ std::string Group::share(const std::string& key, const std::string& value,
   return store->get(key, timeout);
 }
 
+std::string Group::leaver() {
+  if (leavers == nullptr) leavers = std::make_unique<LeaverWatch>(*store);
+  return leavers->who();
+}
+
 Group join_group(const WorkerEnv& env, std::chrono::milliseconds timeout) {
   Group group;
   if (env.world_size == 1) return group;

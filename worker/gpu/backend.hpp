@@ -36,6 +36,9 @@ struct GpuRequest {
   std::chrono::milliseconds timeout{0};  // for building the communicator, and for each collective
   // Returns rank 0's value on every rank: rank 0 passes it, the others pass an empty text.
   std::function<std::string(const std::string&)> share;
+  // The first rank that has left the group ("rank 2"); empty while none has. Used until the
+  // communicator is destroyed, and share() no more after its first call.
+  std::function<std::string()> leaver;
 };
 
 struct GpuParts {
@@ -54,7 +57,7 @@ class GpuBackend {
 
 // The only symbol of the library. Both sides are built from the same sources at the same time;
 // kGpuBackendVersion rejects a library of another build.
-inline constexpr int kGpuBackendVersion = 2;
+inline constexpr int kGpuBackendVersion = 3;
 inline constexpr const char* kGpuBackendSymbol = "ddp_worker_gpu_backend";
 using GetGpuBackend = const GpuBackend* (*)(int version);
 

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
@@ -26,6 +27,11 @@ using Clock = std::chrono::steady_clock;
 // The first moments spin, so that short collectives do not pay for a sleep.
 constexpr std::chrono::microseconds kSpin{200};
 constexpr std::chrono::microseconds kPause{50};
+
+// Once a rank has left the group, what it has not contributed to never completes. What it has, is
+// complete within this many turns, unless this process does not run at all.
+constexpr std::chrono::milliseconds kLastTurn{1};
+constexpr int kLastTurns = 50;
 
 // Host values go through device memory in pieces of this size.
 constexpr std::size_t kStagingBytes = std::size_t{16} << 20;
@@ -47,6 +53,7 @@ class NcclCommunicator final : public Communicator {
       : rank_(request.rank),
         world_size_(request.world_size),
         timeout_(request.timeout),
+        leaver_(request.leaver),
         compute_(compute),
         staging_(kStagingBytes) {
     ncclUniqueId id{};
@@ -186,10 +193,11 @@ class NcclCommunicator final : public Communicator {
     if (comm_ != nullptr) ncclCommAbort(std::exchange(comm_, nullptr));
   }
 
-  // Polls `done` until it is true, NCCL reports an error, or the time is over.
+  // Polls `done` until it is true, NCCL reports an error, a rank has left, or the time is over.
   template <class Done>
   void poll(const std::string& what, Done&& done) {
     const auto begin = Clock::now();
+    int last_turns = 0;
     while (!done()) {
       ncclResult_t state = ncclSuccess;
       const ncclResult_t asked = ncclCommGetAsyncError(comm_, &state);
@@ -200,7 +208,10 @@ class NcclCommunicator final : public Communicator {
         fail(what, "not complete within " + std::to_string(timeout_.count()) +
                        " ms: a rank is dead, hangs or is behind");
       }
-      if (waited > kSpin) std::this_thread::sleep_for(kPause);
+      if (waited <= kSpin) continue;
+      const std::string gone = leaver_();
+      if (!gone.empty() && ++last_turns > kLastTurns) fail(what, gone + " is gone");
+      std::this_thread::sleep_for(gone.empty() ? kPause : kLastTurn);
     }
   }
 
@@ -238,6 +249,7 @@ class NcclCommunicator final : public Communicator {
   int rank_;
   int world_size_;
   std::chrono::milliseconds timeout_;
+  std::function<std::string()> leaver_;
   cudaStream_t compute_;
   Stream stream_;
   DeviceArray<std::byte> staging_;
