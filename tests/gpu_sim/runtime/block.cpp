@@ -92,7 +92,7 @@ class Block {
   Fiber* current_ = nullptr;
 };
 
-thread_local Block block_of_this_thread;
+__attribute__((tls_model("initial-exec"))) thread_local Block block_of_this_thread;
 
 }  // namespace
 
