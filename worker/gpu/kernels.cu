@@ -1,6 +1,6 @@
 #include "worker/gpu/kernels.hpp"
 
-#include "worker/gpu/cuda_support.hpp"
+#include "worker/gpu/launch.hpp"
 #include "worker/model/vocabulary.hpp"
 
 #include <cmath>
@@ -16,8 +16,6 @@ unsigned blocks_for(std::size_t n) {
   const std::size_t blocks = (n + kThreads - 1) / kThreads;
   return static_cast<unsigned>(blocks < kMost ? blocks : kMost);
 }
-
-void check_launch(const char* kernel) { check(cudaGetLastError(), kernel); }
 
 __device__ std::size_t first_index() { return std::size_t{blockIdx.x} * blockDim.x + threadIdx.x; }
 __device__ std::size_t stride() { return std::size_t{gridDim.x} * blockDim.x; }
@@ -92,9 +90,8 @@ __global__ void columns_kernel(float* d, const float* factor, float* sums, bool 
 void launch_columns(cudaStream_t stream, float* d, const float* factor, float* sums,
                     bool accumulate, std::size_t n, std::size_t width) {
   const auto blocks = static_cast<unsigned>((width + kColumns - 1) / kColumns);
-  columns_kernel<<<blocks, dim3(kColumns, kRowLanes), 0, stream>>>(d, factor, sums, accumulate, n,
-                                                                   width);
-  check_launch("column sums");
+  launch("column sums", columns_kernel, blocks, dim3(kColumns, kRowLanes), stream, d, factor, sums,
+         accumulate, n, width);
 }
 
 // One block a row, one thread a byte value.
@@ -191,8 +188,8 @@ __global__ void bf16_kernel(const float* from, __nv_bfloat16* to, std::size_t n)
 void bias_gelu(cudaStream_t stream, float* z, const float* bias, float* activation, std::size_t n,
                std::size_t width) {
   if (n == 0) return;
-  bias_gelu_kernel<<<blocks_for(n * width), kThreads, 0, stream>>>(z, bias, activation, n, width);
-  check_launch("bias_gelu");
+  launch("bias_gelu", bias_gelu_kernel, blocks_for(n * width), kThreads, stream, z, bias,
+         activation, n, width);
 }
 
 void gelu_backward(cudaStream_t stream, float* d, const float* derivative, float* bias_gradient,
@@ -209,34 +206,30 @@ void add_columns(cudaStream_t stream, const float* d, float* sums, bool accumula
 void softmax(cudaStream_t stream, float* logits, const float* bias, const std::uint8_t* targets,
              float scale, bool with_gradient, float* row_loss, std::size_t n) {
   if (n == 0) return;
-  softmax_kernel<<<static_cast<unsigned>(n), kThreads, 0, stream>>>(logits, bias, targets, scale,
-                                                                    with_gradient, row_loss);
-  check_launch("softmax");
+  launch("softmax", softmax_kernel, static_cast<unsigned>(n), kThreads, stream, logits, bias,
+         targets, scale, with_gradient, row_loss);
 }
 
 void sum_into(cudaStream_t stream, const float* values, std::size_t n, float scale, bool accumulate,
               float* out) {
-  sum_kernel<<<1, kThreads, 0, stream>>>(values, n, scale, accumulate, out);
-  check_launch("sum");
+  launch("sum", sum_kernel, 1, kThreads, stream, values, n, scale, accumulate, out);
 }
 
 void gather(cudaStream_t stream, const float* embedding, const std::uint8_t* bytes, float* out,
             std::size_t count, std::size_t embed) {
   if (count == 0) return;
-  gather_kernel<<<blocks_for(count * embed), kThreads, 0, stream>>>(embedding, bytes, out, count,
-                                                                    embed);
-  check_launch("gather");
+  launch("gather", gather_kernel, blocks_for(count * embed), kThreads, stream, embedding, bytes,
+         out, count, embed);
 }
 
 void scatter_add(cudaStream_t stream, const float* d, const std::uint8_t* bytes, float* gradient,
                  float* partial, std::size_t count, std::size_t embed) {
   const std::size_t size = kVocabulary * embed;
   const auto threads = static_cast<unsigned>(embed < kThreads ? embed : kThreads);
-  scatter_kernel<<<dim3(kVocabulary, kScatterChunks), threads, 0, stream>>>(d, bytes, partial,
-                                                                            count, embed);
-  check_launch("scatter");
-  scatter_sum_kernel<<<blocks_for(size), kThreads, 0, stream>>>(partial, gradient, size);
-  check_launch("scatter's sum");
+  launch("scatter", scatter_kernel, dim3(kVocabulary, kScatterChunks), threads, stream, d, bytes,
+         partial, count, embed);
+  launch("scatter's sum", scatter_sum_kernel, blocks_for(size), kThreads, stream, partial, gradient,
+         size);
 }
 
 void adamw(cudaStream_t stream, float* p, const float* g, float* m, float* v, std::size_t n,
@@ -250,22 +243,18 @@ void adamw(cudaStream_t stream, float* p, const float* g, float* m, float* v, st
                       static_cast<float>(s.learning_rate / s.correction1),
                       static_cast<float>(1 / std::sqrt(s.correction2)),
                       static_cast<float>(s.epsilon)};
-  adamw_kernel<<<blocks_for(n), kThreads, 0, stream>>>(p, g, m, v, n, a);
-  check_launch("adamw");
+  launch("adamw", adamw_kernel, blocks_for(n), kThreads, stream, p, g, m, v, n, a);
 }
 
 void squared_norm(cudaStream_t stream, const float* values, std::size_t n, double* partial,
                   double* out) {
-  squares_kernel<<<kNormBlocks, kThreads, 0, stream>>>(values, n, partial);
-  check_launch("squared_norm");
-  sum_partial_kernel<<<1, kThreads, 0, stream>>>(partial, out);
-  check_launch("squared_norm's sum");
+  launch("squared_norm", squares_kernel, kNormBlocks, kThreads, stream, values, n, partial);
+  launch("squared_norm's sum", sum_partial_kernel, 1, kThreads, stream, partial, out);
 }
 
 void to_bf16(cudaStream_t stream, const float* from, __nv_bfloat16* to, std::size_t n) {
   if (n == 0) return;
-  bf16_kernel<<<blocks_for(n), kThreads, 0, stream>>>(from, to, n);
-  check_launch("to_bf16");
+  launch("to_bf16", bf16_kernel, blocks_for(n), kThreads, stream, from, to, n);
 }
 
 }  // namespace ddp::worker::gpu

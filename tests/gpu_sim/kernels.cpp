@@ -1,0 +1,2 @@
+// The worker's kernels, for a C++ compiler and the headers of include/.
+#include "worker/gpu/kernels.cu"
