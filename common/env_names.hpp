@@ -64,4 +64,7 @@ inline constexpr const char* kNoColor = "NO_COLOR";
 inline constexpr const char* kXdgRuntimeDir = "XDG_RUNTIME_DIR";
 inline constexpr const char* kTmpDir = "TMPDIR";
 
+// What the dynamic loader reads.
+inline constexpr const char* kLdLibraryPath = "LD_LIBRARY_PATH";
+
 }  // namespace ddp::env

@@ -41,30 +41,26 @@ void run(const Options& options, const WorkerEnv& env) {
   const Corpus corpus =
       read_corpus(options.data, static_cast<std::size_t>(options.model.context), options.held_out);
   const std::size_t part = largest_part(options, env.world_size);
-  const GpuBackend* const gpu = choose_backend(options.backend, options.type);
-  std::string why;
-  const int device =
-      gpu == nullptr ? 0
-                     : choose_device(env, gpu->device_count(why), devices_are_shared(&std::getenv));
+  const Gpu gpu = choose_gpu(options.backend, options.type, env, &std::getenv);
   faults->phase("join");
   // Declared before the communicator, which may use the engine's memory until it is destroyed.
   std::unique_ptr<Engine> engine;
   Group group = join_group(env, options.join_timeout);
-  if (gpu != nullptr) {
-    GpuParts parts =
-        gpu->open({.device = device,
-                   .rank = env.rank,
-                   .world_size = env.world_size,
-                   .shape = options.model,
-                   .max_batch = part,
-                   .seed = options.seed,
-                   .compute = options.type,
-                   .timeout = options.comm_timeout,
-                   .share =
-                       [&](const std::string& value) {
-                         return group.share("NCCL's unique id", value, options.join_timeout);
-                       },
-                   .leaver = [&] { return group.leaver(); }});
+  if (gpu.backend != nullptr) {
+    GpuParts parts = gpu.backend->open({.device = gpu.device,
+                                        .rank = env.rank,
+                                        .world_size = env.world_size,
+                                        .shape = options.model,
+                                        .max_batch = part,
+                                        .seed = options.seed,
+                                        .compute = options.type,
+                                        .timeout = options.comm_timeout,
+                                        .share =
+                                            [&](const std::string& value) {
+                                              return group.share("NCCL's unique id", value,
+                                                                 options.join_timeout);
+                                            },
+                                        .leaver = [&] { return group.leaver(); }});
     engine = std::move(parts.engine);
     group.communicator = std::move(parts.communicator);
   } else {

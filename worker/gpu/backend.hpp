@@ -46,10 +46,18 @@ struct GpuParts {
   std::unique_ptr<Communicator> communicator;  // null in a world of one
 };
 
+// As CUDA and NCCL number their versions; 0 where one does not say.
+struct GpuVersions {
+  int toolkit = 0;  // the CUDA runtime that is part of the library
+  int nccl = 0;     // the NCCL that was loaded
+};
+
 class GpuBackend {
  public:
   virtual ~GpuBackend() = default;
-  // Returns 0 and sets `why` where there is no driver or no device.
+  // Works without a driver.
+  virtual GpuVersions versions() const = 0;
+  // Returns 0 and sets `why`, CUDA's reason, where there is no driver or no device.
   virtual int device_count(std::string& why) const = 0;
   // Throws Failure or CommError.
   virtual GpuParts open(const GpuRequest& request) const = 0;

@@ -8,12 +8,17 @@
 
 namespace ddp::worker {
 
-// Loads the library next to the program. Returns nullptr and sets `why` where that fails.
-const GpuBackend* load_gpu_backend(std::string& why);
+// What --backend came to.
+struct Gpu {
+  const GpuBackend* backend = nullptr;  // nullptr: the CPU
+  int device = 0;
+};
 
-// The backend for --backend; nullptr for the CPU. `auto` uses the GPU if there is a device. Throws
-// UsageError where nccl is asked for and not available.
-const GpuBackend* choose_backend(Backend wanted, DataType type);
+// Loads the library next to the program. `auto` uses the GPU if there is a device, else the CPU,
+// and rank 0 says why on stderr where there is a driver all the same, unless CUDA_VISIBLE_DEVICES
+// hides every device. Throws UsageError where nccl or bf16 is asked for and not available, where
+// there are too few devices for the ranks, and where NCCL is too old for how they share them.
+Gpu choose_gpu(Backend wanted, DataType type, const WorkerEnv& env, const GetEnv& get_env);
 
 // The device for LOCAL_RANK. Throws UsageError where there are too few devices, unless ranks share
 // them: then it is LOCAL_RANK modulo their number.

@@ -4,7 +4,10 @@
 #include "worker/gpu/nccl_communicator.hpp"
 #include "worker/model/model_engine.hpp"
 
+#include <nccl.h>
+
 #include <algorithm>
+#include <string>
 
 namespace ddp::worker::gpu {
 namespace {
@@ -30,11 +33,18 @@ std::size_t largest_operand(const ModelShape& s, std::size_t max_batch) {
 
 class CudaBackend final : public GpuBackend {
  public:
+  GpuVersions versions() const override {
+    GpuVersions found;
+    if (cudaRuntimeGetVersion(&found.toolkit) != cudaSuccess) found.toolkit = 0;
+    if (ncclGetVersion(&found.nccl) != ncclSuccess) found.nccl = 0;
+    return found;
+  }
+
   int device_count(std::string& why) const override {
     int count = 0;
     const cudaError_t code = cudaGetDeviceCount(&count);
     if (code == cudaSuccess && count > 0) return count;
-    why = code == cudaSuccess ? "there is no GPU" : cudaGetErrorString(code);
+    why = cudaGetErrorString(code == cudaSuccess ? cudaErrorNoDevice : code);
     return 0;
   }
 
