@@ -29,8 +29,9 @@ class Run:
 
 
 class Simulation:
-    """`root` is the directory gpu_sim of a build. What a double objects to fails the test, also
-    where a restarted group went on (DDP_SIM_REPORTS)."""
+    """`root` is the directory gpu_sim of a build, or one with another libddp_worker_cuda.so beside it.
+    What a double objects to fails the test, also where a restarted group went on (DDP_SIM_REPORTS).
+    DDP_SIM_LAUNCH names another ddp-launch: one without a sanitizer, for instance."""
 
     def __init__(self, root):
         self.root = pathlib.Path(root).resolve()
@@ -56,7 +57,7 @@ class Simulation:
     def environment(self, **variables):
         own = dict(os.environ)
         for name in list(own):
-            if name.startswith(("NCCL_", "DDP_SIM_", "CUDA_")):
+            if name.startswith(("NCCL_", "DDP_SIM_", "CUDA_VISIBLE_DEVICES")):
                 del own[name]
         library = ":".join(filter(None, [str(self.root / "lib"), own.get("LD_LIBRARY_PATH")]))
         own.update(LD_LIBRARY_PATH=library, PATH=f"{self.root / 'bin'}:{own['PATH']}",
@@ -72,7 +73,8 @@ class Simulation:
 
     def run(self, ranks, *flags, launch=(), backend="nccl", devices=None, timeout=240, **variables):
         """Started by ddp-launch, on as many devices as ranks unless `devices` says otherwise."""
-        command = [str(self.root / "bin" / "ddp-launch"), "--nproc", str(ranks), "--output", "raw",
+        launcher = os.environ.get("DDP_SIM_LAUNCH") or str(self.root / "bin" / "ddp-launch")
+        command = [launcher, "--nproc", str(ranks), "--output", "raw",
                    "--backoff", "1ms", "--shutdown-timeout", "5s", *launch, "--",
                    *self.worker(*flags, backend=backend)]
         variables.setdefault("DDP_SIM_DEVICES", str(devices or ranks))

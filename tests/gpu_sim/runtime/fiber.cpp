@@ -5,7 +5,7 @@
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(DDP_SIM_TSAN)
 #include <sanitizer/tsan_interface.h>
 #endif
 
@@ -19,7 +19,7 @@ constexpr std::size_t kStack = std::size_t{64} << 10;
 Fiber::Fiber() {
   boost::context::fixedsize_stack stacks(kStack);
   stack_ = stacks.allocate();
-#if defined(__SANITIZE_THREAD__)
+#if defined(DDP_SIM_TSAN)
   own_tsan_ = __tsan_create_fiber(0);
 #endif
   self_ = boost::context::fiber(std::allocator_arg,
@@ -34,7 +34,7 @@ Fiber::Fiber() {
 Fiber::~Fiber() {
   closing_ = true;
   resume();
-#if defined(__SANITIZE_THREAD__)
+#if defined(DDP_SIM_TSAN)
   __tsan_destroy_fiber(own_tsan_);
 #endif
 }
@@ -46,7 +46,7 @@ bool Fiber::resume() {
   const void* const bottom = static_cast<const char*>(stack_.sp) - stack_.size;
   __sanitizer_start_switch_fiber(&caller_fake_, bottom, stack_.size);
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(DDP_SIM_TSAN)
   caller_tsan_ = __tsan_get_current_fiber();
   __tsan_switch_to_fiber(own_tsan_, 0);
 #endif
@@ -83,7 +83,7 @@ void Fiber::leave([[maybe_unused]] bool for_good) {
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_start_switch_fiber(for_good ? nullptr : &own_fake_, caller_bottom_, caller_size_);
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(DDP_SIM_TSAN)
   __tsan_switch_to_fiber(caller_tsan_, 0);
 #endif
 }

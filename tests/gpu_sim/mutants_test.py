@@ -1,0 +1,84 @@
+"""Each mutant of the GPU half must be noticed by one of the checks below, and the original by none.
+usage: mutants_test.py BUILD_DIRECTORY GPU_SIM_DIRECTORY MUTANTS_DIRECTORY [NAME…]"""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+from harness import Simulation, worst
+from mutants import MUTANTS
+
+RANKS = 2
+STEPS = ["--steps", "8"]
+# No run of a check takes a tenth of this; what hangs is noticed.
+DEADLINE = 30
+
+
+def train(sim, *flags, **options):
+    return sim.train(RANKS, *STEPS, *flags, timeout=DEADLINE, **options)
+
+
+def as_on_the_cpu(sim, cpu):
+    for seed in ("1", "2", "3"):
+        assert worst(train(sim, DDP_SIM_SEED=seed).losses, cpu.losses) < 1e-3, "other losses"
+
+
+def order_does_not_show(sim, cpu):
+    flags = ["--hidden", "512", "--steps", "3"]  # several buckets
+    digests = {train(sim, *flags, DDP_SIM_SEED=seed).digest for seed in ("1", "2")}
+    digests.add(train(sim, *flags, "--no-overlap", DDP_SIM_SEED="3").digest)
+    assert len(digests) == 1, "other parameters in another order"
+
+
+def ends_at_its_deadline(sim, cpu):
+    run = sim.run(RANKS, *STEPS, "--comm-timeout", "500ms", DDP_SIM_NCCL_HANG="1@4",
+                  timeout=DEADLINE)
+    assert run.code == 1 and "not complete within 500 ms" in run.errors, run.errors
+
+
+def notices_a_death(sim, cpu):
+    """Without a stop request: the launcher's comes after it."""
+    kept = sim.checkpoints("death", every=1)
+    run = sim.run(RANKS, *STEPS, *kept, timeout=DEADLINE, launch=[
+        "--max-restarts", "1", "--shutdown-timeout", "60s", "--inject", "kill@step=4,rank=1"])
+    assert run.code == 0 and "rank 1 is gone" in run.errors, run.errors
+
+
+CHECKS = [as_on_the_cpu, order_does_not_show, ends_at_its_deadline, notices_a_death]
+
+
+def objection(root, cpu):
+    """What the first check that fails says; None where all pass."""
+    for check in CHECKS:
+        try:
+            with Simulation(root) as sim:
+                check(sim, cpu)
+        except (AssertionError, subprocess.TimeoutExpired, json.JSONDecodeError) as error:
+            said = [line for line in str(error).splitlines() if "gpu_sim:" in line or "worker:" in line]
+            return f"{check.__name__}: {(said or [str(error).splitlines()[0]])[0][:160]}"
+    return None
+
+
+def main():
+    build, original, mutants = (pathlib.Path(argument).resolve() for argument in sys.argv[1:4])
+    only = sys.argv[4:]
+    subprocess.run(["cmake", "--build", build, "--target", "gpu_sim_mutants"], check=True,
+                   stdout=subprocess.DEVNULL)
+    # A mutant's directory has its library and a worker beside it; all else is the original's.
+    os.environ["DDP_SIM_LAUNCH"] = str(original / "bin" / "ddp-launch")
+    os.environ["LD_LIBRARY_PATH"] = str(original / "lib")
+    with Simulation(original) as sim:
+        cpu = train(sim, backend="gloo")
+    unexpected = objection(original, cpu)
+    assert unexpected is None, f"the original: {unexpected}"
+    survivors = []
+    for name in only or MUTANTS:
+        found = objection(mutants / name, cpu)
+        print(f"{name:24} {found or 'NOT NOTICED'}", flush=True)
+        if found is None:
+            survivors.append(name)
+    assert not survivors, survivors
+
+
+main()
