@@ -71,11 +71,12 @@ class Simulation:
     def checkpoints(self, name, every=5):
         return ["--checkpoint-dir", str(self.folder / name), "--checkpoint-every", str(every)]
 
-    def run(self, ranks, *flags, launch=(), backend="nccl", devices=None, timeout=240, **variables):
+    def run(self, ranks, *flags, launch=(), backend="nccl", devices=None, timeout=240,
+            grace="5s", **variables):
         """Started by ddp-launch, on as many devices as ranks unless `devices` says otherwise."""
         launcher = os.environ.get("DDP_SIM_LAUNCH") or str(self.root / "bin" / "ddp-launch")
         command = [launcher, "--nproc", str(ranks), "--output", "raw",
-                   "--backoff", "1ms", "--shutdown-timeout", "5s", *launch, "--",
+                   "--backoff", "1ms", "--shutdown-timeout", grace, *launch, "--",
                    *self.worker(*flags, backend=backend)]
         variables.setdefault("DDP_SIM_DEVICES", str(devices or ranks))
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout,

@@ -44,8 +44,8 @@ MUTANTS = {
     "barrier-of-some": ("kernels.cu", """  shared[threadIdx.y][threadIdx.x] = sum;
   __syncthreads();""", """  shared[threadIdx.y][threadIdx.x] = sum;
   if (threadIdx.y > 0) __syncthreads();"""),
-    "too-few-blocks": ("kernels.cu", "return std::size_t{gridDim.x} * blockDim.x;",
-                       "return std::size_t{gridDim.x} * blockDim.x + 1;"),
+    "last-of-a-chunk": ("kernels.cu", "for (std::size_t k = begin; k < end; ++k)",
+                        "for (std::size_t k = begin; k + 1 < end; ++k)"),
     # Copies and products.
     "copy-too-long": ("cuda_ops.cpp", "check(cudaMemsetAsync(values, 0, n * sizeof(float), stream_)",
                       "check(cudaMemsetAsync(values, 0, n * 8, stream_)"),

@@ -40,8 +40,8 @@ def ends_at_its_deadline(sim, cpu):
 def notices_a_death(sim, cpu):
     """Without a stop request: the launcher's comes after it."""
     kept = sim.checkpoints("death", every=1)
-    run = sim.run(RANKS, *STEPS, *kept, timeout=DEADLINE, launch=[
-        "--max-restarts", "1", "--shutdown-timeout", "60s", "--inject", "kill@step=4,rank=1"])
+    run = sim.run(RANKS, *STEPS, *kept, timeout=DEADLINE, grace="60s",
+                  launch=["--max-restarts", "1", "--inject", "kill@step=4,rank=1"])
     assert run.code == 0 and "rank 1 is gone" in run.errors, run.errors
 
 
@@ -54,7 +54,9 @@ def objection(root, cpu):
         try:
             with Simulation(root) as sim:
                 check(sim, cpu)
-        except (AssertionError, subprocess.TimeoutExpired, json.JSONDecodeError) as error:
+        except subprocess.TimeoutExpired:
+            return f"{check.__name__}: not over after {DEADLINE} s"
+        except (AssertionError, json.JSONDecodeError) as error:
             said = [line for line in str(error).splitlines() if "gpu_sim:" in line or "worker:" in line]
             return f"{check.__name__}: {(said or [str(error).splitlines()[0]])[0][:160]}"
     return None
