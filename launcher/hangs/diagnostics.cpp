@@ -40,13 +40,23 @@ std::vector<std::string> command_environment() {
   return environment;
 }
 
+constexpr const char* kAsked = "asked";
+
 // One byte, if a process reads there: a pipe without a reader, or what is no pipe, is left alone.
 std::string poke(const std::string& path) {
   const os::ScopedFd pipe(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
   if (!pipe.valid()) return std::strerror(errno);
   struct stat info {};
   if (::fstat(pipe.get(), &info) != 0 || !S_ISFIFO(info.st_mode)) return "no pipe";
-  return ::write(pipe.get(), "1", 1) == 1 ? "asked" : std::strerror(errno);
+  return ::write(pipe.get(), "1", 1) == 1 ? kAsked : std::strerror(errno);
+}
+
+std::string pipe_of(const std::string& stem, const HangSubject& subject) {
+  return stem + std::to_string(subject.rank) + ".pipe";
+}
+
+bool has_pipe(const std::string& stem, const HangSubject& subject) {
+  return ::access(pipe_of(stem, subject).c_str(), F_OK) == 0;
 }
 
 }  // namespace
@@ -119,12 +129,9 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
     bool asked = false;
     for (const auto& subject : plan_.subjects) {
       if (subject.pid == 0) continue;
-      for (const auto& stem : plan_.flight_recorders) {
-        const std::string pipe = stem + std::to_string(subject.rank) + ".pipe";
-        const std::string outcome = poke(pipe);
-        handlers_.kept(subject, "flight_recorder", pipe, outcome);
-        asked |= outcome == "asked";
-      }
+      for (const auto& stem : plan_.flight_recorders) asked |= ask_flight_recorder(subject, stem);
+      if (!plan_.own_flight_recorder.empty() && has_pipe(plan_.own_flight_recorder, subject))
+        asked |= ask_flight_recorder(subject, plan_.own_flight_recorder);
       if (plan_.signal) {
         workers_.signal_process(subject.local_rank, *plan_.signal);
         handlers_.kept(subject, "signal", "", "sent");
@@ -139,6 +146,13 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
     });
     if (!asked) return run_commands();
     at(*timer_, loop_.now() + kAnswerTime, [this] { run_commands(); });
+  }
+
+  bool ask_flight_recorder(const HangSubject& subject, const std::string& stem) {
+    const std::string pipe = pipe_of(stem, subject);
+    const std::string outcome = poke(pipe);
+    handlers_.kept(subject, "flight_recorder", pipe, outcome);
+    return outcome == kAsked;
   }
 
   int urgency(const HangSubject& subject) const {

@@ -42,6 +42,7 @@ struct HangEvidencePlan {
   std::string command;                        // as --on-hang has it; empty: the default
   std::optional<int> signal;                  // to each rank's own process
   std::vector<std::string> flight_recorders;  // stems of pipes: <stem><rank>.pipe
+  std::string own_flight_recorder;            // the launcher's stem; most ranks have no pipe there
   std::chrono::steady_clock::time_point deadline;
 };
 

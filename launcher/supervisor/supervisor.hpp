@@ -39,6 +39,7 @@
 #include "launcher/report/reporter.hpp"
 #include "launcher/report/wait_reporter.hpp"
 #include "launcher/supervisor/worker_starter.hpp"
+#include "launcher/workers/ras_address.hpp"
 #include "launcher/workers/workers.hpp"
 
 #include <deque>
@@ -97,6 +98,7 @@ class Supervisor {
 
   Deps deps_;
   core::Group group_;
+  RasAddress ras_;
   EventLog events_;
   ErrorFiles error_files_;
   ExceptionFinder exceptions_;
