@@ -98,6 +98,7 @@ void HangMonitor::apply(const core::TakeEvidence& take, core::TimePoint) {
                          const std::string& file, const std::string& outcome) {
     publish_(core::DiagnosticsKept{subject.local_rank, what, file, outcome});
   };
+  handlers.ras = [this](core::RasAnswered answered) { publish_(answered); };
   handlers.done = [this, take] { publish_(core::EvidenceTaken{take.generation}); };
   evidence_.emplace(loop_, workers_, plan(take), std::move(handlers));
 }
@@ -114,7 +115,12 @@ HangEvidencePlan HangMonitor::plan(const core::TakeEvidence& take) const {
   plan.command = options_.on_hang;
   plan.signal = options_.hang_signal;
   plan.cpus = os::count_cpus();
+  plan.world_size = ranks_.world_size();
   plan.deadline = take.deadline;
+  plan.ask_ras = places_.ask_ras;
+  plan.ras_address = places_.ras_address;
+  // Next to the directories of the ranks: RAS speaks for all of them.
+  plan.ras_dir = attempt_hang_dir(places_.run_dir, take.generation);
   bool chosen = false;
   for (const char* name : {env::kNcclFlightPipe, env::kFlightPipe}) {
     const char* const stem = std::getenv(name);

@@ -29,6 +29,8 @@ struct HangPlaces {
   std::string run_dir;       // the diagnostics are written below it
   bool keeps_files = false;  // they outlive the run
   std::string trace_pipes;  // prefix of the flight recorder's pipes, unless the user has chosen one
+  std::string ras_address;  // of NCCL's RAS; empty: none
+  AskRas ask_ras = nullptr;  // none: it is not asked
 };
 
 class HangMonitor final : public core::Observer {

@@ -64,6 +64,7 @@ class Supervisor {
     std::vector<core::Observer*> observers;
     std::function<void()> discard_queued;  // notifications of the attempt before
     std::function<void()> clear;           // what the launch has outside its processes
+    AskRas ask_ras = nullptr;              // none: NCCL's RAS is not asked when a group hangs
   };
   explicit Supervisor(Deps deps);
 

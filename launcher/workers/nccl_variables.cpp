@@ -48,6 +48,10 @@ std::string hang_dir(const std::string& run_dir, core::Generation generation,
   return run_dir + "/attempt_" + std::to_string(generation) + "/" + rank + "/hang";
 }
 
+std::string attempt_hang_dir(const std::string& run_dir, core::Generation generation) {
+  return run_dir + "/attempt_" + std::to_string(generation) + "/hang";
+}
+
 std::string trace_prefix(const std::string& hang_dir) { return hang_dir + kTraceName; }
 
 std::string trace_pipes(const std::string& private_dir) { return private_dir + kTraceName; }

@@ -25,6 +25,8 @@ bool needs_ras_address(const char* const* parent);
 // Where the diagnostics of a rank are; `rank`: its local rank, or what stands for it.
 std::string hang_dir(const std::string& run_dir, core::Generation generation,
                      const std::string& rank);
+// Where those are that concern the whole attempt.
+std::string attempt_hang_dir(const std::string& run_dir, core::Generation generation);
 
 // NcclSettings::trace_prefix in a rank's hang directory, and trace_pipes. PyTorch appends the
 // global rank to both, and ".pipe" to the pipe's. The pipes are in the private directory, which all
