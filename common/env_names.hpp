@@ -48,9 +48,20 @@ inline constexpr const char* kZeAffinityMask = "ZE_AFFINITY_MASK";
 inline constexpr const char* kNcclHostId = "NCCL_HOSTID";
 inline constexpr const char* kNcclMultiRankGpu = "NCCL_MULTI_RANK_GPU_ENABLE";
 
-// PyTorch's flight recorder: a rank reads from <value><rank>.pipe.
+// What NCCL says, and where its RAS answers (launcher/workers/ras_address.hpp).
+inline constexpr const char* kNcclDebug = "NCCL_DEBUG";
+inline constexpr const char* kNcclRasAddress = "NCCL_RAS_ADDR";
+inline constexpr const char* kNcclRasEnable = "NCCL_RAS_ENABLE";
+
+// PyTorch's flight recorder, by its names for NCCL and for other backends and later versions. A
+// rank reads from <value><rank>.pipe and writes its trace to <value><rank>.
 inline constexpr const char* kNcclFlightPipe = "TORCH_NCCL_DEBUG_INFO_PIPE_FILE";
 inline constexpr const char* kFlightPipe = "TORCH_FR_DEBUG_INFO_PIPE_FILE";
+inline constexpr const char* kNcclFlightFile = "TORCH_NCCL_DEBUG_INFO_TEMP_FILE";
+inline constexpr const char* kFlightFile = "TORCH_FR_DUMP_TEMP_FILE";
+inline constexpr const char* kNcclFlightEntries = "TORCH_NCCL_TRACE_BUFFER_SIZE";
+inline constexpr const char* kFlightEntries = "TORCH_FR_BUFFER_SIZE";
+inline constexpr const char* kNcclFlightOnTimeout = "TORCH_NCCL_DUMP_ON_TIMEOUT";
 
 // What ddp-launch itself reads.
 inline constexpr const char* kLaunchLog = "DDP_LAUNCH_LOG";

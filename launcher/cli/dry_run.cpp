@@ -8,6 +8,7 @@
 #include "launcher/report/fault_preview.hpp"
 #include "launcher/workers/device_list.hpp"
 #include "launcher/workers/error_files.hpp"
+#include "launcher/workers/ras_address.hpp"
 #include "launcher/workers/worker_environment.hpp"
 
 #include <algorithm>
@@ -18,24 +19,16 @@ namespace {
 // Placeholders for values that only a real launch has.
 constexpr const char* kRunDirectory = "<run directory>";
 constexpr const char* kFreshPort = "<a fresh port each attempt>";
+constexpr const char* kLaunchPort = "<a port of the launch>";
 
 using Row = std::vector<std::string>;
-
-const char* value_in(const char* const* environment, std::string_view name) {
-  for (; *environment != nullptr; ++environment) {
-    const std::string_view entry = *environment;
-    if (entry.starts_with(name) && entry.substr(name.size()).starts_with('='))
-      return *environment + name.size() + 1;
-  }
-  return nullptr;
-}
 
 // The device that LOCAL_RANK selects, as far as it is known here.
 std::string device_of(const Options& options, std::size_t local_rank, const char* const* parent) {
   const char* const variable = visible_devices_variable(options.workers.device_type);
   if (variable == nullptr) return "cpu";
   std::vector<std::string> devices = options.workers.devices;
-  if (const char* const value = value_in(parent, variable); devices.empty() && value != nullptr)
+  if (const char* const value = look_up(parent, variable); devices.empty() && value != nullptr)
     devices = read_visible_devices(value);
   if (options.workers.share_devices && !devices.empty()) local_rank %= devices.size();
   return local_rank < devices.size() ? devices[local_rank] : "-";
@@ -46,19 +39,25 @@ Variables variables_of(const Options& options, core::LocalRank local_rank,
   const std::string run_dir = options.output.log_dir.empty()
                                   ? std::string(kRunDirectory)
                                   : options.output.log_dir + "/" + options.rendezvous.run_id;
+  const bool keeps_files = !options.output.log_dir.empty() || options.output.needs_log_dir;
+  const std::string rank_name = std::to_string(local_rank);
+  const WorkerSpec spec = worker_spec(options);
   WorkerSlot slot{
       .local_rank = local_rank,
       .master_port = options.rendezvous.master_port.value_or(0),
       .run_dir = run_dir,
-      .notify_socket = std::string(kRunDirectory) + "/notify." + std::to_string(local_rank),
-      .error_file = error_file_path(
-          run_dir, !options.output.log_dir.empty() || options.output.needs_log_dir, 0, local_rank)};
+      .notify_socket = std::string(kRunDirectory) + "/notify." + rank_name,
+      .error_file = error_file_path(run_dir, keeps_files, 0, local_rank),
+      .nccl = {.ras_address = ras_address_text(kLaunchPort),
+               .records_flight = spec.may_hang,
+               .trace_prefix = keeps_files ? trace_prefix(hang_dir(run_dir, 0, rank_name)) : "",
+               .trace_pipes = trace_pipes(kRunDirectory)}};
   if (!options.faults.plan.faults.empty()) {
     core::FaultEngine engine(options.faults.plan.faults, options.faults.plan.seed, options.ranks);
     engine.step(core::GenerationBegan{}, {});
     slot.faults = engine.worker_faults(local_rank);
   }
-  Variables variables = launcher_variables(worker_spec(options), slot, parent);
+  Variables variables = launcher_variables(spec, slot, parent);
   for (auto& [name, value] : variables) {
     if (name == env::kMasterPort && !options.rendezvous.master_port) value = kFreshPort;
   }

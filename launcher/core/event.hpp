@@ -7,6 +7,7 @@
 #include "launcher/core/exception.hpp"
 #include "launcher/core/fault_action.hpp"
 #include "launcher/core/hang.hpp"
+#include "launcher/core/ras.hpp"
 #include "launcher/core/shared_memory.hpp"
 #include "launcher/core/straggler.hpp"
 #include "launcher/core/types.hpp"
@@ -122,6 +123,13 @@ struct DiagnosticsKept {
   std::string outcome;
 };
 
+// NCCL's RAS was asked about the group of this machine.
+struct RasAnswered {
+  std::string file;  // empty: none
+  std::string outcome;
+  std::vector<RasCommunicator> communicators;
+};
+
 // The answer to TakeEvidence: as much as could be found out in time.
 struct EvidenceTaken {
   Generation generation = 0;
@@ -213,12 +221,13 @@ struct ExceptionFound {
 // A deadline has come (or may have: an early tick does nothing).
 struct Tick {};
 
-using Event = std::variant<StartRequested, GenerationBegan, WorkerDue, WorkerStarted, SpawnFailed,
-                           WorkerReady, WorkerHeartbeat, WorkerStep, WorkerPhase, WorkerDigest,
-                           WorkerInjects, WorkerLine, PreloadLost, WorkerExited, HangDetected,
-                           ProcessesSeen, DiagnosticsKept, EvidenceTaken, HangExplained,
-                           StragglerFound, FaultTriggered, FaultInjected, FaultUndone,
-                           PeerDisagrees, StopRequested, KeeperGone, Suspended, DescendantsGone,
-                           ProcessesGone, SharedMemoryLeft, GenerationEnded, ExceptionFound, Tick>;
+using Event =
+    std::variant<StartRequested, GenerationBegan, WorkerDue, WorkerStarted, SpawnFailed,
+                 WorkerReady, WorkerHeartbeat, WorkerStep, WorkerPhase, WorkerDigest, WorkerInjects,
+                 WorkerLine, PreloadLost, WorkerExited, HangDetected, ProcessesSeen,
+                 DiagnosticsKept, RasAnswered, EvidenceTaken, HangExplained, StragglerFound,
+                 FaultTriggered, FaultInjected, FaultUndone, PeerDisagrees, StopRequested,
+                 KeeperGone, Suspended, DescendantsGone, ProcessesGone, SharedMemoryLeft,
+                 GenerationEnded, ExceptionFound, Tick>;
 
 }  // namespace ddp::core

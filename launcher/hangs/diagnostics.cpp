@@ -4,6 +4,7 @@
 #include "launcher/base/log.hpp"
 #include "launcher/core/hangs/task_picture.hpp"
 #include "launcher/hangs/debugger_command.hpp"
+#include "launcher/hangs/ras_answer.hpp"
 #include "launcher/os/fd.hpp"
 #include "launcher/os/tasks.hpp"
 #include "launcher/report/failure_message.hpp"
@@ -40,13 +41,23 @@ std::vector<std::string> command_environment() {
   return environment;
 }
 
+constexpr const char* kAsked = "asked";
+
 // One byte, if a process reads there: a pipe without a reader, or what is no pipe, is left alone.
 std::string poke(const std::string& path) {
   const os::ScopedFd pipe(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
   if (!pipe.valid()) return std::strerror(errno);
   struct stat info {};
   if (::fstat(pipe.get(), &info) != 0 || !S_ISFIFO(info.st_mode)) return "no pipe";
-  return ::write(pipe.get(), "1", 1) == 1 ? "asked" : std::strerror(errno);
+  return ::write(pipe.get(), "1", 1) == 1 ? kAsked : std::strerror(errno);
+}
+
+std::string pipe_of(const std::string& stem, const HangSubject& subject) {
+  return stem + std::to_string(subject.rank) + ".pipe";
+}
+
+bool has_pipe(const std::string& stem, const HangSubject& subject) {
+  return ::access(pipe_of(stem, subject).c_str(), F_OK) == 0;
 }
 
 }  // namespace
@@ -72,6 +83,7 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
     stopped_ = true;
     timer_->cancel();
     deadline_timer_->cancel();
+    ras_.reset();
     if (running_ > 0) workers_.kill_helpers();
   }
 
@@ -116,15 +128,13 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
 
   // Those that can report by themselves.
   void ask() {
+    ask_ras();
     bool asked = false;
     for (const auto& subject : plan_.subjects) {
       if (subject.pid == 0) continue;
-      for (const auto& stem : plan_.flight_recorders) {
-        const std::string pipe = stem + std::to_string(subject.rank) + ".pipe";
-        const std::string outcome = poke(pipe);
-        handlers_.kept(subject, "flight_recorder", pipe, outcome);
-        asked |= outcome == "asked";
-      }
+      for (const auto& stem : plan_.flight_recorders) asked |= ask_flight_recorder(subject, stem);
+      if (!plan_.own_flight_recorder.empty() && has_pipe(plan_.own_flight_recorder, subject))
+        asked |= ask_flight_recorder(subject, plan_.own_flight_recorder);
       if (plan_.signal) {
         workers_.signal_process(subject.local_rank, *plan_.signal);
         handlers_.kept(subject, "signal", "", "sent");
@@ -141,6 +151,61 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
     at(*timer_, loop_.now() + kAnswerTime, [this] { run_commands(); });
   }
 
+  bool ask_flight_recorder(const HangSubject& subject, const std::string& stem) {
+    const std::string pipe = pipe_of(stem, subject);
+    const std::string outcome = poke(pipe);
+    handlers_.kept(subject, "flight_recorder", pipe, outcome);
+    return outcome == kAsked;
+  }
+
+  void ask_ras() {
+    if (!plan_.ask_ras || plan_.ras_address.empty()) return;
+    ras_ = plan_.ask_ras(plan_.ras_address, plan_.deadline - 2 * kMargin,
+                         [self = shared_from_this()](RasReply reply) {
+                           if (!self->stopped_) self->ras_answered(std::move(reply));
+                         });
+  }
+
+  void ras_answered(RasReply reply) {
+    ras_over_ = true;
+    if (!reply.answer.empty() || !reply.problem.empty()) handlers_.ras(keep_ras(reply));
+    if (commands_over_) finish();
+  }
+
+  core::RasAnswered keep_ras(const RasReply& reply) {
+    core::RasAnswered answered;
+    answered.outcome = reply.problem;
+    if (reply.answer.empty()) return answered;
+    const bool json = reply.answer.starts_with('{');
+    answered.file = keep_file(plan_.ras_dir, json ? "ras.json" : "ras.txt", reply.answer);
+    auto communicators = parse_ras_answer(reply.answer);
+    if (!communicators) {
+      if (answered.outcome.empty()) answered.outcome = communicators.error();
+      return answered;
+    }
+    if (answered.outcome.empty()) answered.outcome = "answered";
+    answered.communicators = std::move(*communicators);
+    for (auto& communicator : answered.communicators) {
+      for (auto* ranks : {&communicator.missing, &communicator.left, &communicator.failed})
+        name_ranks(*ranks, communicator.size);
+      for (auto& mismatch : communicator.mismatches) {
+        for (auto& count : mismatch.counts) name_ranks(count.ranks, communicator.size);
+      }
+    }
+    return answered;
+  }
+
+  // A communicator of all ranks numbers them as the launch does; of another one the ranks of this
+  // machine are known by their pids.
+  void name_ranks(std::vector<core::RasRank>& ranks, int size) const {
+    for (auto& rank : ranks) {
+      if (size == plan_.world_size) rank.rank = rank.number;
+      for (const auto& subject : plan_.subjects) {
+        if (subject.pid > 0 && subject.pid == rank.pid) rank.rank = subject.rank;
+      }
+    }
+  }
+
   int urgency(const HangSubject& subject) const {
     return suspect_ == subject.local_rank ? 0 : subject.behind ? 1 : 2;
   }
@@ -151,7 +216,9 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
       waiting_.pop_front();
       run_command(subject);
     }
-    if (running_ == 0) finish();
+    if (running_ > 0) return;
+    commands_over_ = true;
+    if (!ras_ || ras_over_) finish();
   }
 
   void run_command(const HangSubject& subject) {
@@ -201,6 +268,7 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
   void finish() {
     timer_->cancel();
     deadline_timer_->cancel();
+    ras_.reset();
     if (!std::exchange(finished_, true)) handlers_.done();
   }
 
@@ -217,19 +285,22 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
       text += "\nkernel stack of thread " + std::to_string(thread.tid) + " (" + thread.name +
               ")\n" + stack;
     }
-    write(subject, "proc.txt", text);
+    const std::string path = keep_file(subject.dir, "proc.txt", text);
+    if (!path.empty()) handlers_.kept(subject, "proc", path, "written");
   }
 
-  void write(const HangSubject& subject, const std::string& name, const std::string& text) {
+  // The path; empty: it could not be written.
+  std::string keep_file(const std::string& dir, const std::string& name, const std::string& text) {
     std::error_code failed;
-    std::filesystem::create_directories(subject.dir, failed);
-    const std::string path = subject.dir + "/" + name;
+    std::filesystem::create_directories(dir, failed);
+    std::string path = dir + "/" + name;
     errno = 0;
     std::ofstream file(path);
     file << text;
     file.close();
-    if (!file) return cannot(path);
-    handlers_.kept(subject, "proc", path, "written");
+    if (file) return path;
+    cannot(path);
+    return {};
   }
 
   void cannot(const std::string& path) {
@@ -249,6 +320,9 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
   std::optional<core::LocalRank> suspect_;
   std::deque<std::size_t> waiting_;  // subjects whose command has not begun
   int running_ = 0;                  // commands
+  bool commands_over_ = false;
+  std::unique_ptr<RasQuery> ras_;
+  bool ras_over_ = false;
   bool stopped_ = false;
   bool finished_ = false;
   bool reported_ = false;

@@ -4,6 +4,8 @@
 //      rank's directory, and a picture of each.
 //   2. A "1" into the pipe of PyTorch's flight recorder where a rank has one, and the signal that
 //      was asked for; then kAnswerTime for the answers.
+//      NCCL's RAS is asked from now on, while the other steps go on; only the end waits for its
+//      answer.
 //   3. The command for each rank: the suspect first, then those that are behind; as many at a time
 //      as there are CPUs (a debugger needs one for a second or so), at most kCommandsAtOnce. What
 //      they write goes to on-hang.log. At the deadline those that still run are killed.
@@ -11,7 +13,9 @@
 // else up. What cannot be written is reported once and left.
 #pragma once
 
+#include "launcher/core/event.hpp"
 #include "launcher/core/hang.hpp"
+#include "launcher/hangs/ras_query.hpp"
 #include "launcher/os/loop.hpp"
 #include "launcher/workers/workers.hpp"
 
@@ -39,9 +43,14 @@ struct HangSubject {
 struct HangEvidencePlan {
   std::vector<HangSubject> subjects;
   int cpus = 1;
+  int world_size = 1;
   std::string command;                        // as --on-hang has it; empty: the default
   std::optional<int> signal;                  // to each rank's own process
   std::vector<std::string> flight_recorders;  // stems of pipes: <stem><rank>.pipe
+  std::string own_flight_recorder;            // the launcher's stem; most ranks have no pipe there
+  AskRas ask_ras;                             // none: NCCL's RAS is not asked
+  std::string ras_address;                    // empty: none
+  std::string ras_dir;                        // where its answer goes; made if need be
   std::chrono::steady_clock::time_point deadline;
 };
 
@@ -54,6 +63,9 @@ class HangEvidence {
     std::function<void(const HangSubject&, const std::string& what, const std::string& file,
                        const std::string& outcome)>
         kept;
+    // NCCL's RAS answered, wholly or in part. The global ranks are filled in for those processes
+    // that are subjects.
+    std::function<void(core::RasAnswered)> ras;
     std::function<void()> done;
   };
   // `workers` is borrowed: the commands are its helpers.

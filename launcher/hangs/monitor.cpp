@@ -4,8 +4,7 @@
 #include "launcher/hangs/debugger_command.hpp"
 #include "launcher/os/devices.hpp"
 #include "launcher/os/proc.hpp"
-
-#include <fmt/core.h>
+#include "launcher/workers/nccl_variables.hpp"
 
 #include <chrono>
 #include <cstdlib>
@@ -41,14 +40,13 @@ bool moves_deadline(const core::Event& event) {
 }  // namespace
 
 HangMonitor::HangMonitor(os::Loop& loop, const core::RankGroup& ranks, const HangOptions& options,
-                         const out::Router& router, Workers& workers, std::string run_dir,
-                         bool keeps_files, core::Publish publish)
+                         const out::Router& router, Workers& workers, HangPlaces places,
+                         core::Publish publish)
     : loop_(loop),
       ranks_(ranks),
       options_(options),
       workers_(workers),
-      run_dir_(std::move(run_dir)),
-      keeps_files_(keeps_files),
+      places_(std::move(places)),
       publish_(std::move(publish)),
       limits_(options.limits.any()),
       compares_(options.straggler.factor > 0),
@@ -100,6 +98,7 @@ void HangMonitor::apply(const core::TakeEvidence& take, core::TimePoint) {
                          const std::string& file, const std::string& outcome) {
     publish_(core::DiagnosticsKept{subject.local_rank, what, file, outcome});
   };
+  handlers.ras = [this](core::RasAnswered answered) { publish_(answered); };
   handlers.done = [this, take] { publish_(core::EvidenceTaken{take.generation}); };
   evidence_.emplace(loop_, workers_, plan(take), std::move(handlers));
 }
@@ -116,37 +115,44 @@ HangEvidencePlan HangMonitor::plan(const core::TakeEvidence& take) const {
   plan.command = options_.on_hang;
   plan.signal = options_.hang_signal;
   plan.cpus = os::count_cpus();
+  plan.world_size = ranks_.world_size();
   plan.deadline = take.deadline;
+  plan.ask_ras = places_.ask_ras;
+  plan.ras_address = places_.ras_address;
+  // Next to the directories of the ranks: RAS speaks for all of them.
+  plan.ras_dir = attempt_hang_dir(places_.run_dir, take.generation);
+  bool chosen = false;
   for (const char* name : {env::kNcclFlightPipe, env::kFlightPipe}) {
-    if (const char* const stem = std::getenv(name); stem != nullptr && *stem != '\0')
-      plan.flight_recorders.emplace_back(stem);
+    const char* const stem = std::getenv(name);
+    chosen |= stem != nullptr;
+    if (stem != nullptr && *stem != '\0') plan.flight_recorders.emplace_back(stem);
   }
+  if (!chosen) plan.own_flight_recorder = places_.trace_pipes;
   for (const auto& rank : take.hang.ranks) {
     HangSubject subject;
     subject.local_rank = rank.local_rank;
     subject.rank = ranks_.global(rank.local_rank).value;
     subject.pid = workers_.living_pid(rank.local_rank);
-    subject.dir = dir(take.generation, std::to_string(rank.local_rank));
+    subject.dir = hang_dir(places_.run_dir, take.generation, std::to_string(rank.local_rank));
     subject.behind = rank.behind;
     plan.subjects.push_back(std::move(subject));
   }
   return plan;
 }
 
-std::string HangMonitor::dir(core::Generation generation, const std::string& rank) const {
-  return fmt::format("{}/attempt_{}/{}/hang", run_dir_, generation, rank);
-}
-
 void HangMonitor::explain(std::optional<core::LocalRank> root_cause) {
   core::HangExplained explained;
   if (root_cause) {
-    const auto output =
-        os::read_file(dir(generation_, std::to_string(*root_cause)) + "/on-hang.log", kStackBytes);
+    const auto output = os::read_file(
+        hang_dir(places_.run_dir, generation_, std::to_string(*root_cause)) + "/on-hang.log",
+        kStackBytes);
     explained.stack = first_stack(output.value_or(""), kStackLines);
   }
   if (options_.evidence_timeout.count() > 0) {
-    explained.where = keeps_files_ ? "the diagnostics of each rank are in " + dir(generation_, "*")
-                                   : "use --log-dir DIR to keep the diagnostics of each rank";
+    explained.where =
+        places_.keeps_files
+            ? "the diagnostics of each rank are in " + hang_dir(places_.run_dir, generation_, "*")
+            : "use --log-dir DIR to keep the diagnostics of each rank";
   }
   publish_(explained);
 }

@@ -24,12 +24,20 @@
 
 namespace ddp {
 
+// Where the evidence is, and where it comes from.
+struct HangPlaces {
+  std::string run_dir;       // the diagnostics are written below it
+  bool keeps_files = false;  // they outlive the run
+  std::string trace_pipes;  // prefix of the flight recorder's pipes, unless the user has chosen one
+  std::string ras_address;  // of NCCL's RAS; empty: none
+  AskRas ask_ras = nullptr;  // none: it is not asked
+};
+
 class HangMonitor final : public core::Observer {
  public:
-  // References are borrowed. Diagnostics are written below `run_dir`; `keeps_files`: they outlive
-  // the run.
+  // References are borrowed.
   HangMonitor(os::Loop& loop, const core::RankGroup& ranks, const HangOptions& options,
-              const out::Router& router, Workers& workers, std::string run_dir, bool keeps_files,
+              const out::Router& router, Workers& workers, HangPlaces places,
               core::Publish publish);
 
   void on(const core::Event& event, core::TimePoint now) override;
@@ -42,7 +50,6 @@ class HangMonitor final : public core::Observer {
   void apply(const core::TeardownBegan& teardown, core::TimePoint now);
 
  private:
-  std::string dir(core::Generation generation, const std::string& rank) const;
   HangEvidencePlan plan(const core::TakeEvidence& take) const;
   void explain(std::optional<core::LocalRank> root_cause);
   void arm();
@@ -53,8 +60,7 @@ class HangMonitor final : public core::Observer {
   const core::RankGroup ranks_;
   const HangOptions& options_;
   Workers& workers_;
-  std::string run_dir_;
-  const bool keeps_files_;
+  const HangPlaces places_;
   core::Publish publish_;
   const bool limits_;  // whether there is one
   const bool compares_;

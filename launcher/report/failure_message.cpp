@@ -235,6 +235,7 @@ std::string verdict_text(const core::Verdict& verdict, const VerdictContext& con
       text += line("stack of the hung rank:");
       for (const auto& frame : context.stack) text += "  > " + frame + "\n";
     }
+    for (const auto& said : context.witness) text += line(said);
     if (!context.evidence.empty()) text += line(context.evidence);
     const auto alike = [&](const core::WorkerOutcome& worker) {
       return std::find(context.ended_alike.begin(), context.ended_alike.end(), worker.local_rank) !=

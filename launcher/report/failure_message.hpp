@@ -25,6 +25,7 @@ struct VerdictContext {
   std::vector<core::LocalRank> ended_alike;  // other ranks that faults ended
   // Of a hang: the stack of that rank, and where the other diagnostics are.
   std::vector<std::string> stack;
+  std::vector<std::string> witness;  // what NCCL's RAS says, a line each
   std::string evidence;
   bool colour = false;
 };

@@ -9,6 +9,7 @@
 #include "launcher/report/exit_message.hpp"
 #include "launcher/report/hang_message.hpp"
 #include "launcher/report/outer_error_file.hpp"
+#include "launcher/report/ras_message.hpp"
 #include "launcher/report/run_result.hpp"
 #include "launcher/report/shared_memory_message.hpp"
 #include "launcher/report/stdin_hint.hpp"
@@ -137,6 +138,27 @@ void Reporter::apply(const core::DiagnosticsKept& kept, core::TimePoint now) {
                  {"what", kept.what},
                  {"file", kept.file},
                  {"outcome", kept.outcome}});
+}
+
+void Reporter::apply(const core::RasAnswered& answered, core::TimePoint now) {
+  events_.write(now, "hang_evidence",
+                {{"gen", gen()},
+                 {"rank", std::int64_t{-1}},
+                 {"what", "nccl_ras"},
+                 {"file", answered.file},
+                 {"outcome", answered.outcome}});
+  for (const auto& communicator : answered.communicators) {
+    events_.write(now, "nccl_ras",
+                  {{"gen", gen()},
+                   {"rank", std::int64_t{-1}},
+                   {"communicator", communicator.id},
+                   {"size", std::int64_t{communicator.size}},
+                   {"missing", ras_rank_list(communicator.missing)},
+                   {"left", ras_rank_list(communicator.left)},
+                   {"failed", ras_rank_list(communicator.failed)},
+                   {"summary", ras_text(communicator)}});
+  }
+  witness_ = ras_lines(answered.communicators);
 }
 
 void Reporter::apply(const core::StragglerFound& found, core::TimePoint now) {
@@ -300,6 +322,7 @@ void Reporter::apply(const core::GenerationOver& over, core::TimePoint now) {
   context.injected = recorder_.behind_last_failure();
   context.ended_alike = recorder_.record().ended_alike();
   context.stack = std::exchange(stack_, {});
+  context.witness = std::exchange(witness_, {});
   context.evidence = std::exchange(evidence_, {});
   const auto shown = rank ? rank : raised_while_stopping(over.verdict);
   if (shown) context.tail = router_.tail(*shown, kTailLines);

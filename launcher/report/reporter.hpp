@@ -74,6 +74,7 @@ class Reporter final : public core::Observer {
   void apply(const core::HangDetected& detected, core::TimePoint now);
   void apply(const core::ProcessesSeen& seen, core::TimePoint now);
   void apply(const core::DiagnosticsKept& kept, core::TimePoint now);
+  void apply(const core::RasAnswered& answered, core::TimePoint now);
   void apply(const core::HangExplained& explained, core::TimePoint now);
   void apply(const core::StragglerFound& found, core::TimePoint now);
   void apply(const core::FaultTriggered& triggered, core::TimePoint now);
@@ -109,6 +110,7 @@ class Reporter final : public core::Observer {
   core::ExceptionFound exception_;                    // of it
   core::Hang examined_;                               // of the present attempt
   std::vector<std::string> stack_;                    // of its root cause
+  std::vector<std::string> witness_;                  // what NCCL's RAS says of it
   std::string evidence_;
   std::string cause_time_;                // when the present attempt failed, by the user's clock
   std::vector<std::int64_t> injections_;  // by fault, those that were triggered

@@ -81,7 +81,13 @@ class Launch {
                      .private_dir = place.run_dir,
                      .observers = {&memory_},
                      .discard_queued = [this] { discard_queued(); },
-                     .clear = [this] { clear(); }}),
+                     .clear = [this] { clear(); },
+                     .ask_ras =
+                         [this](const std::string& address, core::TimePoint deadline,
+                                std::function<void(RasReply)> done) {
+                           return std::make_unique<RasQuery>(io_, address, deadline,
+                                                             std::move(done));
+                         }}),
         signals_(io_, std::move(from_keeper), std::move(signals),
                  {.stop = [this](int signal) { stop(signal); },
                   .alone = [this] { supervisor_.publish(core::KeeperGone{}); },

@@ -3,6 +3,8 @@
 #include "launcher/os/descendants.hpp"
 #include "launcher/os/mechanism.hpp"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <csignal>
 #include <utility>
@@ -22,6 +24,7 @@ std::chrono::milliseconds drain_wait() {
 Supervisor::Supervisor(Deps deps)
     : deps_(std::move(deps)),
       group_(deps_.options.group),
+      ras_(environ),
       error_files_(deps_.run_dir, deps_.private_dir, deps_.options.ranks.nproc),
       exceptions_(error_files_, deps_.router, publisher()),
       recorder_(deps_.options.ranks, deps_.options.faults.plan, deps_.options.output, events_,
@@ -32,9 +35,14 @@ Supervisor::Supervisor(Deps deps)
       faults_(deps_.loop, deps_.options.ranks, deps_.options.faults.plan, deps_.router,
               deps_.workers, publisher()),
       hangs_(deps_.loop, deps_.options.ranks, deps_.options.hangs, deps_.router, deps_.workers,
-             deps_.run_dir, !deps_.options.output.log_dir.empty(), publisher()),
+             {.run_dir = deps_.run_dir,
+              .keeps_files = !deps_.options.output.log_dir.empty(),
+              .trace_pipes = trace_pipes(deps_.private_dir),
+              .ras_address = ras_.text(),
+              .ask_ras = deps_.ask_ras},
+             publisher()),
       starter_(deps_.loop, worker_spec(deps_.options), deps_.router, deps_.workers, faults_,
-               error_files_, deps_.run_dir, deps_.private_dir, publisher()),
+               error_files_, deps_.run_dir, deps_.private_dir, ras_.text(), publisher()),
       observers_{&exceptions_, &recorder_, &reporter_, &waits_},
       deadline_timer_(deps_.loop.make_timer()) {
   observers_.insert(observers_.end(), deps_.observers.begin(), deps_.observers.end());

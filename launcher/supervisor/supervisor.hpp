@@ -39,6 +39,7 @@
 #include "launcher/report/reporter.hpp"
 #include "launcher/report/wait_reporter.hpp"
 #include "launcher/supervisor/worker_starter.hpp"
+#include "launcher/workers/ras_address.hpp"
 #include "launcher/workers/workers.hpp"
 
 #include <deque>
@@ -63,6 +64,7 @@ class Supervisor {
     std::vector<core::Observer*> observers;
     std::function<void()> discard_queued;  // notifications of the attempt before
     std::function<void()> clear;           // what the launch has outside its processes
+    AskRas ask_ras = nullptr;              // none: NCCL's RAS is not asked when a group hangs
   };
   explicit Supervisor(Deps deps);
 
@@ -97,6 +99,7 @@ class Supervisor {
 
   Deps deps_;
   core::Group group_;
+  RasAddress ras_;
   EventLog events_;
   ErrorFiles error_files_;
   ExceptionFinder exceptions_;

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 namespace ddp {
@@ -16,7 +18,8 @@ std::string notify_prefix(const std::string& private_dir) { return private_dir +
 
 WorkerStarter::WorkerStarter(os::Loop& loop, WorkerSpec spec, out::Router& router, Workers& workers,
                              FaultController& faults, ErrorFiles& error_files, std::string run_dir,
-                             std::string private_dir, core::Publish publish)
+                             std::string private_dir, std::string ras_address,
+                             core::Publish publish)
     : loop_(loop),
       spec_(std::move(spec)),
       router_(router),
@@ -25,6 +28,7 @@ WorkerStarter::WorkerStarter(os::Loop& loop, WorkerSpec spec, out::Router& route
       error_files_(error_files),
       run_dir_(std::move(run_dir)),
       private_dir_(std::move(private_dir)),
+      ras_address_(std::move(ras_address)),
       publish_(std::move(publish)),
       delay_(loop.make_timer()),
       dev_null_(::open("/dev/null", O_RDWR | O_CLOEXEC)) {}
@@ -111,6 +115,7 @@ os::SpawnRequest WorkerStarter::request(const core::SpawnWorker& spawn, const Sp
        .notify_socket = notify_prefix(private_dir_) + std::to_string(spawn.local_rank),
        .error_file = error_files_.place(spawn.local_rank),
        .faults = change.worker_faults,
+       .nccl = nccl_settings(spawn),
        .hide_devices = change.hide_devices,
        .columns = terminal ? terminal->columns : 0,
        .lines = terminal ? terminal->rows : 0},
@@ -122,6 +127,19 @@ os::SpawnRequest WorkerStarter::request(const core::SpawnWorker& spawn, const Sp
   request.traceable = spec_.traceable;
   request.stdin_fd = spec_.options.stdin_rank == spawn.local_rank ? STDIN_FILENO : dev_null_.get();
   return request;
+}
+
+NcclSettings WorkerStarter::nccl_settings(const core::SpawnWorker& spawn) const {
+  NcclSettings settings{.ras_address = ras_address_, .records_flight = spec_.may_hang};
+  if (!settings.records_flight) return settings;
+  settings.trace_pipes = trace_pipes(private_dir_);
+  // Elsewhere PyTorch's own place is better: a trace that it writes by itself outlives the run.
+  if (!error_files_.kept()) return settings;
+  const std::string dir = hang_dir(run_dir_, spawn.generation, std::to_string(spawn.local_rank));
+  std::error_code failed;  // then the trace is lost, which PyTorch reports
+  std::filesystem::create_directories(dir, failed);
+  settings.trace_prefix = trace_prefix(dir);
+  return settings;
 }
 
 }  // namespace ddp

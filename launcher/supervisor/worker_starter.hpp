@@ -28,10 +28,10 @@ std::string notify_prefix(const std::string& private_dir);
 class WorkerStarter {
  public:
   // References are borrowed. `run_dir` is the log directory of the run, or where there is none its
-  // private directory; `private_dir` has the notification sockets.
+  // private directory; `private_dir` has the notification sockets. `ras_address`: NCCL_RAS_ADDR.
   WorkerStarter(os::Loop& loop, WorkerSpec spec, out::Router& router, Workers& workers,
                 FaultController& faults, ErrorFiles& error_files, std::string run_dir,
-                std::string private_dir, core::Publish publish);
+                std::string private_dir, std::string ras_address, core::Publish publish);
 
   // Whether the system gave what every start needs; errno says why not.
   bool usable() const { return dev_null_.valid(); }
@@ -53,6 +53,7 @@ class WorkerStarter {
   Outcome failed(const core::SpawnWorker& spawn, int error_number) const;
   os::SpawnRequest request(const core::SpawnWorker& spawn, const SpawnChange& change,
                            const std::optional<os::WindowSize>& terminal);
+  NcclSettings nccl_settings(const core::SpawnWorker& spawn) const;
   void answer(Outcome outcome);
 
   os::Loop& loop_;
@@ -63,6 +64,7 @@ class WorkerStarter {
   ErrorFiles& error_files_;
   std::string run_dir_;
   std::string private_dir_;
+  std::string ras_address_;
   core::Publish publish_;
   std::unique_ptr<os::Timer> delay_;  // of a worker whose start a fault delays
   std::optional<core::SpawnWorker> delayed_;

@@ -10,17 +10,6 @@
 namespace ddp {
 namespace {
 
-// The value of `name` in an environment block, or nullptr.
-const char* look_up(const char* const* environment, std::string_view name) {
-  for (; *environment != nullptr; ++environment) {
-    const std::string_view entry = *environment;
-    if (entry.size() > name.size() && entry[name.size()] == '=' &&
-        entry.substr(0, name.size()) == name)
-      return *environment + name.size() + 1;
-  }
-  return nullptr;
-}
-
 // NCCL refuses two ranks of one host on one GPU ("Duplicate GPU detected"). From 2.30 a
 // variable allows it; before, ranks with different host ids count as ranks of different hosts,
 // which talk over sockets. A user who has set either keeps that setting.
@@ -64,6 +53,7 @@ Variables launcher_variables(const WorkerSpec& spec, const WorkerSlot& slot,
     set.emplace_back(env::kNcclAsyncErrorHandling, "1");
     set.emplace_back(env::kOldNcclAsyncErrorHandling, "1");
   }
+  add_nccl_variables(slot.nccl, parent, set);
   // A bound rank has its cores to itself or shares them evenly. Otherwise one thread each, or N
   // workers would each start a thread per core.
   const auto local_rank = static_cast<std::size_t>(slot.local_rank);

@@ -6,13 +6,13 @@
 #include "launcher/core/ranks.hpp"
 #include "launcher/core/types.hpp"
 #include "launcher/rendezvous/options.hpp"
+#include "launcher/workers/nccl_variables.hpp"
 #include "launcher/workers/options.hpp"
+#include "launcher/workers/variables.hpp"
 
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 namespace ddp {
@@ -25,6 +25,7 @@ struct WorkerSpec {
   int max_restarts = 0;
   core::Nanoseconds heartbeat{};    // the longest between two heartbeats; 0: no limit
   bool traceable = false;           // a debugger may attach
+  bool may_hang = false;            // a hang limit is set: PyTorch's flight recorder records
   std::vector<core::Place> places;  // by local rank; empty: the ranks are not bound
 };
 
@@ -37,13 +38,11 @@ struct WorkerSlot {
   std::string notify_socket;          // NOTIFY_SOCKET; empty: none
   std::string error_file;             // TORCHELASTIC_ERROR_FILE
   std::optional<std::string> faults;  // DDP_FAULTS; none: no plan is active
-  bool hide_devices = false;          // the visible-devices variable names none
-  int columns = 0;                    // of the terminal that shows the output; 0: none, or a pty
+  NcclSettings nccl;
+  bool hide_devices = false;  // the visible-devices variable names none
+  int columns = 0;            // of the terminal that shows the output; 0: none, or a pty
   int lines = 0;
 };
-
-// Name, one of common/env_names.hpp, and value.
-using Variables = std::vector<std::pair<std::string_view, std::string>>;
 
 // Only what the launcher sets for this rank, in the order the documentation lists it. `parent` is
 // the launcher's own environment ("NAME=value", as environ): variables that are only set if unset

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 #include <sstream>
 
@@ -37,6 +38,7 @@ TEST_CASE("each rank gets every documented variable") {
   const auto ranks = environments(run.out);
   REQUIRE(ranks.size() == 3);
   std::set<std::string> ports;
+  std::set<std::string> ras_addresses;
   for (const auto& [rank, given] : ranks) {
     CAPTURE(rank);
     Variables env = given;
@@ -57,6 +59,7 @@ TEST_CASE("each rank gets every documented variable") {
                              {"TORCHELASTIC_USE_AGENT_STORE", "False"},
                              {"TORCH_NCCL_ASYNC_ERROR_HANDLING", "1"},
                              {"NCCL_ASYNC_ERROR_HANDLING", "1"},
+                             {"NCCL_DEBUG", "WARN"},
                              {"OMP_NUM_THREADS", "1"},
                              {"PYTHONUNBUFFERED", "1"},
                              {"DDP_RUN_ID", "run.1"},
@@ -67,14 +70,66 @@ TEST_CASE("each rank gets every documented variable") {
       CHECK(env[name] == value);
     }
     ports.insert(env["MASTER_PORT"]);
+    ras_addresses.insert(env["NCCL_RAS_ADDR"]);
     CHECK(env["DDP_RUN_DIR"].rfind(scene.path("run/"), 0) == 0);
     CHECK(env["TORCHELASTIC_ERROR_FILE"] == env["DDP_RUN_DIR"] + "/errors_0/" + number + ".json");
     CHECK(env["NOTIFY_SOCKET"].rfind(env["DDP_RUN_DIR"], 0) == 0);
     CHECK(env.count("NCCL_HOSTID") == 0);
     CHECK(env.count("WATCHDOG_USEC") == 0);
+    CHECK(env.count("TORCH_NCCL_DUMP_ON_TIMEOUT") == 0);  // no hang limit
   }
   REQUIRE(ports.size() == 1);  // one port for the whole generation
   CHECK(std::stoi(*ports.begin()) > 0);
+  REQUIRE(ras_addresses.size() == 1);
+  CHECK(ras_addresses.begin()->starts_with("127.0.0.1:"));
+  CHECK_FALSE(ras_addresses.begin()->ends_with(":" + *ports.begin()));
+}
+
+TEST_CASE("each of two launches at once has another RAS address, the same in every attempt") {
+  const Scene scene;
+  const auto addresses_of = [](const Finished& run) {
+    std::set<std::string> addresses;
+    for (const auto& [rank, lines] : by_rank(run.out)) addresses.insert(lines.begin(), lines.end());
+    return addresses;
+  };
+  // Each waits for the other's first attempt; the second attempt exits.
+  const auto launch = [&](const char* own, const char* other) {
+    return scene.launch(Words{"--nproc", "2", "--max-restarts", "1"} + kRestartAtOnce,
+                        helper({"print", "{NCCL_RAS_ADDR}", "touch", scene.path(own), "wait-file",
+                                scene.path(other), "on-generation", "0", "[", "exit", "3", "]"}));
+  };
+  Process first = launch("first", "second");
+  Process second = launch("second", "first");
+  const auto one = addresses_of(finish(scene, first));
+  const auto two = addresses_of(finish(scene, second));
+  REQUIRE(one.size() == 1);
+  REQUIRE(two.size() == 1);
+  CHECK(*one.begin() != *two.begin());
+}
+
+TEST_CASE(
+    "with a hang limit PyTorch's flight recorder records, into the log directory if there is one") {
+  const Scene scene;
+  const Words limit{"--nproc", "2", "--timeout", "1h"};
+  auto ranks = environments(scene.run(limit, helper({"env-all"})).out);
+  REQUIRE(ranks.size() == 2);
+  for (auto& [rank, env] : ranks) {
+    CHECK(env["TORCH_FR_BUFFER_SIZE"] == "2000");
+    CHECK(env["TORCH_NCCL_TRACE_BUFFER_SIZE"] == "2000");
+    CHECK(env["TORCH_NCCL_DUMP_ON_TIMEOUT"] == "1");
+    CHECK(env["TORCH_NCCL_DEBUG_INFO_PIPE_FILE"] == env["DDP_RUN_DIR"] + "/nccl_trace_rank_");
+    CHECK(env.count("TORCH_NCCL_DEBUG_INFO_TEMP_FILE") == 0);
+  }
+  const auto run = scene.run(limit + Words{"--log-dir", scene.path("logs"), "--run-id", "r"},
+                             helper({"env-all"}));
+  ranks = environments(run.out);
+  REQUIRE(ranks.size() == 2);
+  for (auto& [rank, env] : ranks) {
+    const auto dir = scene.path("logs/r/attempt_0/" + std::to_string(rank) + "/hang");
+    CHECK(env["TORCH_NCCL_DEBUG_INFO_TEMP_FILE"] == dir + "/nccl_trace_rank_");
+    CHECK(std::filesystem::is_directory(dir));
+    CHECK_FALSE(env["TORCH_NCCL_DEBUG_INFO_PIPE_FILE"].starts_with(scene.path("logs")));
+  }
 }
 
 TEST_CASE("variables set by the user are kept; one worker may use every core") {
@@ -84,12 +139,19 @@ TEST_CASE("variables set by the user are kept; one worker may use every core") {
 
   scene.env["OMP_NUM_THREADS"] = "7";
   scene.env["TORCH_NCCL_ASYNC_ERROR_HANDLING"] = "3";
+  scene.env["NCCL_DEBUG"] = "INFO";
+  scene.env["NCCL_RAS_ADDR"] = "localhost:28028";
+  scene.env["TORCH_FR_BUFFER_SIZE"] = "10";
   scene.env["NOTIFY_SOCKET"] = "/run/of/a/service/manager";
   scene.env["WATCHDOG_USEC"] = "1000000";
   scene.env["WATCHDOG_PID"] = "1";
   scene.env["RANK"] = "99";
-  env = environments(scene.run({"--nproc", "2"}, helper({"env-all"})).out)[1];
+  env = environments(scene.run({"--nproc", "2", "--timeout", "1h"}, helper({"env-all"})).out)[1];
   CHECK(env["OMP_NUM_THREADS"] == "7");
+  CHECK(env["NCCL_DEBUG"] == "INFO");
+  CHECK(env["NCCL_RAS_ADDR"] == "localhost:28028");
+  CHECK(env["TORCH_FR_BUFFER_SIZE"] == "10");
+  CHECK(env.count("TORCH_NCCL_TRACE_BUFFER_SIZE") == 0);
   CHECK(env["TORCH_NCCL_ASYNC_ERROR_HANDLING"] == "3");
   CHECK(env.count("NCCL_ASYNC_ERROR_HANDLING") == 0);
   CHECK(env["RANK"] == "1");

@@ -151,6 +151,40 @@ TEST_CASE("PyTorch's flight recorder is triggered through its pipe") {
   CHECK(read_file(scene.path("trace_0.pipe")) == "");
 }
 
+TEST_CASE("the flight recorder is triggered through the pipe that ddp-launch chose") {
+  const Scene scene;
+  // What PyTorch's DumpPipe and DebugInfoWriter do with the variables.
+  const std::string recorder =
+      "import os, select, time\n"
+      "rank = os.environ['RANK']\n"
+      "if int(os.environ['TORCH_NCCL_TRACE_BUFFER_SIZE']) <= 0: raise SystemExit('off')\n"
+      "pipe = os.environ['TORCH_NCCL_DEBUG_INFO_PIPE_FILE'] + rank + '.pipe'\n"
+      "if os.path.exists(pipe): os.unlink(pipe)\n"
+      "os.mkfifo(pipe, 0o666)\n"
+      "fd = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)\n"
+      "select.select([fd], [], [])\n"
+      "os.read(fd, 1)\n"
+      "with open(os.environ['TORCH_NCCL_DEBUG_INFO_TEMP_FILE'] + rank, 'wb') as file:\n"
+      "    file.write(b'trace of ' + rank.encode())\n"
+      "print('asked', flush=True)\n"
+      "time.sleep(1000)\n";
+  const auto run = scene.run(
+      Words{"--nproc", "2", "--timeout", "1500ms", "--on-hang", "none", "--log-dir",
+            scene.path("logs"), "--run-id", "r"} +
+          kShortly,
+      helper({"on-rank", "1", "[", "exec", "python3", "[", "-c", recorder, "]", "]", "pause"}));
+  CHECK(run.status == Status{.code = 72});
+  CHECK(contains(run.out, "[1] asked"));
+  CHECK(read_file(scene.path("logs/r/attempt_0/1/hang/nccl_trace_rank_1")) == "trace of 1");
+  // Rank 0 has no pipe, as most programs have none: nothing is said of it.
+  Words asked;
+  for (const auto& event : events_named(scene.path("logs/r/events.jsonl"), "hang_evidence")) {
+    if (field(event, "what") == "flight_recorder")
+      asked.push_back(field(event, "rank") + " " + field(event, "outcome"));
+  }
+  CHECK(asked == Words{"1 asked"});
+}
+
 TEST_CASE("without --on-hang an installed debugger shows the stacks") {
   if (std::system("command -v gdb > /dev/null 2>&1") != 0) {
     MESSAGE("not run: gdb is not installed");

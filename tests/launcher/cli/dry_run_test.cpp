@@ -45,6 +45,8 @@ environment of every rank:
   TORCHELASTIC_USE_AGENT_STORE     False
   TORCH_NCCL_ASYNC_ERROR_HANDLING  1
   NCCL_ASYNC_ERROR_HANDLING        1
+  NCCL_DEBUG                       WARN
+  NCCL_RAS_ADDR                    127.0.0.1:<a port of the launch>
   OMP_NUM_THREADS                  1
   PYTHONUNBUFFERED                 1
   DDP_RUN_DIR                      <run directory>

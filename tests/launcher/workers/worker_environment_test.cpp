@@ -60,6 +60,7 @@ TEST_CASE("a worker is given torchrun's variables and ours, exactly these") {
       {"TORCHELASTIC_ERROR_FILE", "/run/x/attempt_1/2/error.json"},
       {"TORCH_NCCL_ASYNC_ERROR_HANDLING", "1"},
       {"NCCL_ASYNC_ERROR_HANDLING", "1"},
+      {"NCCL_DEBUG", "WARN"},
       {"OMP_NUM_THREADS", "1"},
       {"PYTHONUNBUFFERED", "1"},
       {"DDP_RUN_DIR", "/run/x"},
@@ -137,6 +138,51 @@ TEST_CASE("a bound rank gets a thread for each of its cores, unless the user has
   WorkerSlot slot = kSlot;
   slot.local_rank = 0;
   CHECK(table(spec, slot).at("OMP_NUM_THREADS") == "2");
+}
+
+TEST_CASE("NCCL warns and answers at an address of the launch, unless the user has chosen") {
+  WorkerSlot slot = kSlot;
+  CHECK(table(four_workers(), slot).count("NCCL_RAS_ADDR") == 0);  // no port could be reserved
+  slot.nccl.ras_address = "127.0.0.1:4712";
+  CHECK(table(four_workers(), slot).at("NCCL_RAS_ADDR") == "127.0.0.1:4712");
+  CHECK(table(four_workers(), slot, {"NCCL_RAS_ENABLE=1"}).count("NCCL_RAS_ADDR") == 1);
+  CHECK(table(four_workers(), slot, {"NCCL_RAS_ENABLE=0"}).count("NCCL_RAS_ADDR") == 0);
+  const auto env =
+      table(four_workers(), slot, {"NCCL_DEBUG=INFO", "NCCL_RAS_ADDR=localhost:28028"});
+  CHECK(env.at("NCCL_DEBUG") == "INFO");
+  CHECK(env.at("NCCL_RAS_ADDR") == "localhost:28028");
+}
+
+TEST_CASE("PyTorch's flight recorder records where a hang limit is set") {
+  const std::vector<const char*> names{
+      "TORCH_FR_BUFFER_SIZE",         "TORCH_NCCL_TRACE_BUFFER_SIZE",
+      "TORCH_NCCL_DUMP_ON_TIMEOUT",   "TORCH_NCCL_DEBUG_INFO_TEMP_FILE",
+      "TORCH_FR_DUMP_TEMP_FILE",      "TORCH_NCCL_DEBUG_INFO_PIPE_FILE",
+      "TORCH_FR_DEBUG_INFO_PIPE_FILE"};
+  WorkerSlot slot = kSlot;
+  slot.nccl.trace_prefix = "/d/nccl_trace_rank_";
+  slot.nccl.trace_pipes = "/p/nccl_trace_rank_";
+  for (const char* name : names) CHECK(table(four_workers(), slot).count(name) == 0);
+  slot.nccl.records_flight = true;
+  auto env = table(four_workers(), slot);
+  CHECK(env.at("TORCH_FR_BUFFER_SIZE") == "2000");
+  CHECK(env.at("TORCH_NCCL_TRACE_BUFFER_SIZE") == "2000");
+  CHECK(env.at("TORCH_NCCL_DUMP_ON_TIMEOUT") == "1");
+  CHECK(env.at("TORCH_NCCL_DEBUG_INFO_TEMP_FILE") == "/d/nccl_trace_rank_");
+  CHECK(env.at("TORCH_NCCL_DEBUG_INFO_PIPE_FILE") == "/p/nccl_trace_rank_");
+  // A setting counts by either name, an empty one too.
+  env = table(four_workers(), slot,
+              {"TORCH_FR_BUFFER_SIZE=0", "TORCH_NCCL_DUMP_ON_TIMEOUT=0",
+               "TORCH_FR_DUMP_TEMP_FILE=/t/x", "TORCH_FR_DEBUG_INFO_PIPE_FILE="});
+  CHECK(env.at("TORCH_FR_BUFFER_SIZE") == "0");
+  CHECK(env.count("TORCH_NCCL_TRACE_BUFFER_SIZE") == 0);
+  CHECK(env.at("TORCH_NCCL_DUMP_ON_TIMEOUT") == "0");
+  CHECK(env.at("TORCH_FR_DUMP_TEMP_FILE") == "/t/x");
+  CHECK(env.count("TORCH_NCCL_DEBUG_INFO_TEMP_FILE") == 0);
+  CHECK(env.at("TORCH_FR_DEBUG_INFO_PIPE_FILE").empty());
+  CHECK(env.count("TORCH_NCCL_DEBUG_INFO_PIPE_FILE") == 0);
+  slot.nccl.trace_prefix.clear();  // PyTorch's own place
+  CHECK(table(four_workers(), slot).count("TORCH_NCCL_DEBUG_INFO_TEMP_FILE") == 0);
 }
 
 TEST_CASE("PYTHONUNBUFFERED is set where it is unset, and an empty value is a value") {
