@@ -10,6 +10,7 @@ from harness import Simulation, worst
 from mutants import MUTANTS
 
 RANKS = 2
+BOUND = 1e-5  # fp32 sums in another order
 STEPS = ["--steps", "8"]
 # No run of a check takes a tenth of this; what hangs is noticed.
 DEADLINE = 30
@@ -21,7 +22,7 @@ def train(sim, *flags, **options):
 
 def as_on_the_cpu(sim, cpu):
     for seed in ("1", "2", "3"):
-        assert worst(train(sim, DDP_SIM_SEED=seed).losses, cpu.losses) < 1e-3, "other losses"
+        assert worst(train(sim, DDP_SIM_SEED=seed).losses, cpu.losses) < BOUND, "other losses"
 
 
 def order_does_not_show(sim, cpu):
