@@ -52,6 +52,15 @@ def asynchronous_errors(sim, expected):
     assert run.code == 1 and "the all-reduce of bucket 0 in step 6 failed" in run.errors, run.errors
 
 
+def hang(sim):
+    """A rank that skips an all-reduce: NCCL's RAS says which."""
+    run = sim.run(2, "--comm-timeout", "10m", launch=[
+        "--progress-timeout", "2s", "--on-hang", "none", "--inject", "skip-allreduce@step=6,rank=1"])
+    assert run.code == 72, run.errors
+    assert "NCCL's RAS: communicator 0x" in run.errors and (
+        "rank 1 has launched 5 AllReduce operations, the other 6" in run.errors), run.errors
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -108,7 +117,7 @@ def main():
         for name, case in (("devices", lambda: devices(sim)), ("memory", lambda: memory(sim)),
                            ("lost device", lambda: lost_device(sim, expected)),
                            ("asynchronous errors", lambda: asynchronous_errors(sim, expected)),
-                           ("dead peer", lambda: dead_peer(sim)),
+                           ("hang", lambda: hang(sim)), ("dead peer", lambda: dead_peer(sim)),
                            ("stop request", lambda: stop_request(sim))):
             if only and name not in only:
                 continue

@@ -7,6 +7,7 @@
 #include "tests/gpu_sim/runtime/stream.hpp"
 #include "worker/base/random.hpp"
 
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -170,6 +171,31 @@ void ncclComm::destroy() {
   connecting_.join();
 }
 
+std::string ncclComm::status_json() const {
+  if (!connected_ || shared_.load() == nullptr) return {};
+  std::string present;
+  std::string missing;
+  for (int rank = 0; rank < ranks_; ++rank) {
+    const Slot& of = slot(rank);
+    const bool lives = ::kill(of.pid, 0) == 0;
+    std::string& list = lives ? present : missing;
+    list += (list.empty() ? "" : ",") + std::string("{\"rank\":") + std::to_string(rank) +
+            ",\"pid\":" + std::to_string(of.pid);
+    if (lives) {
+      list += ",\"status\":{\"init_state\":0,\"async_error\":" +
+              std::to_string(rank == rank_ ? failed_.load() : ncclSuccess) +
+              "},\"collective_counts\":{\"Broadcast\":" +
+              std::to_string(of.begun[static_cast<int>(Kind::broadcast)]) +
+              ",\"AllReduce\":" + std::to_string(of.begun[static_cast<int>(Kind::all_reduce)]) +
+              "}}";
+    } else {
+      list += ",\"status\":{\"unresponsive\":true,\"considered_dead\":true}}";
+    }
+  }
+  return "{\"hash\":\"0x" + std::to_string(slot(0).pid) + "\",\"size\":" + std::to_string(ranks_) +
+         ",\"ranks\":[" + present + "],\"missing_ranks\":[" + missing + "]}";
+}
+
 bool ncclComm::meet() {
   ++arrived_;
   slot(rank_).arrived.store(arrived_, std::memory_order_release);
@@ -197,7 +223,7 @@ void ncclComm::compare_calls(const Call& own) const {
 
 void ncclComm::run(const Call& call, const void* from, void* to) {
   slot(rank_).call = call;
-  slot(rank_).operations.fetch_add(1, std::memory_order_relaxed);
+  slot(rank_).begun[static_cast<int>(call.kind)].fetch_add(1, std::memory_order_relaxed);
   if (!meet()) return;
   compare_calls(call);
   if (!meet()) return;  // before the next call replaces this one

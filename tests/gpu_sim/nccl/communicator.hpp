@@ -30,6 +30,8 @@ struct ncclComm {
   void destroy();
 
   const std::string& last_error() const { return last_error_; }
+  // How far each rank is, as an element of the answer of RAS; empty before the ranks have met.
+  std::string status_json() const;
   // Throws the process away where another thread is in a call of this communicator.
   class Entry {
    public:
@@ -57,12 +59,12 @@ struct ncclComm {
   template <class T>
   bool sum(const T* from, T* to, std::size_t count);
   bool copy_from_root(const unsigned char* from, unsigned char* to, std::size_t size, int root);
-  ddp::gpu_sim::nccl::Slot& slot(int rank) const { return shared_->slots[rank]; }
+  ddp::gpu_sim::nccl::Slot& slot(int rank) const { return shared_.load()->slots[rank]; }
 
   int rank_;
   int ranks_;
   int device_;
-  ddp::gpu_sim::nccl::Shared* shared_ = nullptr;
+  std::atomic<ddp::gpu_sim::nccl::Shared*> shared_{nullptr};
   std::thread connecting_;
   std::atomic<bool> connected_{false};
   std::atomic<ncclResult_t> failed_{ncclSuccess};

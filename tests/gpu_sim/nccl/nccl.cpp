@@ -1,5 +1,6 @@
 // The functions of NCCL (include/nccl.h).
 #include "tests/gpu_sim/nccl/communicator.hpp"
+#include "tests/gpu_sim/nccl/ras.hpp"
 #include "tests/gpu_sim/runtime/misuse.hpp"
 #include "tests/gpu_sim/runtime/settings.hpp"
 
@@ -34,6 +35,16 @@ ncclComm& checked(ncclComm_t comm) {
   return *comm;
 }
 
+std::string communicators() {
+  const std::lock_guard lock(known().mutex);
+  std::string all;
+  for (const auto& [comm, in_use] : known().in_use) {
+    const std::string one = in_use ? comm->status_json() : "";
+    if (!one.empty()) all += (all.empty() ? "" : ",") + one;
+  }
+  return all;
+}
+
 void retire(ncclComm_t comm) {
   const std::lock_guard lock(known().mutex);
   known().in_use[comm] = false;
@@ -62,6 +73,7 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int ranks, ncclUniqueId id
   if (rank < 0 || rank >= ranks) return ncclInvalidArgument;
   if (config->blocking != 0) misuse("a communicator that blocks");
   *comm = new ncclComm(ranks, id.internal, rank);
+  nccl::serve_ras(&communicators);
   const std::lock_guard lock(known().mutex);
   known().in_use[*comm] = true;
   return ncclInProgress;

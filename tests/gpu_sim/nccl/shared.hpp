@@ -26,10 +26,10 @@ struct Call {
 
 // Written by one rank, read by all.
 struct Slot {
-  std::atomic<std::uint64_t> arrived;     // barriers that this rank has come to
-  std::atomic<std::uint64_t> operations;  // collectives it has begun
-  std::uint64_t host;                     // a hash of NCCL_HOSTID, or of this machine
-  int device;                             // its number on this machine
+  std::atomic<std::uint64_t> arrived;   // barriers that this rank has come to
+  std::atomic<std::uint64_t> begun[2];  // collectives, by their kind
+  std::uint64_t host;                   // a hash of NCCL_HOSTID, or of this machine
+  int device;                           // its number on this machine
   int pid;
   Call call;  // of the collective under way
   alignas(64) unsigned char data[kChunkBytes];
