@@ -95,7 +95,7 @@ const std::map<std::string, void (*)()> kCases = {
      }},
     {"host-reads", [] { std::printf("%f\n", static_cast<double>(*allocated())); }},
     {"kernel-past-the-end", [] { launch_one(&write_at, allocated(), kSize + 1024); }},
-    {"kernel-beside",
+    {"kernel-next-to",
      [] {
        float* const memory = allocated(kSize + 1);  // ends before its page does
        launch_one(&write_at, memory, kSize + 1);
@@ -123,8 +123,9 @@ const std::map<std::string, void (*)()> kCases = {
     {"cuda-in-host-function",
      [] {
        const auto call = [](void*) { cudaStreamSynchronize(nullptr); };
-       cudaLaunchHostFunc(stream(), call, nullptr);
-       std::this_thread::sleep_for(std::chrono::seconds(10));
+       const cudaStream_t on = stream();
+       cudaLaunchHostFunc(on, call, nullptr);
+       cudaStreamSynchronize(on);
      }},
     {"product-past-the-end",
      [] {

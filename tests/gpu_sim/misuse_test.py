@@ -8,7 +8,7 @@ OBJECTIONS = {
     "allowed": None,
     "host-reads": "the host accessed device memory at byte 0 of an allocation of 400 bytes",
     "kernel-past-the-end": "the device accessed memory at byte 4496 of an allocation of 400 bytes",
-    "kernel-beside": "something was written beside an allocation of 404 bytes",
+    "kernel-next-to": "something was written next to an allocation of 404 bytes",
     "kernel-after-free": "the device accessed memory at byte 0 of an allocation of 400 bytes, which was freed",
     "free-twice": "cudaFree of what is not an allocation",
     "barrier-of-some": "a barrier that not all threads reach: 3 of 8 threads",

@@ -68,7 +68,7 @@ def main():
     only = sys.argv[4:]
     subprocess.run(["cmake", "--build", build, "--target", "gpu_sim_mutants"], check=True,
                    stdout=subprocess.DEVNULL)
-    # A mutant's directory has its library and a worker beside it; all else is the original's.
+    # A mutant's directory has its library and a worker next to it; all else is the original's.
     os.environ["DDP_SIM_LAUNCH"] = str(original / "bin" / "ddp-launch")
     os.environ["LD_LIBRARY_PATH"] = str(original / "lib")
     with Simulation(original) as sim:

@@ -52,7 +52,7 @@ ncclComm::ncclComm(int ranks, const std::string& name, int rank)
   connecting_ = std::thread([this, name] { connect(name); });
 }
 
-// Retries for ever, as a rank that waits for one that never comes does: abort() ends it.
+// Retries until abort(), as a rank that waits for one that never comes does.
 void ncclComm::connect(const std::string& name) {
   Shared* shared = nullptr;
   std::string why;

@@ -1,4 +1,4 @@
-// NCCL's RAS: a thread that tells a client at NCCL_RAS_ADDR how far each rank of each communicator
+// NCCL's RAS: a thread that sends a client at NCCL_RAS_ADDR how far each rank of each communicator
 // is (src/ras/client.cc of NCCL; protocol 2, the JSON format).
 #pragma once
 
@@ -6,7 +6,7 @@
 
 namespace ddp::gpu_sim::nccl {
 
-// Listens from the first call on. No address, or one that is in use: nobody is answered, as in
+// Listens from the first call on. No address, or one that is in use: no client is answered, as in
 // NCCL. `communicators` returns the elements of the answer's list of communicators.
 void serve_ras(std::string (*communicators)());
 

@@ -1,5 +1,5 @@
 // What the ranks of a communicator share: a file of /dev/shm, mapped by each. Nothing in it says
-// that a rank has died, so nobody sees it, as with NCCL.
+// that a rank has died, so no rank sees it, as with NCCL.
 #pragma once
 
 #include <nccl.h>

@@ -62,7 +62,7 @@ class Memory {
         reinterpret_cast<unsigned char*>(reinterpret_cast<std::uintptr_t>(data) / kPage * kPage);
     const auto intact = [](unsigned char byte) { return byte == kCanary; };
     if (!std::all_of(begin, data, intact) || !std::all_of(end, begin + gone.pages, intact))
-      misuse("something was written beside an allocation of " + std::to_string(gone.size) +
+      misuse("something was written next to an allocation of " + std::to_string(gone.size) +
              " bytes");
     ::madvise(begin, gone.pages, MADV_DONTNEED);
     ::mprotect(begin, gone.pages, PROT_NONE);

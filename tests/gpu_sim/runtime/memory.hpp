@@ -11,7 +11,7 @@ namespace ddp::gpu_sim {
 // The first address of the allocation; null where the device has no room. The content is NaNs.
 void* allocate(int device, std::size_t size);
 // False where `pointer` is not the first address of an allocation. Ends the process where bytes
-// beside the allocation were overwritten.
+// next to the allocation were overwritten.
 bool release(void* pointer);
 
 bool is_device_pointer(const void* pointer);
