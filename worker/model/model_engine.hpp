@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -78,8 +79,14 @@ class ModelEngine final : public Engine {
                     1 - std::pow(settings.beta2, static_cast<double>(step)),
                     1};
     if (settings.grad_clip > 0) {
-      outcome.gradient_norm = std::sqrt(
-          ops_->squared_norm(gradients_.data() + Layout::kHeader, layout_.size - Layout::kHeader));
+      const double squared =
+          ops_->squared_norm(gradients_.data() + Layout::kHeader, layout_.size - Layout::kHeader);
+      // Beyond float it is as good as infinite, whether the device sums squares in float or not: a
+      // flipped bit of an exponent, not a gradient.
+      outcome.gradient_norm =
+          squared <= static_cast<double>(std::numeric_limits<float>::max()) || std::isnan(squared)
+              ? std::sqrt(squared)
+              : std::numeric_limits<double>::infinity();
       if (outcome.gradient_norm > settings.grad_clip)
         adamw.gradient_scale = settings.grad_clip / outcome.gradient_norm;
     }
