@@ -29,7 +29,7 @@ class Run:
 
 
 class Simulation:
-    """`root` is the directory gpu_sim of a build, or one with another libddp_worker_cuda.so beside it.
+    """`root` is the directory gpu_sim of a build, or another with a libddp_worker_cuda.so and a worker.
     What a double objects to fails the test, also where a restarted group went on (DDP_SIM_REPORTS).
     DDP_SIM_LAUNCH names another ddp-launch: one without a sanitizer, for instance."""
 

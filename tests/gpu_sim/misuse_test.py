@@ -1,4 +1,4 @@
-"""What the doubles object to, each in a process of its own. usage: misuse_test.py SIM_MISUSE"""
+"""What the doubles object to, each in a separate process. usage: misuse_test.py SIM_MISUSE"""
 import os
 import subprocess
 import sys
