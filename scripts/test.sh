@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Sets up, builds and tests: all tests in the release build, then unit, system and end-to-end tests again under
-# AddressSanitizer and UndefinedBehaviorSanitizer, then ten seconds of fuzzing for each parser. It fails on a failed
+# Sets up, builds and tests: all tests in the release build, then unit, system and end-to-end tests and those of the
+# simulated GPU again under AddressSanitizer and UndefinedBehaviorSanitizer, the simulated GPU's streams under
+# ThreadSanitizer, then ten seconds of fuzzing for each parser. It fails on a failed
 # test, a sanitizer report, a format difference and, if CI is set in the environment, a compiler warning.
 usage='usage: scripts/test.sh [--quick] [--loop N] [--filter REGEX] [--no-setup]
   --quick         the release build only, without sanitizers and fuzzing
@@ -53,12 +54,13 @@ mkdir -p "$reports"
 export ASAN_OPTIONS="log_path=$reports/asan:detect_stack_use_after_return=1:strict_string_checks=1"
 export UBSAN_OPTIONS="log_path=$reports/ubsan:print_stacktrace=1"
 status=0
-build_and_test asan asan "$later" --label-regex '^(unit|os|e2e)$' || status=$?
+build_and_test asan asan "$later" --label-regex '^(unit|os|e2e|sim)$' || status=$?
 if compgen -G "$reports/*" >/dev/null; then
     cat "$reports"/* >&2
     echo "test: the sanitizers reported the above" >&2
     status=1
 fi
 unset ASAN_OPTIONS UBSAN_OPTIONS
+DDP_SIM_LAUNCH=$PWD/build/release/bin/ddp-launch build_and_test tsan tsan "$later" || status=$?
 build_and_test fuzz fuzz "$later" || status=$?
 exit "$status"

@@ -5,9 +5,6 @@
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
 #endif
-#if defined(DDP_SIM_TSAN)
-#include <sanitizer/tsan_interface.h>
-#endif
 
 namespace ddp::gpu_sim {
 namespace {
@@ -19,9 +16,6 @@ constexpr std::size_t kStack = std::size_t{64} << 10;
 Fiber::Fiber() {
   boost::context::fixedsize_stack stacks(kStack);
   stack_ = stacks.allocate();
-#if defined(DDP_SIM_TSAN)
-  own_tsan_ = __tsan_create_fiber(0);
-#endif
   self_ = boost::context::fiber(std::allocator_arg,
                                 boost::context::preallocated(stack_.sp, stack_.size, stack_),
                                 stacks, [this](boost::context::fiber&& caller) {
@@ -34,9 +28,6 @@ Fiber::Fiber() {
 Fiber::~Fiber() {
   closing_ = true;
   resume();
-#if defined(DDP_SIM_TSAN)
-  __tsan_destroy_fiber(own_tsan_);
-#endif
 }
 
 void Fiber::start(const std::function<void()>& work) { work_ = &work; }
@@ -45,10 +36,6 @@ bool Fiber::resume() {
 #if defined(__SANITIZE_ADDRESS__)
   const void* const bottom = static_cast<const char*>(stack_.sp) - stack_.size;
   __sanitizer_start_switch_fiber(&caller_fake_, bottom, stack_.size);
-#endif
-#if defined(DDP_SIM_TSAN)
-  caller_tsan_ = __tsan_get_current_fiber();
-  __tsan_switch_to_fiber(own_tsan_, 0);
 #endif
   self_ = std::move(self_).resume();
 #if defined(__SANITIZE_ADDRESS__)
@@ -82,9 +69,6 @@ void Fiber::enter() {
 void Fiber::leave([[maybe_unused]] bool for_good) {
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_start_switch_fiber(for_good ? nullptr : &own_fake_, caller_bottom_, caller_size_);
-#endif
-#if defined(DDP_SIM_TSAN)
-  __tsan_switch_to_fiber(caller_tsan_, 0);
 #endif
 }
 

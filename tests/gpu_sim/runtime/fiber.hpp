@@ -1,5 +1,6 @@
-// A thread of a kernel: it runs until it waits at a barrier or returns. AddressSanitizer and
-// ThreadSanitizer learn of each change of stack.
+// A thread of a kernel: it runs until it waits at a barrier or returns. AddressSanitizer learns of
+// each change of stack. For ThreadSanitizer all fibers of a stream are the stream's thread: it
+// looks for races between streams.
 #pragma once
 
 #include <boost/context/fiber.hpp>
@@ -28,7 +29,7 @@ class Fiber {
 
  private:
   void loop();
-  void enter();  // what the sanitizers want after a change to the fiber
+  void enter();  // what AddressSanitizer wants after a change to the fiber
   void leave(bool for_good);
 
   boost::context::stack_context stack_;
@@ -36,13 +37,11 @@ class Fiber {
   boost::context::fiber caller_;
   const std::function<void()>* work_ = nullptr;
   bool closing_ = false;
-  // Of the sanitizers.
+  // Of AddressSanitizer.
   void* caller_fake_ = nullptr;
   void* own_fake_ = nullptr;
   const void* caller_bottom_ = nullptr;
   std::size_t caller_size_ = 0;
-  void* caller_tsan_ = nullptr;
-  void* own_tsan_ = nullptr;
 };
 
 }  // namespace ddp::gpu_sim
