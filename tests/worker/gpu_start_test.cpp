@@ -25,15 +25,17 @@ struct Run {
   Folder folder;
   std::string data = folder.write("text", sample_text(2000));
 
-  Ended with(const std::string& backend, const Environment& environment) const {
+  Ended with(const std::string& backend, const Environment& environment,
+             const std::string& program = DDP_WORKER) const {
     return Process({"--data", data, "--steps", "2", "--hidden", "16", "--layers", "1", "--batch",
                     "8", "--backend", backend},
-                   environment)
+                   environment, program)
         .wait();
   }
   // Refused with exactly one line, which begins so.
-  std::string refused(const Environment& environment) const {
-    const Ended ended = with("nccl", environment);
+  std::string refused(const Environment& environment,
+                      const std::string& program = DDP_WORKER) const {
+    const Ended ended = with("nccl", environment, program);
     CAPTURE(ended.err);
     CHECK(ended.code == 2);
     CHECK(ended.err.starts_with("worker: rank 0: --backend nccl is not available: "));
@@ -106,4 +108,13 @@ TEST_CASE("with an NCCL that lacks what is needed") {
   const std::string line =
       run.refused({{"LD_LIBRARY_PATH", kDriver + ":" + kNccl}, {"FAKE_LIBRARY_VERSION", "21212"}});
   CHECK(has(line, kNccl + "/libnccl.so.2 is NCCL 2.12.12, expected 2.14 or later"));
+}
+
+TEST_CASE("with a library of NVIDIA's that is not there") {
+  const Run run;
+  const std::string line = run.refused({{"LD_LIBRARY_PATH", kDriver}}, DDP_UNMET_WORKER);
+  CHECK(has(line,
+            "available: libnccl-absent.so.2 is neither in LD_LIBRARY_PATH nor in the loader's "
+            "directories (LD_LIBRARY_PATH is '" +
+                kDriver + "'); install it, or add its directory to LD_LIBRARY_PATH"));
 }
