@@ -64,7 +64,7 @@ NOTICED_BY = {
     "dead-peer-not-asked": "notices_a_death",
 }
 # What these do is hang.
-HANG = {"no-abort", "no-deadline", "end-not-forced"}
+HANG = {"no-deadline", "end-not-forced"}
 
 
 def mutated(name):

@@ -36,6 +36,7 @@ def ends_at_its_deadline(sim, cpu):
     run = sim.run(RANKS, *STEPS, "--comm-timeout", "500ms", DDP_SIM_NCCL_HANG="1@4",
                   timeout=DEADLINE)
     assert run.code == 1 and "not complete within 500 ms" in run.errors, run.errors
+    assert "the device does not stop" not in run.errors, run.errors
 
 
 def notices_a_death(sim, cpu):
