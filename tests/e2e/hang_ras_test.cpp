@@ -131,6 +131,14 @@ TEST_CASE("a connection that nothing greets is given up for another") {
   CHECK(outcome(scene) == "answered");
 }
 
+TEST_CASE("a RAS that takes longer to greet than another connection waits is asked") {
+  const Scene scene;
+  const auto run =
+      scene.run(kFlags, server("time.sleep(0.3)\ngreet(connection, lines)\n" + sends("json")));
+  CHECK(run.status == Status{.code = 72});
+  CHECK(outcome(scene) == "answered");
+}
+
 TEST_CASE("a RAS that misbehaves delays nothing beyond --evidence-timeout, and is reported") {
   struct Case {
     const char* what;
