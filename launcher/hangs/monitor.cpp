@@ -116,6 +116,7 @@ HangEvidencePlan HangMonitor::plan(const core::TakeEvidence& take) const {
   plan.signal = options_.hang_signal;
   plan.cpus = os::count_cpus();
   plan.world_size = ranks_.world_size();
+  plan.one_machine = ranks_.is_whole_world();
   plan.deadline = take.deadline;
   plan.ask_ras = places_.ask_ras;
   plan.ras_address = places_.ras_address;

@@ -109,6 +109,19 @@ TEST_CASE("what RAS says of missing and lagging ranks is in the report, the even
   CHECK(contains(run.err, kHang));
 }
 
+TEST_CASE("a rank is named by its number in a communicator of all, not by a pid that coincides") {
+  // As where the process of rank 2 on another machine has the pid of rank 0 here.
+  const Scene scene;
+  const auto run = scene.run(
+      kFlags, server("greet(connection, lines)\n"
+                     "with open('" +
+                     kCorpus +
+                     "json', 'rb') as f: answer = f.read()\n"
+                     "connection.sendall(answer.replace(b'1002', b'%d' % os.getpid()))\n"));
+  CHECK(run.status == Status{.code = 72});
+  CHECK(contains(run.err, ": rank 2 has launched 41 AllReduce operations, the others 42; "));
+}
+
 TEST_CASE("the user's NCCL_RAS_ADDR is asked") {
   Scene scene;
   const ReservedPort port;
