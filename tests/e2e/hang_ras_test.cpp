@@ -93,6 +93,7 @@ TEST_CASE("what RAS says of missing and lagging ranks is in the report, the even
   REQUIRE(events.size() == (json ? 4 : 2));
   CHECK(field(events[0], "communicator") == "0xae94423cfbb2ef4a");
   CHECK(field(events[0], "size") == "4");
+  CHECK(field(events[0], "numbering") == "global");
   CHECK(field(events[0], "missing") == "3");
   CHECK(field(events[0], "summary") == says);
   CHECK(outcome(scene) == "answered");
