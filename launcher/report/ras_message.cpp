@@ -85,7 +85,8 @@ std::vector<std::string> ras_lines(const std::vector<core::RasCommunicator>& com
                       ras_text(communicator));
   }
   if (conspicuous > kMostLines)
-    lines.back() += fmt::format("; {} more communicators", conspicuous - kMostLines);
+    lines.back() += fmt::format("; {} more {}", conspicuous - kMostLines,
+                                conspicuous == kMostLines + 1 ? "communicator" : "communicators");
   return lines;
 }
 

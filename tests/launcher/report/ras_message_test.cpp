@@ -74,6 +74,7 @@ TEST_CASE("the report has a line for each of the first two conspicuous communica
   const auto lines = ras_lines({behind(), behind(), behind(), behind()});
   REQUIRE(lines.size() == 2);
   CHECK(lines[1].ends_with("; 2 more communicators"));
+  CHECK(ras_lines({behind(), behind(), behind()})[1].ends_with("; 1 more communicator"));
 }
 
 TEST_CASE("long lists are cut off") {
