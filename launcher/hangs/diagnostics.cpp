@@ -177,8 +177,8 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
     core::RasAnswered answered;
     answered.outcome = reply.problem;
     if (reply.answer.empty()) return answered;
-    const bool json = reply.answer.starts_with('{');
-    answered.file = keep_file(plan_.ras_dir, json ? "ras.json" : "ras.txt", reply.answer);
+    answered.file =
+        keep_file(plan_.ras_dir, is_ras_json(reply.answer) ? "ras.json" : "ras.txt", reply.answer);
     auto communicators = parse_ras_answer(reply.answer);
     if (!communicators) {
       if (answered.outcome.empty()) answered.outcome = communicators.error();

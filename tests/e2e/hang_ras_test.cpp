@@ -77,11 +77,15 @@ std::string evidence(const Scene& scene, const std::string& file) {
 TEST_CASE("what RAS says of missing and lagging ranks is in the report, the events and a file") {
   const Scene scene;
   bool json = true;
+  std::string before;
   SUBCASE("JSON") {}
+  SUBCASE("JSON after a blank line") { before = "\n"; }
   SUBCASE("text, before NCCL 2.28.7") { json = false; }
-  const auto run = scene.run(kFlags, server((json ? "greet(connection, lines)\n"
-                                                  : "greet(connection, lines, json=False)\n") +
-                                            sends(json ? "json" : "text")));
+  const auto run = scene.run(
+      kFlags,
+      server((json ? "greet(connection, lines)\n" : "greet(connection, lines, json=False)\n") +
+             std::string(before.empty() ? "" : "connection.sendall(b'\\n')\n") +
+             sends(json ? "json" : "text")));
   CHECK(run.status == Status{.code = 72});
   const std::string says =
       json ? "rank 2 has launched 41 AllReduce operations, the others 42; rank 3 is missing"
@@ -97,8 +101,10 @@ TEST_CASE("what RAS says of missing and lagging ranks is in the report, the even
   CHECK(field(events[0], "missing") == "3");
   CHECK(field(events[0], "summary") == says);
   CHECK(outcome(scene) == "answered");
-  CHECK(evidence(scene, json ? "ras.json" : "ras.txt") ==
-        read_file(kCorpus + (json ? "json" : "text")));
+  const std::string file = json ? "ras.json" : "ras.txt";
+  CHECK(evidence(scene, file) == before + read_file(kCorpus + (json ? "json" : "text")));
+  CHECK(contains(run.err, "are in logs/r/attempt_0/*/hang, the answer from NCCL_RAS_ADDR in "));
+  CHECK(contains(run.err, " in logs/r/attempt_0/hang/" + file + "\n"));
   const auto received = by_rank(run.out)[0];
   REQUIRE(received.size() >= 4);  // a slow machine may have needed another connection
   const auto last = received.end() - 4;
