@@ -4,6 +4,9 @@
 #include "tests/gpu_sim/runtime/misuse.hpp"
 #include "tests/gpu_sim/runtime/settings.hpp"
 
+#include <sys/random.h>
+
+#include <cstdint>
 #include <cstdio>
 #include <map>
 #include <mutex>
@@ -56,11 +59,12 @@ ncclResult_t ncclGetVersion(int* version) {
   return ncclSuccess;
 }
 
+// The name of the file that rank 0 will make, as NCCL names its own.
 ncclResult_t ncclGetUniqueId(ncclUniqueId* id) {
-  const std::string name = nccl::make_shared();
-  if (name.empty()) return ncclSystemError;
+  std::uint32_t random = 0;
+  if (::getrandom(&random, sizeof random, 0) != sizeof random) return ncclSystemError;
   *id = {};
-  std::snprintf(id->internal, sizeof id->internal, "%s", name.c_str());
+  std::snprintf(id->internal, sizeof id->internal, "/nccl-%06x", random & 0xffffffu);
   return ncclSuccess;
 }
 
@@ -126,9 +130,7 @@ const char* ncclGetLastError(ncclComm_t comm) {
 }
 
 ncclResult_t ncclAllReduce(const void* from, void* to, std::size_t count, ncclDataType_t type,
-                           ncclRedOp_t operation, ncclComm_t comm, cudaStream_t stream) {
-  if (operation != ncclSum || (type != ncclFloat && type != ncclDouble))
-    misuse("ncclAllReduce: not simulated");
+                           ncclRedOp_t, ncclComm_t comm, cudaStream_t stream) {
   const ncclComm::Entry entry(checked(comm));
   return comm->collective(nccl::Kind::all_reduce, from, to, count, type, 0, stream);
 }

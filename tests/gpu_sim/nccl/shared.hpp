@@ -1,6 +1,5 @@
-// What the ranks of a communicator share: memory of rank 0, mapped by each. Nothing in it says that
-// a rank has died, so no rank sees it, as with NCCL. It has no name in a file system: nothing is
-// left.
+// What the ranks of a communicator share: a file of /dev/shm, mapped by each. Nothing in it says
+// that a rank has died, so no rank sees it, as with NCCL.
 #pragma once
 
 #include <nccl.h>
@@ -41,11 +40,9 @@ struct Shared {
   Slot slots[1];  // one for each rank
 };
 
-// Makes it, and returns the name by which the ranks find it as long as this process lives. Empty
-// where that fails.
-std::string make_shared();
-// Maps it for `ranks` ranks; `size_it`: gives it its size first. Null and a reason in `why` where
-// that fails; also, without `size_it`, while it has no size.
-Shared* map_shared(const std::string& name, int ranks, bool size_it, std::string& why);
+// Maps the file that `name` names, for `ranks` ranks; `create`: makes it. Null and a reason in
+// `why` where that fails; also, without `create`, while there is none.
+Shared* map_shared(const std::string& name, int ranks, bool create, std::string& why);
+void unmap_shared(Shared* shared, int ranks);
 
 }  // namespace ddp::gpu_sim::nccl

@@ -2,7 +2,6 @@
 
 #include "tests/gpu_sim/runtime/misuse.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <sstream>
@@ -43,8 +42,7 @@ std::optional<Moment> moment_of(const char* name) {
   misuse(std::string(name) + " is '" + text + "': expected <rank>@<count>");
 }
 
-// CUDA_VISIBLE_DEVICES lists indices or UUIDs; as in CUDA, the first that does not exist ends it,
-// and with one that is listed twice there is none.
+// CUDA_VISIBLE_DEVICES lists indices or UUIDs; as in CUDA, the first that does not exist ends it.
 std::vector<int> visible_devices() {
   const auto count = static_cast<int>(number_of("DDP_SIM_DEVICES", 1));
   std::vector<int> visible;
@@ -59,9 +57,7 @@ std::vector<int> visible_devices() {
     const std::string_view text = entry;
     const auto index = number(text.starts_with(kUuid) ? text.substr(kUuid.size()) : text);
     if (!index || *index >= static_cast<std::uint64_t>(count)) break;
-    const int device = static_cast<int>(*index);
-    if (std::find(visible.begin(), visible.end(), device) != visible.end()) return {};
-    visible.push_back(device);
+    visible.push_back(static_cast<int>(*index));
   }
   return visible;
 }
@@ -78,7 +74,6 @@ Settings read() {
   s.lost_device = moment_of("DDP_SIM_LOSE_DEVICE");
   s.nccl_error = moment_of("DDP_SIM_NCCL_ERROR");
   s.nccl_hang = moment_of("DDP_SIM_NCCL_HANG");
-  s.nccl_abort_hangs = number_of("DDP_SIM_NCCL_ABORT_HANGS", 0) != 0;
   return s;
 }
 
