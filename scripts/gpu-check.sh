@@ -17,12 +17,15 @@ build=
 results=gpu-results
 python=python3
 options=()
+need_value() {
+    [[ -n ${2-} ]] || { echo "gpu-check: $1 needs a value" >&2 && echo "$usage" >&2 && exit 2; }
+}
 while (($#)); do
     case $1 in
-    --bin) build=${2:?$usage} && shift ;;
-    --results) results=${2:?$usage} && shift ;;
-    --python) python=${2:?$usage} && shift ;;
-    --only) options+=(--only "${2:?$usage}") && shift ;;
+    --bin) need_value "$@" && build=$2 && shift ;;
+    --results) need_value "$@" && results=$2 && shift ;;
+    --python) need_value "$@" && python=$2 && shift ;;
+    --only) need_value "$@" && options+=(--only "$2") && shift ;;
     --quick | --docs) options+=("$1") ;;
     -h | --help) echo "$usage" && exit 0 ;;
     *) echo "gpu-check: unknown argument '$1'" >&2 && echo "$usage" >&2 && exit 2 ;;

@@ -2,7 +2,7 @@
 # One archive for a machine with a GPU that cannot build: what scripts/gpu-check.sh needs there, which is the one
 # command in it. Of the target it asks for a driver, NCCL and cuBLAS of the build's major version (pip's are found),
 # Python 3.8, and PyTorch to compare with; its C library must not be older than this machine's.
-usage='usage: scripts/gpu-pack.sh [--bin DIR] [--output FILE]
+usage='usage: scripts/gpu-pack.sh [--bin DIR] [--output FILE] [--limit MIB]
   --bin DIR      a build directory to take the programs from instead of building (preset gpu-pack)
   --output FILE  the archive, ddp-launch-gpu.tar.gz if not said
   --limit MIB    the most that the archive may have, 64 if not said'
@@ -13,11 +13,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 limit=64
 build=
 output=ddp-launch-gpu.tar.gz
+need_value() {
+    [[ -n ${2-} ]] || { echo "gpu-pack: $1 needs a value" >&2 && echo "$usage" >&2 && exit 2; }
+}
 while (($#)); do
     case $1 in
-    --bin) build=${2:?$usage} && shift ;;
-    --output) output=${2:?$usage} && shift ;;
-    --limit) limit=${2:?$usage} && shift ;;
+    --bin) need_value "$@" && build=$2 && shift ;;
+    --output) need_value "$@" && output=$2 && shift ;;
+    --limit) need_value "$@" && limit=$2 && shift ;;
     -h | --help) echo "$usage" && exit 0 ;;
     *) echo "gpu-pack: unknown argument '$1'" >&2 && echo "$usage" >&2 && exit 2 ;;
     esac
