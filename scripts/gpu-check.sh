@@ -2,7 +2,8 @@
 # Everything the project knows to check on a GPU, in one command; tests/gpu/check.py has the sections and documents
 # the results and the exit codes. Runs in a clone, which it builds, or in the unpacked archive of gpu-pack.sh.
 usage='usage: scripts/gpu-check.sh [--bin DIR] [--results DIR] [--python PROGRAM] [--only NAME,...] [--quick] [--docs]
-  --bin DIR         a build directory to take the programs from (bin/, tests/ and bench/ in it) instead of building
+  --bin DIR         a build directory to take the programs from (bin/, tests/ and bench/ in it) instead of building;
+                    the results then do not know its commit
   --results DIR     where results.json, gpu-results.md and the logs go, gpu-results if not said
   --python PROGRAM  the Python that has PyTorch, python3 if not said
   --only NAME,...   these sections: operators, ranks, restarts, collectives, memcheck, racecheck, synccheck,
@@ -42,5 +43,6 @@ elif [[ -z $build ]]; then
     build=build/release
     cmake --preset release -DDDP_CUDA=ON >/dev/null
     cmake --build --preset release --target worker ddp-launch worker_gpu_ops bench_gpu_peak
+    options+=(--built-here)
 fi
 exec "$python" tests/gpu/check.py "$build" --python "$python" --results "$results" "${options[@]}"

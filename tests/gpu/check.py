@@ -1,6 +1,6 @@
 """Runs all that there is to check on a GPU, and writes one directory of results. Started by
 scripts/gpu-check.sh.
-usage: check.py BUILD [--results DIR] [--python PYTHON] [--only NAME,...] [--quick] [--docs]
+usage: check.py BUILD [--results DIR] [--python PYTHON] [--only NAME,...] [--quick] [--docs] [--built-here]
 
 Each section runs whatever became of the others, and has a deadline. Exit code: 0 all passed; 1 one
 failed; 3 none failed and one did not run. DIR holds
@@ -150,9 +150,7 @@ def obstacle(build, env, missing):
         if done.returncode != 0:
             lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
             return f"{program} does not start here: {lines[0]}"
-    if not facts.devices():
-        return "nvidia-smi -L lists no GPU here"
-    return ""
+    return facts.why_no_device()
 
 
 def prepare(build):
@@ -185,13 +183,14 @@ def main():
     parser.add_argument("--only", help="sections, by name, separated by commas")
     parser.add_argument("--quick", action="store_true", help="small sizes, one round")
     parser.add_argument("--docs", action="store_true", help="also write docs/gpu-results.md")
+    parser.add_argument("--built-here", action="store_true", help="BUILD is of this checkout")
     o = parser.parse_args()
     o.results.mkdir(parents=True, exist_ok=True)
     console = Console(o.results / "log.txt")
     env, cublas, why_not = prepare(o.build)
     if why_not:
         console.say(f"gpu-check: {why_not}")
-    found = facts.collect(o.build, o.python, env, cublas)
+    found = facts.collect(o.build, o.built_here, o.python, env, cublas)
     console.say(results_page.headline(found))
     entries = []
     with tempfile.TemporaryDirectory() as temporary:
