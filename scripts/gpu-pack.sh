@@ -64,6 +64,12 @@ brought=$(cd "$build" && python3 "$OLDPWD/tests/gpu/libraries.py" "${programs[@]
 while read -r library; do
     [[ -z $library ]] || cp -n "$library" "$root/build/lib/"
 done <<<"$brought"
+# On the target there is no LD_LIBRARY_PATH, and no copy of them in the system.
+for program in "${programs[@]}"; do
+    python3 tests/gpu/libraries.py --inside "$root/build/lib" "$root/build/$program" ||
+        fail "$program does not take its libraries from the archive: build with -DDDP_PORTABLE=ON, as preset gpu-pack does"
+done
+env -u LD_LIBRARY_PATH "$root/build/bin/worker" --help >/dev/null || fail "the archive's worker does not start"
 
 # As in the repository, so that one set of scripts serves both.
 cp --parents LICENSE docs/worker.md scripts/gpu-check.sh tests/gpu/*.py tests/worker/gpu_test.py \
