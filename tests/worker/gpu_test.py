@@ -37,7 +37,7 @@ class Sizes:
 
 FULL = Sizes(50, 12, 5, "5s", ["--batch", "64", "--hidden", "256", "--layers", "2"])
 # A simulated device takes most of its time for the norm and for the validation, so without them.
-QUICK = Sizes(8, 5, 2, "3s", ["--batch", "16", "--lr", "0.02", "--warmup", "0", "--hidden", "16",
+QUICK = Sizes(8, 5, 2, "1500ms", ["--batch", "16", "--lr", "0.02", "--warmup", "0", "--hidden", "16",
                         "--layers", "2", "--context", "4", "--embed", "8", "--grad-clip", "0",
                         "--held-out", "0"])
 
