@@ -1,5 +1,6 @@
 #include "tests/gpu_sim/runtime/stream.hpp"
 
+#include "tests/gpu_sim/runtime/block.hpp"
 #include "tests/gpu_sim/runtime/device.hpp"
 #include "tests/gpu_sim/runtime/misuse.hpp"
 #include "tests/gpu_sim/runtime/settings.hpp"
@@ -132,6 +133,7 @@ void CUstream_st::run(std::uint64_t seed, Node* node) {
   using namespace ddp;
   gpu_sim::runs_a_stream = true;
   gpu_sim::set_current_device(device_);
+  gpu_sim::Grids grids;
   const auto longest = static_cast<std::uint64_t>(gpu_sim::settings().jitter_us);
   for (std::uint64_t turn = 0;; ++turn) {
     Node* next = nullptr;
