@@ -63,7 +63,14 @@ struct WorkerStep {
   LocalRank local_rank = 0;
   std::int64_t step = 0;
   std::optional<double> busy_seconds =
-      std::nullopt;  // the metric of this name, if reported with it
+      std::nullopt;                           // the metric of this name, if reported with it
+  std::optional<double> loss = std::nullopt;  // likewise; may be nan or infinite
+};
+
+// X_DDP_TOTAL_STEPS: with which step it will be done.
+struct WorkerTotalSteps {
+  LocalRank local_rank = 0;
+  std::int64_t total = 0;
 };
 
 // X_DDP_PHASE.
@@ -223,11 +230,11 @@ struct Tick {};
 
 using Event =
     std::variant<StartRequested, GenerationBegan, WorkerDue, WorkerStarted, SpawnFailed,
-                 WorkerReady, WorkerHeartbeat, WorkerStep, WorkerPhase, WorkerDigest, WorkerInjects,
-                 WorkerLine, PreloadLost, WorkerExited, HangDetected, ProcessesSeen,
-                 DiagnosticsKept, RasAnswered, EvidenceTaken, HangExplained, StragglerFound,
-                 FaultTriggered, FaultInjected, FaultUndone, PeerDisagrees, StopRequested,
-                 KeeperGone, Suspended, DescendantsGone, ProcessesGone, SharedMemoryLeft,
-                 GenerationEnded, ExceptionFound, Tick>;
+                 WorkerReady, WorkerHeartbeat, WorkerStep, WorkerTotalSteps, WorkerPhase,
+                 WorkerDigest, WorkerInjects, WorkerLine, PreloadLost, WorkerExited, HangDetected,
+                 ProcessesSeen, DiagnosticsKept, RasAnswered, EvidenceTaken, HangExplained,
+                 StragglerFound, FaultTriggered, FaultInjected, FaultUndone, PeerDisagrees,
+                 StopRequested, KeeperGone, Suspended, DescendantsGone, ProcessesGone,
+                 SharedMemoryLeft, GenerationEnded, ExceptionFound, Tick>;
 
 }  // namespace ddp::core

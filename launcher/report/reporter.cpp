@@ -5,8 +5,10 @@
 #include "common/signal_name.hpp"
 #include "launcher/base/log.hpp"
 #include "launcher/core/exit_code.hpp"
+#include "launcher/events/goodput_event.hpp"
 #include "launcher/output/colour.hpp"
 #include "launcher/report/exit_message.hpp"
+#include "launcher/report/goodput_message.hpp"
 #include "launcher/report/hang_message.hpp"
 #include "launcher/report/outer_error_file.hpp"
 #include "launcher/report/ras_message.hpp"
@@ -342,7 +344,10 @@ void Reporter::apply(const core::GenerationOver& over, core::TimePoint now) {
 
 void Reporter::apply(const core::Finish&, core::TimePoint now) {
   const auto result = evaluate(launch_, plan_, recorder_.record(), events_, began_, now);
+  const auto goodput = progress_.goodput();
   if (!result.text.empty()) notice(result.text);
+  if (goodput && recorder_.record().restarts() > 0)
+    notice("ddp-launch: goodput: " + goodput_text(*goodput) + "\n");
   exit_code_ = result.exit_code;
   // A campaign expects its runs to fail.
   const auto* failed = recorder_.record().last_failure();
@@ -351,7 +356,9 @@ void Reporter::apply(const core::Finish&, core::TimePoint now) {
     const std::string problem = write_outer_error_file(*failed);
     if (!problem.empty()) log::write(log::Level::warn, problem);
   }
-  events_.write(now, "run_finished", {{"exit_code", std::int64_t{exit_code_}}});
+  std::vector<EventLog::Field> fields{{"exit_code", std::int64_t{exit_code_}}};
+  if (goodput) add_goodput(fields, *goodput);
+  events_.write(now, "run_finished", fields);
   events_.check();
 }
 

@@ -9,6 +9,7 @@
 //
 // Each event is published once, to the observers in this order:
 //   exceptions      what ended a rank, before the record and the report are made from it
+//   progress        how far the group is, before anything is said of its end
 //   recorder        the record first: reports are made from it
 //   reporter        then the report: a line is written before what it announces is done
 //   waits           then what only waits
@@ -35,6 +36,7 @@
 #include "launcher/os/loop.hpp"
 #include "launcher/output/router.hpp"
 #include "launcher/report/exception_finder.hpp"
+#include "launcher/report/progress_recorder.hpp"
 #include "launcher/report/recorder.hpp"
 #include "launcher/report/reporter.hpp"
 #include "launcher/report/wait_reporter.hpp"
@@ -71,6 +73,7 @@ class Supervisor {
   // Whether the system gave what a launch needs; errno says why not.
   bool usable() const { return starter_.usable(); }
   Reporter& reporter() { return reporter_; }
+  const core::Progress& progress() const { return progress_.progress(); }
 
   // Once, and before anything else that is published.
   void start() { publish(core::StartRequested{}); }
@@ -103,6 +106,7 @@ class Supervisor {
   EventLog events_;
   ErrorFiles error_files_;
   ExceptionFinder exceptions_;
+  ProgressRecorder progress_;
   Recorder recorder_;
   Reporter reporter_;
   WaitReporter waits_;
