@@ -1,6 +1,7 @@
 #include "launcher/cli/flags.hpp"
 
 #include "launcher/base/edit_distance.hpp"
+#include "launcher/diagnosis/options.hpp"
 #include "launcher/faults/options.hpp"
 #include "launcher/hangs/options.hpp"
 #include "launcher/output/options.hpp"
@@ -50,6 +51,7 @@ std::vector<FlagSpec> joined_table() {
                                              shutdown_flags(),
                                              hang_flags(),
                                              output_flags(),
+                                             diagnosis_flags(),
                                              fault_flags(),
                                              report_flags(),
                                              kCampaign,

@@ -14,6 +14,7 @@
 #include "launcher/cli/pet_variables.hpp"
 #include "launcher/core/group/group.hpp"
 #include "launcher/core/ranks.hpp"
+#include "launcher/diagnosis/options.hpp"
 #include "launcher/faults/options.hpp"
 #include "launcher/hangs/options.hpp"
 #include "launcher/output/options.hpp"
@@ -52,6 +53,7 @@ struct Options {
   OutputOptions output;
   FaultOptions faults;
   ReportOptions report;
+  std::vector<diagnosis::Signature> diagnosis;  // the user's signatures
   log::Level log_level = log::Level::warn;
   bool dry_run = false;
   std::vector<std::string> warnings;  // of what was accepted all the same, for the log

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/faults/worker_faults.hpp"
+#include "launcher/core/diagnosis.hpp"
 #include "launcher/core/exception.hpp"
 #include "launcher/core/fault_action.hpp"
 #include "launcher/core/hang.hpp"
@@ -218,6 +219,11 @@ struct ExceptionFound {
   std::optional<EarlierException> earlier;
 };
 
+// The failure of the attempt that is over, in words.
+struct DiagnosisMade {
+  Diagnosis diagnosis;
+};
+
 // A deadline has come (or may have: an early tick does nothing).
 struct Tick {};
 
@@ -228,6 +234,6 @@ using Event =
                  DiagnosticsKept, RasAnswered, EvidenceTaken, HangExplained, StragglerFound,
                  FaultTriggered, FaultInjected, FaultUndone, PeerDisagrees, StopRequested,
                  KeeperGone, Suspended, DescendantsGone, ProcessesGone, SharedMemoryLeft,
-                 GenerationEnded, ExceptionFound, Tick>;
+                 GenerationEnded, ExceptionFound, DiagnosisMade, Tick>;
 
 }  // namespace ddp::core

@@ -40,6 +40,7 @@ class Recorder final : public core::Observer {
   void apply(const core::FaultInjected& fault, core::TimePoint now);
   void apply(const core::FaultUndone& undone, core::TimePoint now);
   void apply(const core::ExceptionFound& found, core::TimePoint now);
+  void apply(const core::DiagnosisMade& made, core::TimePoint now);
   void apply(const core::GenerationOver& over, core::TimePoint now);
   void apply(const core::Finish& finish, core::TimePoint now);
 
@@ -54,6 +55,7 @@ class Recorder final : public core::Observer {
   core::RunRecord record_;
   std::vector<core::FaultTally> tallies_;         // by fault
   std::optional<core::RankException> exception_;  // of the attempt that is ending
+  std::optional<core::Diagnosis> diagnosis_;      // of it
   bool unwritten_failure_ = false;                // the last one
   bool keeper_killed_ = false;
 };

@@ -6,6 +6,7 @@
 #include "launcher/base/log.hpp"
 #include "launcher/core/exit_code.hpp"
 #include "launcher/output/colour.hpp"
+#include "launcher/report/diagnosis_message.hpp"
 #include "launcher/report/exit_message.hpp"
 #include "launcher/report/hang_message.hpp"
 #include "launcher/report/outer_error_file.hpp"
@@ -321,6 +322,9 @@ void Reporter::apply(const core::GenerationOver& over, core::TimePoint now) {
   VerdictContext context = this->context();
   context.injected = recorder_.behind_last_failure();
   context.ended_alike = recorder_.record().ended_alike();
+  const auto* failed = recorder_.record().last_failure();
+  if (failed != nullptr && failed->diagnosis)
+    context.diagnosis = diagnosis_lines(*failed->diagnosis, launch_.ranks.first_rank());
   context.stack = std::exchange(stack_, {});
   context.witness = std::exchange(witness_, {});
   context.evidence = std::exchange(evidence_, {});

@@ -9,6 +9,7 @@
 //
 // Each event is published once, to the observers in this order:
 //   exceptions      what ended a rank, before the record and the report are made from it
+//   diagnosis       what that means in words, likewise
 //   recorder        the record first: reports are made from it
 //   reporter        then the report: a line is written before what it announces is done
 //   waits           then what only waits
@@ -34,6 +35,7 @@
 #include "launcher/hangs/monitor.hpp"
 #include "launcher/os/loop.hpp"
 #include "launcher/output/router.hpp"
+#include "launcher/report/diagnosis_finder.hpp"
 #include "launcher/report/exception_finder.hpp"
 #include "launcher/report/recorder.hpp"
 #include "launcher/report/reporter.hpp"
@@ -103,6 +105,7 @@ class Supervisor {
   EventLog events_;
   ErrorFiles error_files_;
   ExceptionFinder exceptions_;
+  DiagnosisFinder diagnosis_;
   Recorder recorder_;
   Reporter reporter_;
   WaitReporter waits_;

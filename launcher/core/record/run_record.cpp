@@ -87,7 +87,8 @@ void RunRecord::undone(int fault, LocalRank local_rank, TimePoint now) {
   }
 }
 
-void RunRecord::ended(const Verdict& verdict, std::optional<RankException> exception) {
+void RunRecord::ended(const Verdict& verdict, std::optional<RankException> exception,
+                      std::optional<Diagnosis> diagnosis) {
   if (generations_ == 0) return;
   left_ += static_cast<std::int64_t>(verdict.survivors.size());
   ended_alike_.clear();
@@ -105,6 +106,8 @@ void RunRecord::ended(const Verdict& verdict, std::optional<RankException> excep
       incident.fault = faults_[*behind];
       incident.detected = incident.failed - incident.fault->at;
       faults_.erase(faults_.begin() + static_cast<std::ptrdiff_t>(*behind));
+    } else {
+      incident.diagnosis = std::move(diagnosis);
     }
     if (auto* hung = std::get_if<Hung>(&incident.cause)) hung->hang.ranks.clear();
     add(std::move(incident));

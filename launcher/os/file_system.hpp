@@ -1,0 +1,21 @@
+// What a file system and a file's first line look like.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace ddp::os {
+
+struct Space {
+  std::uint64_t size = 0;  // bytes
+  std::uint64_t free = 0;  // bytes, for users without privileges
+  bool inodes_left = true;
+};
+// Of the file system that holds `path`. It may wait for a network file system.
+std::optional<Space> space_of(const std::string& path);
+
+// Whether the first line of `path`, of which 256 bytes are read, ends in CRLF.
+bool first_line_ends_in_crlf(const std::string& path);
+
+}  // namespace ddp::os

@@ -1,0 +1,135 @@
+#include "launcher/report/diagnosis_finder.hpp"
+
+#include "launcher/diagnosis/signature_file.hpp"
+#include "launcher/os/file_system.hpp"
+#include "launcher/os/kernel_log.hpp"
+#include "launcher/os/limits.hpp"
+#include "launcher/output/tail_buffer.hpp"
+#include "launcher/report/exception_finder.hpp"
+#include "launcher/report/failure_message.hpp"
+#include "launcher/report/plain_text.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace ddp {
+namespace {
+
+using diagnosis::SystemFact;
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+constexpr std::uint64_t kSmallSharedMemory = 64 * kMiB;  // docker's default
+constexpr rlim_t kFewDescriptors = 4096;
+constexpr std::size_t kWitnesses = 8;
+constexpr int kWitnessLines = 20;
+constexpr std::size_t kEvidenceBytes = 300;
+
+bool full(const os::Space& space) { return space.free < kMiB || !space.inodes_left; }
+
+// Whether the rank failed by itself, not by a signal of the launcher's.
+bool failed_by_itself(const core::WorkerOutcome& worker) {
+  if (!worker.status || core::succeeded(*worker.status)) return false;
+  const auto* signaled = std::get_if<core::Signaled>(&*worker.status);
+  return signaled == nullptr || signaled->signal != worker.last_signal_sent;
+}
+
+}  // namespace
+
+void DiagnosisFinder::apply(const core::GenerationBegan& began, core::TimePoint now) {
+  generation_ = began.generation;
+  began_ = now;
+  system_.reset();
+  exception_ = {};
+}
+
+void DiagnosisFinder::apply(const core::TeardownBegan& teardown, core::TimePoint) {
+  if (!core::is_failure(teardown.cause)) return;
+  // SIGKILL may follow in the same step.
+  sources_.loop.post([this, generation = generation_] {
+    if (generation == generation_ && !system_) prepare();
+  });
+}
+
+void DiagnosisFinder::apply(const core::ExceptionFound& found, core::TimePoint) {
+  exception_ = found.exception;
+}
+
+void DiagnosisFinder::prepare() {
+  auto& system = system_.emplace();
+  const auto add = [&](SystemFact fact, bool holds) {
+    if (holds) system.facts.push_back(fact);
+  };
+  if (const auto shared = os::space_of("/dev/shm")) {
+    add(SystemFact::shm_full, full(*shared));
+    add(SystemFact::shm_small, shared->size <= kSmallSharedMemory);
+  }
+  // The launcher writes there anyway, so that a file system that does not answer is no new wait.
+  if (const auto disk = os::space_of(sources_.run_dir)) add(SystemFact::disk_full, full(*disk));
+  add(SystemFact::nofile_limit, os::worker_descriptor_limit() <= kFewDescriptors);
+  system.kernel = os::kernel_log_since(began_);
+  if (!signatures_.empty()) return;
+  signatures_ = sources_.users;
+  auto built_in = diagnosis::built_in_signatures();
+  std::move(built_in.begin(), built_in.end(), std::back_inserter(signatures_));
+}
+
+void DiagnosisFinder::apply(const core::GenerationOver& over, core::TimePoint) {
+  const auto& cause = over.verdict.cause;
+  if (!cause || !core::is_failure(*cause)) return;
+  if (!system_) prepare();
+  auto found = diagnosis::diagnose(signatures_, facts_of(over.verdict),
+                                   [&] { return witnesses(over.verdict); });
+  if (!found) return;
+  found->evidence = plain_text(std::string_view(found->evidence).substr(0, kEvidenceBytes));
+  sources_.publish(core::DiagnosisMade{std::move(*found)});
+}
+
+diagnosis::Facts DiagnosisFinder::facts_of(const core::Verdict& verdict) const {
+  const auto& cause = *verdict.cause;
+  diagnosis::Facts facts{core::exit_status_of(cause), {}, system_->kernel, system_->facts};
+  if (core::is_oom_kill(cause)) facts.system.push_back(SystemFact::oom);
+  if (const auto* failed = std::get_if<core::WorkerNotStarted>(&cause)) {
+    // The rank has written nothing: what the report says of it takes the place of its lines.
+    facts.lines.push_back(cause_text(cause, {}, sources_.program));
+    if (failed->error.error_number == ENOENT && os::first_line_ends_in_crlf(sources_.program))
+      facts.system.push_back(SystemFact::crlf_interpreter);
+  } else if (const auto rank = core::root_cause_rank(cause)) {
+    facts.lines = lines_of(*rank, exception_, static_cast<int>(out::TailBuffer::kLines));
+  }
+  return facts;
+}
+
+std::vector<std::string> DiagnosisFinder::lines_of(core::LocalRank rank,
+                                                   const core::RankException& exception,
+                                                   int count) const {
+  std::vector<std::string> lines;
+  if (!exception.text.empty()) lines.push_back(exception.text);
+  lines.insert(lines.end(), exception.traceback.begin(), exception.traceback.end());
+  auto tail = sources_.router.tail(rank, count);
+  std::move(tail.begin(), tail.end(), std::back_inserter(lines));
+  return lines;
+}
+
+// The first to fail comes first.
+std::vector<diagnosis::Witness> DiagnosisFinder::witnesses(const core::Verdict& verdict) const {
+  const auto root = core::root_cause_rank(*verdict.cause);
+  std::vector<const core::WorkerOutcome*> failed;
+  for (const auto& worker : verdict.workers) {
+    if (worker.local_rank != root && worker.ended && failed_by_itself(worker))
+      failed.push_back(&worker);
+  }
+  std::stable_sort(failed.begin(), failed.end(),
+                   [](const auto* one, const auto* other) { return one->ended < other->ended; });
+  if (failed.size() > kWitnesses) failed.resize(kWitnesses);
+  std::vector<diagnosis::Witness> witnesses;
+  for (const auto* worker : failed) {
+    const auto record = read_error_file(sources_.files.path(worker->local_rank));
+    witnesses.push_back({worker->local_rank, worker->status,
+                         lines_of(worker->local_rank, record ? record->exception : core::RankException{},
+                                  kWitnessLines)});
+  }
+  return witnesses;
+}
+
+}  // namespace ddp

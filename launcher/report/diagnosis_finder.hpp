@@ -1,0 +1,65 @@
+// Diagnoses a failure once its attempt is over. What the system says is collected right after the
+// stop signals are sent: shared memory that is full now may be free when the group is gone. The
+// built-in signatures are parsed then too, while the survivors exit, and are kept for later
+// failures.
+#pragma once
+
+#include "launcher/core/observer.hpp"
+#include "launcher/diagnosis/match.hpp"
+#include "launcher/os/loop.hpp"
+#include "launcher/output/router.hpp"
+#include "launcher/workers/error_files.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ddp {
+
+class DiagnosisFinder final : public core::Observer {
+ public:
+  // All but the texts and `publish` borrowed.
+  struct Sources {
+    os::Loop& loop;
+    const std::vector<diagnosis::Signature>& users;  // tried before the built-in ones
+    const ErrorFiles& files;
+    const out::Router& router;
+    std::string program;  // as the user gave it
+    std::string run_dir;  // where the run's files are
+    core::Publish publish;
+  };
+  // It publishes DiagnosisMade before any observer after it gets the GenerationOver.
+  explicit DiagnosisFinder(Sources sources) : sources_(std::move(sources)) {}
+
+  void on(const core::Event& event, core::TimePoint now) override {
+    core::dispatch(*this, event, now);
+  }
+  void on(const core::Action& action, core::TimePoint now) override {
+    core::dispatch(*this, action, now);
+  }
+  void apply(const core::GenerationBegan& began, core::TimePoint now);
+  void apply(const core::TeardownBegan& teardown, core::TimePoint now);
+  void apply(const core::ExceptionFound& found, core::TimePoint now);
+  void apply(const core::GenerationOver& over, core::TimePoint now);
+
+ private:
+  // What the system says, apart from what the cause holds.
+  struct System {
+    std::vector<diagnosis::SystemFact> facts;
+    std::vector<std::string> kernel;
+  };
+  void prepare();
+  diagnosis::Facts facts_of(const core::Verdict& verdict) const;
+  std::vector<std::string> lines_of(core::LocalRank rank, const core::RankException& exception,
+                                    int count) const;
+  std::vector<diagnosis::Witness> witnesses(const core::Verdict& verdict) const;
+
+  Sources sources_;
+  std::vector<diagnosis::Signature> signatures_;  // empty until the first failure
+  std::optional<System> system_;                  // of the attempt that fails
+  core::Generation generation_ = 0;
+  core::TimePoint began_;
+  core::RankException exception_;  // of the root cause
+};
+
+}  // namespace ddp
