@@ -219,8 +219,9 @@ struct ExceptionFound {
   std::optional<EarlierException> earlier;
 };
 
-// The failure of the attempt that is over, in words.
+// The failure of an attempt that is over, in words; the next one may be running.
 struct DiagnosisMade {
+  Generation generation = 0;
   Diagnosis diagnosis;
 };
 

@@ -75,10 +75,12 @@ bool matches(const Signature& signature, const Facts& facts, std::string& eviden
     evidence = *line;
   }
   if (!signature.kernel.empty()) {
-    const auto line =
-        std::find_if(facts.kernel.begin(), facts.kernel.end(),
-                     [&](const std::string& one) { return found_in(signature.kernel, one); });
-    if (line == facts.kernel.end()) return false;
+    if (!facts.kernel) return false;
+    const auto log = facts.kernel();
+    const auto line = std::find_if(log.begin(), log.end(), [&](const std::string& one) {
+      return found_in(signature.kernel, one);
+    });
+    if (line == log.end()) return false;
     evidence = *line;
     from_kernel = true;
   }
@@ -100,7 +102,8 @@ std::optional<core::Diagnosis> diagnose(std::span<const Signature> signatures, c
 }
 
 Facts facts_of(const Signature& signature, const Sample& sample) {
-  Facts facts{core::Exited{1}, sample.lines, sample.kernel, signature.system};
+  Facts facts{core::Exited{1}, sample.lines, [lines = sample.kernel] { return lines; },
+              signature.system};
   if (!signature.exit_codes.empty()) {
     facts.status = core::Exited{signature.exit_codes.front()};
   } else if (!signature.signals.empty()) {

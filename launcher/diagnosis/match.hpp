@@ -18,7 +18,8 @@ namespace ddp::diagnosis {
 struct Facts {
   std::optional<core::ExitStatus> status;  // none: it did not end by itself
   std::vector<std::string> lines;          // its recorded exception and its last lines
-  std::vector<std::string> kernel;         // the kernel's log since the attempt began
+  // The kernel's log since the attempt began; called only where the rest of a signature matches.
+  std::function<std::vector<std::string>()> kernel;
   std::vector<SystemFact> system;
 };
 

@@ -47,7 +47,7 @@ void DiagnosisFinder::apply(const core::TeardownBegan& teardown, core::TimePoint
   if (!core::is_failure(teardown.cause)) return;
   // SIGKILL may follow in the same step.
   sources_.loop.post([this, generation = generation_] {
-    if (generation == generation_ && !system_) prepare();
+    if (generation == generation_ && !system_) examine_system();
   });
 }
 
@@ -55,10 +55,10 @@ void DiagnosisFinder::apply(const core::ExceptionFound& found, core::TimePoint) 
   exception_ = found.exception;
 }
 
-void DiagnosisFinder::prepare() {
-  auto& system = system_.emplace();
+void DiagnosisFinder::examine_system() {
+  auto& facts = system_.emplace();
   const auto add = [&](SystemFact fact, bool holds) {
-    if (holds) system.facts.push_back(fact);
+    if (holds) facts.push_back(fact);
   };
   if (const auto shared = os::space_of("/dev/shm")) {
     add(SystemFact::shm_full, full(*shared));
@@ -67,27 +67,43 @@ void DiagnosisFinder::prepare() {
   // The launcher writes there anyway, so that a file system that does not answer is no new wait.
   if (const auto disk = os::space_of(sources_.run_dir)) add(SystemFact::disk_full, full(*disk));
   add(SystemFact::nofile_limit, os::worker_descriptor_limit() <= kFewDescriptors);
-  system.kernel = os::kernel_log_since(began_);
-  if (!signatures_.empty()) return;
-  signatures_ = sources_.users;
-  auto built_in = diagnosis::built_in_signatures();
-  std::move(built_in.begin(), built_in.end(), std::back_inserter(signatures_));
 }
 
 void DiagnosisFinder::apply(const core::GenerationOver& over, core::TimePoint) {
-  const auto& cause = over.verdict.cause;
-  if (!cause || !core::is_failure(*cause)) return;
-  if (!system_) prepare();
-  auto found = diagnosis::diagnose(signatures_, facts_of(over.verdict),
-                                   [&] { return witnesses(over.verdict); });
+  const auto& verdict = over.verdict;
+  if (!verdict.cause || !core::is_failure(*verdict.cause)) return;
+  if (!system_) examine_system();
+  const bool restarts =
+      over.decision && std::holds_alternative<core::RestartIn>(*over.decision);
+  if (!restarts)
+    return diagnose(facts_of(verdict), verdict.generation, [&] { return witnesses(verdict); });
+  // The next attempt removes error files.
+  sources_.loop.post([this, facts = facts_of(verdict), generation = verdict.generation,
+                      others = witnesses(verdict)] {
+    diagnose(facts, generation, [&] { return others; });
+  });
+}
+
+void DiagnosisFinder::diagnose(
+    const diagnosis::Facts& facts, core::Generation generation,
+    const std::function<std::vector<diagnosis::Witness>()>& witnesses) {
+  if (signatures_.empty()) {
+    signatures_ = sources_.users;
+    auto built_in = diagnosis::built_in_signatures();
+    std::move(built_in.begin(), built_in.end(), std::back_inserter(signatures_));
+  }
+  auto found = diagnosis::diagnose(signatures_, facts, witnesses);
   if (!found) return;
   found->evidence = plain_text(std::string_view(found->evidence).substr(0, kEvidenceBytes));
-  sources_.publish(core::DiagnosisMade{std::move(*found)});
+  sources_.publish(core::DiagnosisMade{generation, std::move(*found)});
 }
 
 diagnosis::Facts DiagnosisFinder::facts_of(const core::Verdict& verdict) const {
   const auto& cause = *verdict.cause;
-  diagnosis::Facts facts{core::exit_status_of(cause), {}, system_->kernel, system_->facts};
+  diagnosis::Facts facts{core::exit_status_of(cause),
+                         {},
+                         [since = began_] { return os::kernel_log_since(since); },
+                         *system_};
   if (core::is_oom_kill(cause)) facts.system.push_back(SystemFact::oom);
   if (const auto* failed = std::get_if<core::WorkerNotStarted>(&cause)) {
     // The rank has written nothing: what the report says of it takes the place of its lines.

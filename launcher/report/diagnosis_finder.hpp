@@ -1,7 +1,9 @@
 // Diagnoses a failure once its attempt is over. What the system says is collected right after the
-// stop signals are sent: shared memory that is full now may be free when the group is gone. The
-// built-in signatures are parsed then too, while the survivors exit, and are kept for later
-// failures.
+// stop signals are sent: shared memory that is full now may be free when the group is gone.
+//
+// Nothing waits for a diagnosis: parsing the built-in signatures on the first failure, and matching,
+// take some milliseconds. Where a restart follows, what is known is kept and matched once the new
+// ranks are started; else that is the last thing before the report.
 #pragma once
 
 #include "launcher/core/observer.hpp"
@@ -10,6 +12,7 @@
 #include "launcher/output/router.hpp"
 #include "launcher/workers/error_files.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,7 +31,8 @@ class DiagnosisFinder final : public core::Observer {
     std::string run_dir;  // where the run's files are
     core::Publish publish;
   };
-  // It publishes DiagnosisMade before any observer after it gets the GenerationOver.
+  // It publishes DiagnosisMade before any observer after it gets the GenerationOver, or where a
+  // restart follows, some time after that.
   explicit DiagnosisFinder(Sources sources) : sources_(std::move(sources)) {}
 
   void on(const core::Event& event, core::TimePoint now) override {
@@ -43,12 +47,9 @@ class DiagnosisFinder final : public core::Observer {
   void apply(const core::GenerationOver& over, core::TimePoint now);
 
  private:
-  // What the system says, apart from what the cause holds.
-  struct System {
-    std::vector<diagnosis::SystemFact> facts;
-    std::vector<std::string> kernel;
-  };
-  void prepare();
+  void examine_system();
+  void diagnose(const diagnosis::Facts& facts, core::Generation generation,
+                const std::function<std::vector<diagnosis::Witness>()>& witnesses);
   diagnosis::Facts facts_of(const core::Verdict& verdict) const;
   std::vector<std::string> lines_of(core::LocalRank rank, const core::RankException& exception,
                                     int count) const;
@@ -56,7 +57,7 @@ class DiagnosisFinder final : public core::Observer {
 
   Sources sources_;
   std::vector<diagnosis::Signature> signatures_;  // empty until the first failure
-  std::optional<System> system_;                  // of the attempt that fails
+  std::optional<std::vector<diagnosis::SystemFact>> system_;  // when the attempt failed
   core::Generation generation_ = 0;
   core::TimePoint began_;
   core::RankException exception_;  // of the root cause

@@ -73,13 +73,12 @@ void Recorder::apply(const core::ExceptionFound& found, core::TimePoint) {
 }
 
 void Recorder::apply(const core::DiagnosisMade& made, core::TimePoint) {
-  diagnosis_ = made.diagnosis;
+  record_.diagnosed(made.generation, made.diagnosis);
 }
 
 void Recorder::apply(const core::GenerationOver& over, core::TimePoint now) {
   write_last_failure(now);
-  record_.ended(over.verdict, std::exchange(exception_, std::nullopt),
-                std::exchange(diagnosis_, std::nullopt));
+  record_.ended(over.verdict, std::exchange(exception_, std::nullopt));
   unwritten_failure_ = record_.last_failure() != nullptr;
 }
 

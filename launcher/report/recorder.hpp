@@ -55,7 +55,6 @@ class Recorder final : public core::Observer {
   core::RunRecord record_;
   std::vector<core::FaultTally> tallies_;         // by fault
   std::optional<core::RankException> exception_;  // of the attempt that is ending
-  std::optional<core::Diagnosis> diagnosis_;      // of it
   bool unwritten_failure_ = false;                // the last one
   bool keeper_killed_ = false;
 };

@@ -302,7 +302,20 @@ void Reporter::apply(const core::SharedMemoryLeft& left, core::TimePoint) {
 
 void Reporter::apply(const core::ExceptionFound& found, core::TimePoint) { exception_ = found; }
 
+// Before the report, which then has it, or after it where a restart did not wait.
+void Reporter::apply(const core::DiagnosisMade& made, core::TimePoint) {
+  const auto& incidents = recorder_.record().incidents();
+  if (made.generation != reported_ || incidents.empty() || !incidents.back().diagnosis) return;
+  std::string text;
+  for (const auto& line :
+       diagnosis_lines(*incidents.back().diagnosis, launch_.ranks.first_rank()))
+    text += (text.empty() ? fmt::format("ddp-launch: attempt {}: ", made.generation) : "  ") + line +
+            "\n";
+  notice(text);
+}
+
 void Reporter::apply(const core::GenerationOver& over, core::TimePoint now) {
+  reported_ = over.verdict.generation;
   const auto segments = std::exchange(shared_memory_, {});
   for (const auto& one : segments) {
     events_.write(now, "shared_memory_left",

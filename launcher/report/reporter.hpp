@@ -88,6 +88,7 @@ class Reporter final : public core::Observer {
   void apply(const core::ProcessesGone& gone, core::TimePoint now);
   void apply(const core::SharedMemoryLeft& left, core::TimePoint now);
   void apply(const core::ExceptionFound& found, core::TimePoint now);
+  void apply(const core::DiagnosisMade& made, core::TimePoint now);
   void apply(const core::GenerationOver& over, core::TimePoint now);
   void apply(const core::Finish& finish, core::TimePoint now);
 
@@ -105,6 +106,7 @@ class Reporter final : public core::Observer {
   const Recorder& recorder_;
   core::TimePoint began_;
   core::Generation generation_ = 0;
+  core::Generation reported_ = -1;  // the attempt whose end was reported last
   std::uint16_t master_port_ = 0;
   std::vector<core::ReportedSegment> shared_memory_;  // of the attempt that has just ended
   core::ExceptionFound exception_;                    // of it

@@ -50,7 +50,7 @@ Supervisor::Supervisor(Deps deps)
              publisher()),
       starter_(deps_.loop, worker_spec(deps_.options), deps_.router, deps_.workers, faults_,
                error_files_, deps_.run_dir, deps_.private_dir, ras_.text(), publisher()),
-      observers_{&exceptions_, &diagnosis_, &recorder_, &reporter_, &waits_},
+      observers_{&exceptions_, &recorder_, &diagnosis_, &reporter_, &waits_},
       deadline_timer_(deps_.loop.make_timer()) {
   observers_.insert(observers_.end(), deps_.observers.begin(), deps_.observers.end());
   observers_.insert(observers_.end(), {&faults_, &hangs_});

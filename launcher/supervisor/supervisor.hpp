@@ -9,8 +9,8 @@
 //
 // Each event is published once, to the observers in this order:
 //   exceptions      what ended a rank, before the record and the report are made from it
-//   diagnosis       what that means in words, likewise
 //   recorder        the record first: reports are made from it
+//   diagnosis       what the failure means in words, for the record and the report
 //   reporter        then the report: a line is written before what it announces is done
 //   waits           then what only waits
 //   observers of the caller's (shared memory)

@@ -87,8 +87,7 @@ void RunRecord::undone(int fault, LocalRank local_rank, TimePoint now) {
   }
 }
 
-void RunRecord::ended(const Verdict& verdict, std::optional<RankException> exception,
-                      std::optional<Diagnosis> diagnosis) {
+void RunRecord::ended(const Verdict& verdict, std::optional<RankException> exception) {
   if (generations_ == 0) return;
   left_ += static_cast<std::int64_t>(verdict.survivors.size());
   ended_alike_.clear();
@@ -106,13 +105,17 @@ void RunRecord::ended(const Verdict& verdict, std::optional<RankException> excep
       incident.fault = faults_[*behind];
       incident.detected = incident.failed - incident.fault->at;
       faults_.erase(faults_.begin() + static_cast<std::ptrdiff_t>(*behind));
-    } else {
-      incident.diagnosis = std::move(diagnosis);
     }
     if (auto* hung = std::get_if<Hung>(&incident.cause)) hung->hang.ranks.clear();
     add(std::move(incident));
   }
   for (const auto& fault : std::exchange(faults_, {})) harmless_.add(fault);
+}
+
+void RunRecord::diagnosed(Generation generation, Diagnosis diagnosis) {
+  if (incidents_.empty() || incidents_.back().generation != generation || incidents_.back().fault)
+    return;
+  incidents_.back().diagnosis = std::move(diagnosis);
 }
 
 void RunRecord::finished(int exit_code, std::int64_t left, std::vector<FaultTally> planned) {

@@ -95,8 +95,9 @@ class RunRecord {
   void injected(InjectedFault fault);
   // Its time was over, or another of its kind replaced it: place in the plan, local rank.
   void undone(int fault, LocalRank local_rank, TimePoint now);
-  void ended(const Verdict& verdict, std::optional<RankException> exception = std::nullopt,
-             std::optional<Diagnosis> diagnosis = std::nullopt);
+  void ended(const Verdict& verdict, std::optional<RankException> exception = std::nullopt);
+  // Of the last failure, where it is that of `generation` and no fault is behind it.
+  void diagnosed(Generation generation, Diagnosis diagnosis);
   void reported_digest(std::string digest) { digest_ = std::move(digest); }
   // `left`: processes found when none should be left. `planned`: empty where it is not known.
   void finished(int exit_code, std::int64_t left, std::vector<FaultTally> planned = {});

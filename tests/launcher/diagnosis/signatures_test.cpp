@@ -66,7 +66,7 @@ TEST_CASE("each text, pattern and system fact of a built-in signature is needed"
     CAPTURE(one.name);
     std::string evidence;
     bool from_kernel = false;
-    CHECK_FALSE(matches(one, {core::Exited{3}, {"step 7"}, {"eth0: link up"}, {}}, evidence,
+    CHECK_FALSE(matches(one, {core::Exited{3}, {"step 7"}, [] { return std::vector<std::string>{"eth0: link up"}; }, {}}, evidence,
                         from_kernel));
   }
 }
@@ -125,12 +125,20 @@ TEST_CASE("the first line that shows the cause is the evidence, of the rank or o
   CHECK(text->evidence == "x ModuleNotFoundError: No module named 'y'");
   CHECK_FALSE(text->from_kernel);
   CHECK_FALSE(text->witness);
-  const auto kernel = diagnose(
-      built_in(),
-      {core::Exited{1}, {}, {"NVRM: Xid (PCI:0000:3b:00): 79, GPU has fallen off"}, {}}, no_other);
+  int reads = 0;
+  const auto log = [&] {
+    ++reads;
+    return std::vector<std::string>{"NVRM: Xid (PCI:0000:3b:00): 79, GPU has fallen off"};
+  };
+  const auto kernel =
+      diagnose(built_in(), {core::Exited{1}, {"CUDA error: unknown error"}, log, {}}, no_other);
   REQUIRE(kernel);
   CHECK(kernel->signature == "gpu-xid-79");
   CHECK(kernel->from_kernel);
+  // The GPU of another program: the log is not even read.
+  reads = 0;
+  CHECK_FALSE(diagnose(built_in(), {core::Exited{1}, {"step 7"}, log, {}}, no_other));
+  CHECK(reads == 0);
 }
 
 TEST_CASE("the root cause's own cause comes first, then another rank's, then the loss of a peer") {
