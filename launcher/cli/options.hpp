@@ -1,9 +1,9 @@
 // Room: launcher/cli. Command line, environment and configuration file in, one checked Options
 // value out; --help and --dry-run.
 // Includes: common, launcher/base, launcher/core, launcher/core/faults, launcher/core/group,
-// launcher/faults, launcher/hangs, launcher/os, launcher/output, launcher/placement,
-// launcher/preload, launcher/program, launcher/rendezvous, launcher/report, launcher/settings,
-// launcher/torchrun, launcher/workers. Included by: launcher, launcher/campaign,
+// launcher/diagnosis, launcher/faults, launcher/hangs, launcher/os, launcher/output,
+// launcher/placement, launcher/preload, launcher/program, launcher/rendezvous, launcher/report,
+// launcher/settings, launcher/torchrun, launcher/workers. Included by: launcher, launcher/campaign,
 // launcher/supervisor.
 //
 // The command line and the configuration file of ddp-launch, as one checked value.

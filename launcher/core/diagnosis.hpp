@@ -9,11 +9,11 @@
 namespace ddp::core {
 
 struct Diagnosis {
-  std::string signature;  // its name, such as "cuda-out-of-memory"
-  std::string cause;      // one line
-  std::string remedy;     // one line: what to do
-  std::string evidence;   // the line that shows it; empty: the exit status or the system does
-  bool from_kernel = false;          // the line is of the kernel's log
+  std::string signature;     // its name, such as "cuda-out-of-memory"
+  std::string cause;         // one line
+  std::string remedy;        // one line: what to do
+  std::string evidence;      // the line that shows it; empty: the exit status or the system does
+  bool from_kernel = false;  // the line is of the kernel's log
   std::optional<LocalRank> witness;  // the rank that wrote it, where it is not the root cause
 };
 

@@ -65,8 +65,8 @@ bool matches(const Signature& signature, const Facts& facts, std::string& eviden
                    [&](SystemFact fact) { return has(facts.system, fact); }))
     return false;
   if (signature.has_lines()) {
-    const auto line = std::find_if(
-        facts.lines.begin(), facts.lines.end(), [&](const std::string& one) {
+    const auto line =
+        std::find_if(facts.lines.begin(), facts.lines.end(), [&](const std::string& one) {
           return std::any_of(signature.texts.begin(), signature.texts.end(),
                              [&](const std::string& text) { return contains(one, text); }) ||
                  found_in(signature.patterns, one);

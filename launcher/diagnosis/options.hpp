@@ -11,7 +11,6 @@
 namespace ddp {
 
 std::span<const FlagSpec> diagnosis_flags();
-Failure read_diagnosis(const SettingsReader& reader,
-                       std::vector<diagnosis::Signature>& signatures);
+Failure read_diagnosis(const SettingsReader& reader, std::vector<diagnosis::Signature>& signatures);
 
 }  // namespace ddp

@@ -58,9 +58,9 @@ struct Signature {
   std::string name;
   std::vector<int> exit_codes;  // one kind with `signals`: how the rank ended
   std::vector<int> signals;
-  std::vector<std::string> texts;    // one kind with `patterns`: what a line contains
+  std::vector<std::string> texts;  // one kind with `patterns`: what a line contains
   std::vector<LinePattern> patterns;
-  std::vector<LinePattern> kernel;   // what a line of the kernel's log contains
+  std::vector<LinePattern> kernel;  // what a line of the kernel's log contains
   std::vector<SystemFact> system;
   bool consequence = false;  // of the loss of another rank: tried last
   std::string cause;         // one line

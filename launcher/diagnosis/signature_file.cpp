@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kLargestFile = std::size_t{1} << 20;
 constexpr std::size_t kMostSignatures = 500;
-constexpr std::size_t kMostValues = 32;   // of one key
+constexpr std::size_t kMostValues = 32;    // of one key
 constexpr std::size_t kLongestLine = 300;  // of cause and remedy, in bytes
 constexpr std::size_t kLongestName = 64;
 
@@ -38,9 +38,8 @@ bool is_name(std::string_view name) {
 
 bool is_one_line(std::string_view text) {
   return !text.empty() && text.size() <= kLongestLine &&
-         std::none_of(text.begin(), text.end(), [](char c) {
-           return static_cast<unsigned char>(c) < ' ' || c == '\x7f';
-         });
+         std::none_of(text.begin(), text.end(),
+                      [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
 }
 
 std::string system_fact_names() {
@@ -49,8 +48,8 @@ std::string system_fact_names() {
   return names;
 }
 
-// In the built-in file the samples are the last keys of a signature. Parsing and checking them would
-// take longer than all the rest, and a restart waits for it.
+// In the built-in file the samples are the last keys of a signature. Parsing and checking them
+// would take longer than all the rest, and a restart waits for it.
 std::string without_samples(std::string_view text) {
   std::string kept;
   bool skips = false;
@@ -100,8 +99,8 @@ class Reader {
             std::initializer_list<std::string_view> allowed) {
     for (const auto& [key, node] : table) {
       if (std::find(allowed.begin(), allowed.end(), key.str()) == allowed.end())
-        return refuse(node, "'" + std::string(key.str()) + "': " + what + " takes " +
-                                joined(allowed, ", "));
+        return refuse(
+            node, "'" + std::string(key.str()) + "': " + what + " takes " + joined(allowed, ", "));
     }
   }
 

@@ -61,7 +61,8 @@ std::vector<std::string> kernel_log_since(core::TimePoint since) {
   if (count <= 0) return {};
   log.resize(static_cast<std::size_t>(count));
   return kernel_lines(
-      log, std::chrono::duration_cast<std::chrono::microseconds>(since.time_since_epoch()) - kDrift);
+      log,
+      std::chrono::duration_cast<std::chrono::microseconds>(since.time_since_epoch()) - kDrift);
 }
 
 }  // namespace ddp::os

@@ -73,20 +73,17 @@ void DiagnosisFinder::apply(const core::GenerationOver& over, core::TimePoint) {
   const auto& verdict = over.verdict;
   if (!verdict.cause || !core::is_failure(*verdict.cause)) return;
   if (!system_) examine_system();
-  const bool restarts =
-      over.decision && std::holds_alternative<core::RestartIn>(*over.decision);
+  const bool restarts = over.decision && std::holds_alternative<core::RestartIn>(*over.decision);
   if (!restarts)
     return diagnose(facts_of(verdict), verdict.generation, [&] { return witnesses(verdict); });
   // The next attempt removes error files.
-  sources_.loop.post([this, facts = facts_of(verdict), generation = verdict.generation,
-                      others = witnesses(verdict)] {
-    diagnose(facts, generation, [&] { return others; });
-  });
+  sources_.loop.post(
+      [this, facts = facts_of(verdict), generation = verdict.generation,
+       others = witnesses(verdict)] { diagnose(facts, generation, [&] { return others; }); });
 }
 
-void DiagnosisFinder::diagnose(
-    const diagnosis::Facts& facts, core::Generation generation,
-    const std::function<std::vector<diagnosis::Witness>()>& witnesses) {
+void DiagnosisFinder::diagnose(const diagnosis::Facts& facts, core::Generation generation,
+                               const std::function<std::vector<diagnosis::Witness>()>& witnesses) {
   if (signatures_.empty()) {
     signatures_ = sources_.users;
     auto built_in = diagnosis::built_in_signatures();
@@ -141,9 +138,10 @@ std::vector<diagnosis::Witness> DiagnosisFinder::witnesses(const core::Verdict& 
   std::vector<diagnosis::Witness> witnesses;
   for (const auto* worker : failed) {
     const auto record = read_error_file(sources_.files.path(worker->local_rank));
-    witnesses.push_back({worker->local_rank, worker->status,
-                         lines_of(worker->local_rank, record ? record->exception : core::RankException{},
-                                  kWitnessLines)});
+    witnesses.push_back(
+        {worker->local_rank, worker->status,
+         lines_of(worker->local_rank, record ? record->exception : core::RankException{},
+                  kWitnessLines)});
   }
   return witnesses;
 }

@@ -1,9 +1,9 @@
 // Diagnoses a failure once its attempt is over. What the system says is collected right after the
 // stop signals are sent: shared memory that is full now may be free when the group is gone.
 //
-// Nothing waits for a diagnosis: parsing the built-in signatures on the first failure, and matching,
-// take some milliseconds. Where a restart follows, what is known is kept and matched once the new
-// ranks are started; else that is the last thing before the report.
+// Nothing waits for a diagnosis: parsing the built-in signatures on the first failure, and
+// matching, take some milliseconds. Where a restart follows, what is known is kept and matched once
+// the new ranks are started; else that is the last thing before the report.
 #pragma once
 
 #include "launcher/core/observer.hpp"
@@ -56,7 +56,7 @@ class DiagnosisFinder final : public core::Observer {
   std::vector<diagnosis::Witness> witnesses(const core::Verdict& verdict) const;
 
   Sources sources_;
-  std::vector<diagnosis::Signature> signatures_;  // empty until the first failure
+  std::vector<diagnosis::Signature> signatures_;              // empty until the first failure
   std::optional<std::vector<diagnosis::SystemFact>> system_;  // when the attempt failed
   core::Generation generation_ = 0;
   core::TimePoint began_;

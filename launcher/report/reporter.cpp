@@ -307,10 +307,9 @@ void Reporter::apply(const core::DiagnosisMade& made, core::TimePoint) {
   const auto& incidents = recorder_.record().incidents();
   if (made.generation != reported_ || incidents.empty() || !incidents.back().diagnosis) return;
   std::string text;
-  for (const auto& line :
-       diagnosis_lines(*incidents.back().diagnosis, launch_.ranks.first_rank()))
-    text += (text.empty() ? fmt::format("ddp-launch: attempt {}: ", made.generation) : "  ") + line +
-            "\n";
+  for (const auto& line : diagnosis_lines(*incidents.back().diagnosis, launch_.ranks.first_rank()))
+    text += (text.empty() ? fmt::format("ddp-launch: attempt {}: ", made.generation) : "  ") +
+            line + "\n";
   notice(text);
 }
 

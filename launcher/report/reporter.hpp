@@ -1,8 +1,8 @@
 // Room: launcher/report. Everything said of a run, to people (messages) and to machines (JUnit).
 // Includes: common, common/faults, launcher/base, launcher/core, launcher/core/group,
-// launcher/core/hangs, launcher/core/record, launcher/events, launcher/faults, launcher/os,
-// launcher/output, launcher/settings, launcher/workers. Included by: launcher, launcher/campaign,
-// launcher/cli, launcher/hangs, launcher/preload, launcher/supervisor.
+// launcher/core/hangs, launcher/core/record, launcher/diagnosis, launcher/events, launcher/faults,
+// launcher/os, launcher/output, launcher/settings, launcher/workers. Included by: launcher,
+// launcher/campaign, launcher/cli, launcher/hangs, launcher/preload, launcher/supervisor.
 //
 // Reports what happens in a launch: to events.jsonl as data, and to the user in words. Decides
 // nothing.

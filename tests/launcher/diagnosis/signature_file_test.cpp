@@ -1,6 +1,6 @@
 // Files of signatures that users write: what is read, and what is refused and how.
-#include "launcher/diagnosis/match.hpp"
 #include "launcher/diagnosis/signature_file.hpp"
+#include "launcher/diagnosis/match.hpp"
 
 #include <doctest/doctest.h>
 
@@ -97,10 +97,12 @@ TEST_CASE("what is wrong in a file is refused in one line: where, what, and what
   CHECK(contains(refused("text = [['a']]"), "'text': expected"));
   CHECK(contains(refused("line = '('"), "'line': expected one or an array of extended regular"));
   CHECK(contains(refused("line = '(a)\\1'"), "'(a)\\1': no back-reference"));
-  CHECK(contains(refused("system = 'full'"), "'system': expected one or an array of oom, shm_full"));
+  CHECK(
+      contains(refused("system = 'full'"), "'system': expected one or an array of oom, shm_full"));
   CHECK(contains(refused("text = 'a'\nconsequence = 1"), "'consequence': expected true or false"));
   CHECK(contains(refused("text = 'a'\nsample = 'b'"), "s.toml:6:10: 'sample': 'a' does not match"));
-  CHECK(contains(refused("text = 'a'\nsample = 1"), "'sample': expected one or an array of string"));
+  CHECK(
+      contains(refused("text = 'a'\nsample = 1"), "'sample': expected one or an array of string"));
   CHECK(contains(refusal("[[signature]]\nname = 'A b'\n"), "s.toml:2:8: 'name': expected a name"));
   CHECK(contains(refusal("[[signature]]\ntext = 'a'\n"), "s.toml:1:1: a signature needs 'name'"));
   CHECK(contains(refusal("[[signature]]\nname='a'\ntext='a'\ncause = \"x\\ny\"\nremedy='r'\n"),

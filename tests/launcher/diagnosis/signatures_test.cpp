@@ -66,8 +66,10 @@ TEST_CASE("each text, pattern and system fact of a built-in signature is needed"
     CAPTURE(one.name);
     std::string evidence;
     bool from_kernel = false;
-    CHECK_FALSE(matches(one, {core::Exited{3}, {"step 7"}, [] { return std::vector<std::string>{"eth0: link up"}; }, {}}, evidence,
-                        from_kernel));
+    CHECK_FALSE(matches(
+        one,
+        {core::Exited{3}, {"step 7"}, [] { return std::vector<std::string>{"eth0: link up"}; }, {}},
+        evidence, from_kernel));
   }
 }
 
@@ -183,8 +185,8 @@ TEST_CASE("other ranks are not asked where the root cause shows the cause") {
 TEST_CASE("hostile lines take bounded time and match nothing") {
   Facts facts{core::Exited{1}, {}, {}, {}};
   const std::string parts[] = {
-      std::string(1 << 20, 'a'), std::string(4096, '\0'), std::string(4096, '('),
-      "\xff\xfe\x80 \x1b[31m", std::string(4095, ' ') + "E",
+      std::string(1 << 20, 'a'), std::string(4096, '\0'),      std::string(4096, '('),
+      "\xff\xfe\x80 \x1b[31m",   std::string(4095, ' ') + "E",
   };
   for (int i = 0; i < 64; ++i) facts.lines.push_back(parts[i % 5]);
   facts.lines.push_back(std::string(4096, '.') + "OutOfMemoryError: CUDA out of memory");
