@@ -2,6 +2,7 @@
 // operations that ranks have launched, so a group that is stuck within one looks healthy to it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -38,6 +39,18 @@ struct RasCommunicator {
 
   bool conspicuous() const {
     return !missing.empty() || !left.empty() || !failed.empty() || !mismatches.empty();
+  }
+  // Whether the global rank of every rank in it is known, so that one list can have them all.
+  bool global() const {
+    const auto known = [](const std::vector<RasRank>& ranks) {
+      return std::all_of(ranks.begin(), ranks.end(),
+                         [](const RasRank& rank) { return rank.rank.has_value(); });
+    };
+    return known(missing) && known(left) && known(failed) &&
+           std::all_of(mismatches.begin(), mismatches.end(), [&](const RasMismatch& mismatch) {
+             return std::all_of(mismatch.counts.begin(), mismatch.counts.end(),
+                                [&](const RasCount& count) { return known(count.ranks); });
+           });
   }
 };
 

@@ -5,6 +5,7 @@
 #include "launcher/core/hangs/task_picture.hpp"
 #include "launcher/hangs/debugger_command.hpp"
 #include "launcher/hangs/ras_answer.hpp"
+#include "launcher/hangs/ras_ranks.hpp"
 #include "launcher/os/fd.hpp"
 #include "launcher/os/tasks.hpp"
 #include "launcher/report/failure_message.hpp"
@@ -176,8 +177,8 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
     core::RasAnswered answered;
     answered.outcome = reply.problem;
     if (reply.answer.empty()) return answered;
-    const bool json = reply.answer.starts_with('{');
-    answered.file = keep_file(plan_.ras_dir, json ? "ras.json" : "ras.txt", reply.answer);
+    answered.file =
+        keep_file(plan_.ras_dir, is_ras_json(reply.answer) ? "ras.json" : "ras.txt", reply.answer);
     auto communicators = parse_ras_answer(reply.answer);
     if (!communicators) {
       if (answered.outcome.empty()) answered.outcome = communicators.error();
@@ -185,25 +186,13 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
     }
     if (answered.outcome.empty()) answered.outcome = "answered";
     answered.communicators = std::move(*communicators);
-    for (auto& communicator : answered.communicators) {
-      for (auto* ranks : {&communicator.missing, &communicator.left, &communicator.failed})
-        name_ranks(*ranks, communicator.size);
-      for (auto& mismatch : communicator.mismatches) {
-        for (auto& count : mismatch.counts) name_ranks(count.ranks, communicator.size);
-      }
+    LaunchRanks launch{
+        .world_size = plan_.world_size, .one_machine = plan_.one_machine, .pids = {}};
+    for (const auto& subject : plan_.subjects) {
+      if (subject.pid > 0) launch.pids.emplace(subject.pid, subject.rank);
     }
+    for (auto& communicator : answered.communicators) name_ras_ranks(communicator, launch);
     return answered;
-  }
-
-  // A communicator of all ranks numbers them as the launch does; of another one the ranks of this
-  // machine are known by their pids.
-  void name_ranks(std::vector<core::RasRank>& ranks, int size) const {
-    for (auto& rank : ranks) {
-      if (size == plan_.world_size) rank.rank = rank.number;
-      for (const auto& subject : plan_.subjects) {
-        if (subject.pid > 0 && subject.pid == rank.pid) rank.rank = subject.rank;
-      }
-    }
   }
 
   int urgency(const HangSubject& subject) const {

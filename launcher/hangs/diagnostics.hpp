@@ -44,6 +44,7 @@ struct HangEvidencePlan {
   std::vector<HangSubject> subjects;
   int cpus = 1;
   int world_size = 1;
+  bool one_machine = true;                    // the launch has no ranks on others
   std::string command;                        // as --on-hang has it; empty: the default
   std::optional<int> signal;                  // to each rank's own process
   std::vector<std::string> flight_recorders;  // stems of pipes: <stem><rank>.pipe
@@ -63,8 +64,8 @@ class HangEvidence {
     std::function<void(const HangSubject&, const std::string& what, const std::string& file,
                        const std::string& outcome)>
         kept;
-    // NCCL's RAS answered, wholly or in part. The global ranks are filled in for those processes
-    // that are subjects.
+    // NCCL's RAS answered, wholly or in part. The global ranks are filled in where they are
+    // certain.
     std::function<void(core::RasAnswered)> ras;
     std::function<void()> done;
   };

@@ -98,7 +98,11 @@ void HangMonitor::apply(const core::TakeEvidence& take, core::TimePoint) {
                          const std::string& file, const std::string& outcome) {
     publish_(core::DiagnosticsKept{subject.local_rank, what, file, outcome});
   };
-  handlers.ras = [this](core::RasAnswered answered) { publish_(answered); };
+  ras_file_.clear();
+  handlers.ras = [this](core::RasAnswered answered) {
+    ras_file_ = answered.file;
+    publish_(answered);
+  };
   handlers.done = [this, take] { publish_(core::EvidenceTaken{take.generation}); };
   evidence_.emplace(loop_, workers_, plan(take), std::move(handlers));
 }
@@ -116,6 +120,7 @@ HangEvidencePlan HangMonitor::plan(const core::TakeEvidence& take) const {
   plan.signal = options_.hang_signal;
   plan.cpus = os::count_cpus();
   plan.world_size = ranks_.world_size();
+  plan.one_machine = ranks_.is_whole_world();
   plan.deadline = take.deadline;
   plan.ask_ras = places_.ask_ras;
   plan.ras_address = places_.ras_address;
@@ -153,6 +158,9 @@ void HangMonitor::explain(std::optional<core::LocalRank> root_cause) {
         places_.keeps_files
             ? "the diagnostics of each rank are in " + hang_dir(places_.run_dir, generation_, "*")
             : "use --log-dir DIR to keep the diagnostics of each rank";
+    // Whatever it is: RAS may have answered in part, or something else in its place.
+    if (places_.keeps_files && !ras_file_.empty())
+      explained.where += ", the answer from NCCL_RAS_ADDR in " + ras_file_;
   }
   publish_(explained);
 }

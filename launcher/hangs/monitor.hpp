@@ -70,6 +70,7 @@ class HangMonitor final : public core::Observer {
   std::optional<core::TimePoint> armed_;
   core::Generation generation_ = 0;
   std::optional<HangEvidence> evidence_;
+  std::string ras_file_;  // the answer of RAS; empty: none
 };
 
 }  // namespace ddp

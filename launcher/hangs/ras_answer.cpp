@@ -5,10 +5,20 @@
 
 namespace ddp {
 
-Result<std::vector<core::RasCommunicator>> parse_ras_answer(std::string_view answer) {
+namespace {
+
+std::string_view without_blanks(std::string_view answer) {
   const auto start = answer.find_first_not_of(" \t\r\n");
-  if (start == std::string_view::npos) return Error{"an empty answer"};
-  return answer[start] == '{' ? parse_ras_json(answer.substr(start)) : parse_ras_text(answer);
+  return start == std::string_view::npos ? std::string_view() : answer.substr(start);
+}
+
+}  // namespace
+
+bool is_ras_json(std::string_view answer) { return without_blanks(answer).starts_with('{'); }
+
+Result<std::vector<core::RasCommunicator>> parse_ras_answer(std::string_view answer) {
+  if (without_blanks(answer).empty()) return Error{"an empty answer"};
+  return is_ras_json(answer) ? parse_ras_json(without_blanks(answer)) : parse_ras_text(answer);
 }
 
 }  // namespace ddp

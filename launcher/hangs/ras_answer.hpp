@@ -18,6 +18,9 @@ namespace ddp {
 inline constexpr std::size_t kMostCommunicators = 256;
 inline constexpr std::size_t kMostRasRanks = 4096;
 
+// Whether the answer is read as JSON: blanks may precede it.
+bool is_ras_json(std::string_view answer);
+
 // Text: only the communicators that are conspicuous, as RAS lists no others. Global ranks are not
 // filled in. An error: not an answer of RAS, or not all of one.
 Result<std::vector<core::RasCommunicator>> parse_ras_answer(std::string_view answer);

@@ -25,7 +25,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 using namespace std::chrono_literals;
 
-constexpr auto kGreetingTime = 200ms;  // then another connection is tried
+constexpr auto kGreetingTime = 200ms;  // then another connection is tried as well
 constexpr auto kGiveUpAfter = 2s;      // without a greeting
 constexpr std::size_t kLongestLine = 1024;
 constexpr std::size_t kChunk = std::size_t{16} << 10;
@@ -60,7 +60,7 @@ std::vector<std::pair<std::string, std::uint16_t>> ras_endpoints(const std::stri
 class RasQuery::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(asio::io_context& io, core::TimePoint deadline, std::function<void(RasReply)> done)
-      : io_(io), deadline_(deadline), done_(std::move(done)), socket_(io), retry_(io), end_(io) {}
+      : io_(io), deadline_(deadline), done_(std::move(done)), retry_(io), end_(io) {}
 
   void start(const std::string& address) {
     for (const auto& [host, port] : ras_endpoints(address))
@@ -85,28 +85,40 @@ class RasQuery::Impl : public std::enable_shared_from_this<Impl> {
   }
 
  private:
-  // A step on the present connection. What an earlier one was waiting for is no longer of interest.
+  struct Connection {
+    Connection(asio::io_context& io, std::size_t to) : socket(io), endpoint(to) {}
+    tcp::socket socket;
+    const std::size_t endpoint;
+    std::string sent;
+    asio::streambuf received{kLongestLine};
+  };
+  using Link = std::shared_ptr<Connection>;
+
+  // A step on a connection. Once one has greeted, what the others were waiting for is no longer of
+  // interest.
   template <class Step>
-  auto on_this(Step step) {
-    return [self = shared_from_this(), connection = connection_, step](error_code failed,
-                                                                       std::size_t size = 0) {
-      if (self->done_ && self->connection_ == connection) step(failed, size);
+  auto on(const Link& link, Step step) {
+    return [self = shared_from_this(), link, step](error_code failed, std::size_t size = 0) {
+      if (self->done_ && (!self->greeted_ || self->greeted_ == link)) step(failed, size);
     };
   }
 
+  // Those that were tried before stay open: a starved process may greet late.
   void connect() {
-    ++connection_;
-    error_code ignored;
-    socket_.close(ignored);
-    received_.consume(received_.size());
+    const auto link = std::make_shared<Connection>(io_, endpoint_);
+    links_.push_back(link);
     retry_.expires_after(kGreetingTime);
     retry_.async_wait([self = shared_from_this()](error_code cancelled) {
-      if (!cancelled && self->done_) self->again();
+      // An expiry that was due together with the greeting can no longer be cancelled.
+      if (!cancelled && self->done_ && !self->greeted_) self->again();
     });
-    socket_.async_connect(endpoints_[endpoint_], on_this([this](error_code refused, std::size_t) {
-                            if (!refused) return greet();
-                            if (!reached_) next_endpoint();  // else at the end of kGreetingTime
-                          }));
+    link->socket.async_connect(endpoints_[endpoint_],
+                               on(link, [this, link](error_code refused, std::size_t) {
+                                 if (!refused) return greet(link);
+                                 // Once one was reached, the next is tried at the end of
+                                 // kGreetingTime.
+                                 if (!reached_ && link->endpoint == endpoint_) next_endpoint();
+                               }));
   }
 
   void next_endpoint() {
@@ -119,63 +131,73 @@ class RasQuery::Impl : public std::enable_shared_from_this<Impl> {
     connect();
   }
 
-  void greet() {
+  void greet(const Link& link) {
     reached_ = true;
-    say("CLIENT PROTOCOL 2", [this](std::string_view line) {
+    say(link, "CLIENT PROTOCOL 2", [this, link](std::string_view line) {
       if (!line.starts_with("SERVER PROTOCOL ")) return finish(not_ras(line));
-      retry_.cancel();
-      greeted_ = true;
+      choose(link);
       const int seconds = timeout_seconds(std::chrono::steady_clock::now(), deadline_);
-      say("TIMEOUT " + std::to_string(seconds), [this](std::string_view accepted) {
+      say(link, "TIMEOUT " + std::to_string(seconds), [this, link](std::string_view accepted) {
         if (accepted != "OK") return finish(not_ras(accepted));
         // Either answer will do.
-        say("SET FORMAT json", [this](std::string_view) { ask(); });
+        say(link, "SET FORMAT json", [this](std::string_view) { ask(); });
       });
     });
   }
 
+  void choose(const Link& link) {
+    greeted_ = link;
+    retry_.cancel();
+    for (const auto& other : links_) {
+      error_code ignored;
+      if (other != link) other->socket.close(ignored);
+    }
+    links_ = {link};
+  }
+
   // Sends a line and takes the one that answers it.
   template <class Answered>
-  void say(std::string_view line, Answered answered) {
-    send(line);
-    asio::async_read_until(socket_, received_, '\n',
-                           on_this([this, answered](error_code failed, std::size_t size) {
+  void say(const Link& link, std::string_view line, Answered answered) {
+    send(link, line);
+    asio::async_read_until(link->socket, link->received, '\n',
+                           on(link, [this, link, answered](error_code failed, std::size_t size) {
                              if (failed && !greeted_ && failed != asio::error::not_found)
                                return;  // retry_ is armed
                              if (failed == asio::error::not_found)
                                return finish("a line that does not end");
                              if (failed) return finish("closed before it answered");
-                             const auto begin = asio::buffers_begin(received_.data());
+                             const auto begin = asio::buffers_begin(link->received.data());
                              std::string text(begin, begin + static_cast<std::ptrdiff_t>(size) - 1);
-                             received_.consume(size);
+                             link->received.consume(size);
                              if (text.ends_with('\r')) text.pop_back();
                              answered(std::string_view(text));
                            }));
   }
 
-  void send(std::string_view line) {
-    sent_ = std::string(line) + "\n";
-    asio::async_write(socket_, asio::buffer(sent_), on_this([](error_code, std::size_t) {}));
+  void send(const Link& link, std::string_view line) {
+    link->sent = std::string(line) + "\n";
+    asio::async_write(link->socket, asio::buffer(link->sent),
+                      on(link, [](error_code, std::size_t) {}));
   }
 
   void ask() {
-    send("VERBOSE STATUS");
-    const auto data = received_.data();
+    send(greeted_, "VERBOSE STATUS");
+    const auto data = greeted_->received.data();
     answer_.assign(asio::buffers_begin(data), asio::buffers_end(data));
     read();
   }
 
   void read() {
-    socket_.async_read_some(asio::buffer(chunk_),
-                            on_this([this](error_code failed, std::size_t size) {
-                              answer_.append(chunk_.data(), size);
-                              if (answer_.size() > kMostRasBytes) {
-                                answer_.resize(kMostRasBytes);
-                                return finish("cut off at 1 MiB");
-                              }
-                              if (!failed) return read();
-                              finish(failed == asio::error::eof ? "" : failed.message());
-                            }));
+    greeted_->socket.async_read_some(asio::buffer(chunk_),
+                                     on(greeted_, [this](error_code failed, std::size_t size) {
+                                       answer_.append(chunk_.data(), size);
+                                       if (answer_.size() > kMostRasBytes) {
+                                         answer_.resize(kMostRasBytes);
+                                         return finish("cut off at 1 MiB");
+                                       }
+                                       if (!failed) return read();
+                                       finish(failed == asio::error::eof ? "" : failed.message());
+                                     }));
   }
 
   static std::string not_ras(std::string_view line) {
@@ -190,8 +212,10 @@ class RasQuery::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void close() {
-    error_code ignored;
-    socket_.close(ignored);
+    for (const auto& link : links_) {
+      error_code ignored;
+      link->socket.close(ignored);
+    }
     retry_.cancel();
     end_.cancel();
   }
@@ -199,17 +223,14 @@ class RasQuery::Impl : public std::enable_shared_from_this<Impl> {
   asio::io_context& io_;
   const core::TimePoint deadline_;
   std::function<void(RasReply)> done_;
-  tcp::socket socket_;
   asio::steady_timer retry_;
   asio::steady_timer end_;
   std::vector<tcp::endpoint> endpoints_;
   std::size_t endpoint_ = 0;
   core::TimePoint give_up_;
-  int connection_ = 0;    // counted: the steps of an earlier one are ignored
-  bool reached_ = false;  // something listens
-  bool greeted_ = false;
-  std::string sent_;
-  asio::streambuf received_{kLongestLine};
+  std::vector<Link> links_;  // at most one for each kGreetingTime until give_up_
+  bool reached_ = false;     // something listens
+  Link greeted_;             // the one that has greeted
   std::array<char, kChunk> chunk_{};
   std::string answer_;
 };

@@ -7,6 +7,8 @@
 //   VERBOSE STATUS      the answer; RAS closes the connection after it
 // Every process of the launch listens on the address, and the kernel chooses one. A stopped process
 // accepts the connection and says nothing, so without a greeting another connection is tried soon.
+// The earlier ones stay open, as a process on a starved machine greets late: the first to greet is
+// asked.
 #pragma once
 
 #include "launcher/core/types.hpp"

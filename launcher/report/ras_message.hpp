@@ -15,7 +15,12 @@ std::string ras_text(const core::RasCommunicator& communicator);
 // For the failure report: the first conspicuous communicators, a line each, at most two.
 std::vector<std::string> ras_lines(const std::vector<core::RasCommunicator>& communicators);
 
-// "1,3": global ranks where they are known, else numbers in the communicator.
-std::string ras_rank_list(const std::vector<core::RasRank>& ranks);
+// How a communicator's ranks are numbered here, in every list alike: "global" where the global rank
+// of each of them is known, else "communicator".
+std::string ras_numbering(const core::RasCommunicator& communicator);
+
+// "1,3": ranks of the communicator, numbered so.
+std::string ras_rank_list(const core::RasCommunicator& communicator,
+                          const std::vector<core::RasRank>& ranks);
 
 }  // namespace ddp

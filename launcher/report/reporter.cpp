@@ -154,9 +154,10 @@ void Reporter::apply(const core::RasAnswered& answered, core::TimePoint now) {
                    {"rank", std::int64_t{-1}},
                    {"communicator", communicator.id},
                    {"size", std::int64_t{communicator.size}},
-                   {"missing", ras_rank_list(communicator.missing)},
-                   {"left", ras_rank_list(communicator.left)},
-                   {"failed", ras_rank_list(communicator.failed)},
+                   {"numbering", ras_numbering(communicator)},
+                   {"missing", ras_rank_list(communicator, communicator.missing)},
+                   {"left", ras_rank_list(communicator, communicator.left)},
+                   {"failed", ras_rank_list(communicator, communicator.failed)},
                    {"summary", ras_text(communicator)}});
   }
   witness_ = ras_lines(answered.communicators);

@@ -77,11 +77,15 @@ std::string evidence(const Scene& scene, const std::string& file) {
 TEST_CASE("what RAS says of missing and lagging ranks is in the report, the events and a file") {
   const Scene scene;
   bool json = true;
+  std::string before;
   SUBCASE("JSON") {}
+  SUBCASE("JSON after a blank line") { before = "\n"; }
   SUBCASE("text, before NCCL 2.28.7") { json = false; }
-  const auto run = scene.run(kFlags, server((json ? "greet(connection, lines)\n"
-                                                  : "greet(connection, lines, json=False)\n") +
-                                            sends(json ? "json" : "text")));
+  const auto run = scene.run(
+      kFlags,
+      server((json ? "greet(connection, lines)\n" : "greet(connection, lines, json=False)\n") +
+             std::string(before.empty() ? "" : "connection.sendall(b'\\n')\n") +
+             sends(json ? "json" : "text")));
   CHECK(run.status == Status{.code = 72});
   const std::string says =
       json ? "rank 2 has launched 41 AllReduce operations, the others 42; rank 3 is missing"
@@ -93,11 +97,14 @@ TEST_CASE("what RAS says of missing and lagging ranks is in the report, the even
   REQUIRE(events.size() == (json ? 4 : 2));
   CHECK(field(events[0], "communicator") == "0xae94423cfbb2ef4a");
   CHECK(field(events[0], "size") == "4");
+  CHECK(field(events[0], "numbering") == "global");
   CHECK(field(events[0], "missing") == "3");
   CHECK(field(events[0], "summary") == says);
   CHECK(outcome(scene) == "answered");
-  CHECK(evidence(scene, json ? "ras.json" : "ras.txt") ==
-        read_file(kCorpus + (json ? "json" : "text")));
+  const std::string file = json ? "ras.json" : "ras.txt";
+  CHECK(evidence(scene, file) == before + read_file(kCorpus + (json ? "json" : "text")));
+  CHECK(contains(run.err, "are in logs/r/attempt_0/*/hang, the answer from NCCL_RAS_ADDR in "));
+  CHECK(contains(run.err, " in logs/r/attempt_0/hang/" + file + "\n"));
   const auto received = by_rank(run.out)[0];
   REQUIRE(received.size() >= 4);  // a slow machine may have needed another connection
   const auto last = received.end() - 4;
@@ -107,6 +114,19 @@ TEST_CASE("what RAS says of missing and lagging ranks is in the report, the even
   CHECK(last[3] == "received VERBOSE STATUS");
   // A witness only: the root cause is who is behind by the launcher's own measure.
   CHECK(contains(run.err, kHang));
+}
+
+TEST_CASE("a rank is named by its number in a communicator of all, not by a pid that coincides") {
+  // As where the process of rank 2 on another machine has the pid of rank 0 here.
+  const Scene scene;
+  const auto run = scene.run(
+      kFlags, server("greet(connection, lines)\n"
+                     "with open('" +
+                     kCorpus +
+                     "json', 'rb') as f: answer = f.read()\n"
+                     "connection.sendall(answer.replace(b'1002', b'%d' % os.getpid()))\n"));
+  CHECK(run.status == Status{.code = 72});
+  CHECK(contains(run.err, ": rank 2 has launched 41 AllReduce operations, the others 42; "));
 }
 
 TEST_CASE("the user's NCCL_RAS_ADDR is asked") {
@@ -127,6 +147,14 @@ TEST_CASE("a connection that nothing greets is given up for another") {
                                             "    time.sleep(1000)\n"
                                             "greet(connection, lines)\n" +
                                             sends("json")));
+  CHECK(run.status == Status{.code = 72});
+  CHECK(outcome(scene) == "answered");
+}
+
+TEST_CASE("a RAS that takes longer to greet than another connection waits is asked") {
+  const Scene scene;
+  const auto run =
+      scene.run(kFlags, server("time.sleep(0.3)\ngreet(connection, lines)\n" + sends("json")));
   CHECK(run.status == Status{.code = 72});
   CHECK(outcome(scene) == "answered");
 }

@@ -1,14 +1,15 @@
 """Runs all that there is to check on a GPU, and writes one directory of results. Started by
 scripts/gpu-check.sh.
-usage: check.py BUILD [--results DIR] [--python PYTHON] [--only NAME,...] [--quick] [--docs]
+usage: check.py BUILD [--results DIR] [--python PYTHON] [--only NAME,...] [--quick] [--docs] [--built-here]
 
 Each section runs whatever became of the others, and has a deadline. Exit code: 0 all passed; 1 one
-failed; 3 none failed and one did not run. DIR holds
+failed, or nothing can run here; 2 the arguments are wrong; 3 none failed and one did not run; 128 + N
+after signal N (SIGINT, SIGTERM, SIGHUP), which ends the section with all that it started. DIR holds
   results.json    {"schema": 1, "facts": {...}, "sections": [...]}
       facts       date, commit, cuda_toolkit, devices (names), driver, cuda_driver, nccl, cublas,
                   pytorch (null, or version, cuda, nccl, usable), cpus, rehearsal
-      sections    name, title, result ("passed", "failed", "not run"), reason (empty if passed),
-                  seconds, figures (objects of the section's own), log (its file in DIR)
+      sections    name, title, result ("passed", "failed", "interrupted", "not run"), reason (empty
+                  if passed), seconds, figures (objects of the section's own), log (its file in DIR)
   gpu-results.md  the same for readers
   log.txt         all that was printed; <section>.log of each section
 """
@@ -16,25 +17,19 @@ import argparse
 import json
 import os
 import pathlib
-import queue
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
+import commands
 import facts
 import libraries
 import results_page
 from sections import Section, sections
 
 SKIPPED = 77
-# A section that prints nothing says at this interval that it goes on.
-QUIET = 30
-# For a command that was asked to end.
-GRACE = 15
 PROGRAMS = ("bin/worker", "bin/libddp_worker_cuda.so", "bin/ddp-launch", "tests/worker_gpu_ops",
             "bench/gpu_peak")
 
@@ -50,59 +45,9 @@ class Console:
         print(text, file=self.file, flush=True)
 
 
-def end(process):
-    """SIGTERM, then SIGKILL, to all that the command started."""
-    for number, wait in ((signal.SIGTERM, GRACE), (signal.SIGKILL, GRACE)):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(wait)
-            return
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            continue
-
-
-def run(command, env, deadline, log, console):
-    """(exit code, or None after the deadline; last line printed)."""
-    try:
-        process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
-                                   errors="replace", start_new_session=True)
-    except OSError as error:
-        return 1, f"{command[0]}: {error.strerror}"
-    lines = queue.Queue()
-
-    def read():
-        for line in process.stdout:
-            lines.put(line.rstrip("\n"))
-        lines.put(None)
-
-    threading.Thread(target=read, daemon=True).start()
-    began, last = time.monotonic(), ""
-    while True:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            end(process)
-            return None, last
-        try:
-            line = lines.get(timeout=min(left, QUIET))
-        except queue.Empty:
-            console.say(f"   … {time.monotonic() - began:.0f} s")
-            continue
-        if line is None:
-            break
-        print(line, file=log, flush=True)
-        console.say("   " + line)
-        last = line.strip() or last
-    try:
-        return process.wait(max(0.1, deadline - time.monotonic())), last
-    except subprocess.TimeoutExpired:
-        end(process)
-        return None, last
-
-
-def check(section, env, folder, figures, console):
-    """The section's entry in results.json."""
-    began, result, reason = time.monotonic(), "passed", ""
+def check(section, env, folder, figures, lines, console):
+    """The section's entry in results.json, and the signal that interrupted it, or None."""
+    began, result, reason, number = time.monotonic(), "passed", "", None
     if section.why_not:
         result, reason = "not run", section.why_not
     else:
@@ -110,7 +55,11 @@ def check(section, env, folder, figures, console):
         with open(folder / f"{section.name}.log", "w", encoding="utf-8") as log:
             for command in section.commands:
                 print("$ " + " ".join(command), file=log, flush=True)
-                code, last = run(command, env, deadline, log, console)
+                try:
+                    code, last = commands.run(command, env, deadline, log, lines, console.say)
+                except commands.Interrupted as interrupted:
+                    result, reason, number = "interrupted", str(interrupted), interrupted.number
+                    break
                 if code == 0:
                     continue
                 if code is None:
@@ -129,7 +78,7 @@ def check(section, env, folder, figures, console):
         numbers = []
     return {"name": section.name, "title": section.title, "result": result, "reason": reason,
             "seconds": round(time.monotonic() - began, 1), "figures": numbers,
-            "log": f"{section.name}.log" if not section.why_not else ""}
+            "log": f"{section.name}.log" if not section.why_not else ""}, number
 
 
 def obstacle(build, env, missing):
@@ -150,9 +99,7 @@ def obstacle(build, env, missing):
         if done.returncode != 0:
             lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
             return f"{program} does not start here: {lines[0]}"
-    if not facts.devices():
-        return "nvidia-smi -L lists no GPU here"
-    return ""
+    return facts.why_no_device()
 
 
 def prepare(build):
@@ -185,15 +132,16 @@ def main():
     parser.add_argument("--only", help="sections, by name, separated by commas")
     parser.add_argument("--quick", action="store_true", help="small sizes, one round")
     parser.add_argument("--docs", action="store_true", help="also write docs/gpu-results.md")
+    parser.add_argument("--built-here", action="store_true", help="BUILD is of this checkout")
     o = parser.parse_args()
     o.results.mkdir(parents=True, exist_ok=True)
     console = Console(o.results / "log.txt")
     env, cublas, why_not = prepare(o.build)
     if why_not:
         console.say(f"gpu-check: {why_not}")
-    found = facts.collect(o.build, o.python, env, cublas)
+    found = facts.collect(o.build, o.built_here, o.python, env, cublas)
     console.say(results_page.headline(found))
-    entries = []
+    entries, ended_by = [], None
     with tempfile.TemporaryDirectory() as temporary:
         figures = pathlib.Path(temporary)
         todo = sections(o.build, o.python, figures, o.quick, torch_device(found))
@@ -204,11 +152,14 @@ def main():
                 parser.error(f"--only: no section {', '.join(sorted(unknown))}: expected "
                              + ", ".join(s.name for s in todo))
             todo = [s for s in todo if s.name in names]
+        lines = commands.Lines()
         for number, section in enumerate(todo, start=1):
             console.say(f"== {number}/{len(todo)} {section.title}")
             if why_not:
                 section = Section(section.name, section.title, section.deadline, [], why_not)
-            entry = check(section, env, o.results, figures, console)
+            entry, by = check(section, env, o.results, figures, lines, console)
+            if by is not None:
+                ended_by, why_not = by, f"{entry['reason']} ended the check"
             console.say(f"   {entry['result']} ({entry['seconds']} s)"
                         + (f": {entry['reason']}" if entry["reason"] else ""))
             entries.append(entry)
@@ -222,6 +173,8 @@ def main():
     console.say(f"gpu-check: {outcomes.count('passed')} of {len(outcomes)} passed, "
                 f"{outcomes.count('failed')} failed, {outcomes.count('not run')} not run; "
                 f"{o.results}/{results_page.FILE}")
+    if ended_by is not None:
+        sys.exit(128 + ended_by)
     sys.exit(1 if "failed" in outcomes or why_not else 3 if "not run" in outcomes else 0)
 
 

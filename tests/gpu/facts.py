@@ -1,6 +1,6 @@
 """What a results page says of where it comes from: the card, its driver, libraries, the build. What
 cannot be found out is "not known".
-usage: facts.py BUILD    prints the facts of a build as JSON, for scripts/gpu-pack.sh
+usage: facts.py BUILD [--built-here]    prints the facts of a build as JSON, for scripts/gpu-pack.sh
 """
 import ctypes
 import datetime
@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -26,9 +27,43 @@ def output_of(command, env=None, timeout=120):
     return done.stdout if done.returncode == 0 else ""
 
 
+def listed():
+    """[(index, or None for a MIG device; name; UUID)], by nvidia-smi."""
+    found = re.findall(r"^ *(?:GPU (\d+)|MIG .*? Device +\d+): ?(.*?) ?(?:\(UUID: (.*)\))?$",
+                       output_of(["nvidia-smi", "-L"]), re.M)
+    return [(int(index) if index else None, name or "MIG", uuid) for index, name, uuid in found]
+
+
 def devices():
-    """The names of the devices, by nvidia-smi."""
-    return re.findall(r"^GPU \d+: (.*?)(?: \(UUID.*)?$", output_of(["nvidia-smi", "-L"]), re.M)
+    """The names of the devices that programs see: as CUDA reads CUDA_VISIBLE_DEVICES, its first entry
+    that is no device ends it."""
+    everything = listed()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return [name for index, name, _ in everything if index is not None]
+    names = []
+    for entry in visible.split(","):
+        entry = entry.strip()
+        # The beginning of a UUID is enough.
+        named = [name for index, name, uuid in everything
+                 if entry == str(index) or (entry.startswith(("GPU-", "MIG-")) and uuid.startswith(entry))]
+        if len(named) != 1:
+            break
+        names += named
+    return names
+
+
+def why_no_device():
+    """Empty where there is one."""
+    if shutil.which("nvidia-smi") is None:
+        return "nvidia-smi is not on PATH: no GPU, or no driver"
+    everything = sum(index is not None for index, _, _ in listed())
+    if not everything:
+        return "nvidia-smi -L lists no GPU here"
+    if not devices():
+        return (f"CUDA_VISIBLE_DEVICES is '{os.environ['CUDA_VISIBLE_DEVICES']}': none of the "
+                f"{everything} GPUs here")
+    return ""
 
 
 def driver():
@@ -90,8 +125,12 @@ def pytorch(python, env):
                "nccl = '.'.join(map(str, torch.cuda.nccl.version())) if cuda else None\n"
                "print(json.dumps({'version': torch.__version__, 'cuda': torch.version.cuda,"
                " 'nccl': nccl, 'usable': cuda}))")
-    found = output_of([python, "-c", program], env)
-    return json.loads(found) if found else None
+    # Packages may print as they are imported.
+    lines = output_of([python, "-c", program], env).splitlines() or [""]
+    try:
+        return json.loads(lines[-1])
+    except ValueError:
+        return None
 
 
 def toolkit(build):
@@ -103,22 +142,24 @@ def toolkit(build):
     return release[1] if release else UNKNOWN
 
 
-def build_facts(build):
-    """Those of the archive, or of the repository."""
+def build_facts(build, built_here):
+    """Those of the archive, or of `build`, whose commit is the repository's where it was `built_here`
+    and now."""
     packed = ROOT / "BUILD.json"
-    if packed.exists():
+    if packed.exists() and build == ROOT / "build":
         return json.loads(packed.read_text())
-    commit = output_of(["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"])
+    commit = output_of(["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]) \
+        if built_here else ""
     return {"commit": commit.strip() or UNKNOWN, "cuda_toolkit": toolkit(build)}
 
 
-def collect(build, python, env, cublas):
+def collect(build, built_here, python, env, cublas):
     names = devices()
     asked = output_of([sys.executable, __file__, "--libraries", cublas or ""], env)
     torch = pytorch(python, env)
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        **build_facts(build),
+        **build_facts(build, built_here),
         "devices": names, "driver": driver(),
         **(json.loads(asked) if asked else {}),
         "pytorch": torch, "cpus": os.cpu_count(),
@@ -129,4 +170,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "--libraries":
         print(json.dumps(libraries(sys.argv[2] or None)))
     else:
-        print(json.dumps(build_facts(pathlib.Path(sys.argv[1])), indent=1))
+        print(json.dumps(build_facts(pathlib.Path(sys.argv[1]), "--built-here" in sys.argv[2:]),
+                         indent=1))

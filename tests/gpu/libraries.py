@@ -67,5 +67,18 @@ def bundled(programs, env):
             if path and not glibc.match(name) and not NVIDIA.match(name)}
 
 
-if __name__ == "__main__":  # for scripts/gpu-pack.sh: the paths of what to bring along
+def outside(program, directory):
+    """{library: its path} of those that `directory` has and the loader takes from elsewhere, without
+    an LD_LIBRARY_PATH."""
+    env = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
+    return {name: path for name, path in needed(program, env).items() if (directory / name).exists()
+            and (path is None or not (directory / name).samefile(path))}
+
+
+if __name__ == "__main__":  # for scripts/gpu-pack.sh
+    if sys.argv[1] == "--inside":
+        found = outside(sys.argv[3], pathlib.Path(sys.argv[2]))
+        sys.exit("\n".join(f"{name}: {path or 'not found'}"
+                           for name, path in sorted(found.items())) or 0)
+    # The paths of what to bring along.
     print("\n".join(sorted(set(bundled(sys.argv[1:], environment()).values()))))

@@ -120,14 +120,16 @@ cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t ta, cublasO
                             int m, int n, int k, const void* alpha, const void* a,
                             cudaDataType a_type, int lda, const void* b, cudaDataType b_type,
                             int ldb, const void* beta, void* c, cudaDataType c_type, int ldc,
-                            cublasComputeType_t, cublasGemmAlgo_t) {
+                            cublasComputeType_t compute, cublasGemmAlgo_t algorithm) {
   if (handle == nullptr) return CUBLAS_STATUS_NOT_INITIALIZED;
   const Matrix left{a, a_type, ta == CUBLAS_OP_N ? m : k, ta == CUBLAS_OP_N ? k : m, lda};
   const Matrix right{b, b_type, tb == CUBLAS_OP_N ? k : n, tb == CUBLAS_OP_N ? n : k, ldb};
   const Matrix out{c, c_type, m, n, ldc};
   if (m <= 0 || n <= 0 || k <= 0 || lda < left.rows || ldb < right.rows || ldc < out.rows)
     return CUBLAS_STATUS_INVALID_VALUE;
-  if (a_type != b_type || c_type != CUDA_R_32F) return CUBLAS_STATUS_NOT_SUPPORTED;
+  if (a_type != b_type || c_type != CUDA_R_32F || compute != CUBLAS_COMPUTE_32F ||
+      algorithm != CUBLAS_GEMM_DEFAULT)
+    return CUBLAS_STATUS_NOT_SUPPORTED;
   check_operand("A", left);
   check_operand("B", right);
   check_operand("C", out);

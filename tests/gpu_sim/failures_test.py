@@ -1,11 +1,18 @@
 """Failures of the worker on the simulated GPU. usage: failures_test.py GPU_SIM_DIRECTORY"""
-import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 
-from harness import MISUSE, STEPS, Simulation
+from harness import Simulation
+
+
+def hanging_abort(sim):
+    """Where even ncclCommAbort does not return, the process ends all the same."""
+    run = sim.run(2, "--comm-timeout", "1s", DDP_SIM_NCCL_HANG="1@8", DDP_SIM_NCCL_ABORT_HANGS="1",
+                  grace="60s")
+    assert run.code == 1 and "the device does not stop" in run.errors, run.errors
 
 
 def devices(sim):
@@ -17,6 +24,8 @@ def devices(sim):
     assert sim.train(2, devices=1, launch=["--oversubscribe"],
                      DDP_SIM_NCCL_VERSION="23000").digest == expected
     assert sim.train(2, devices=8, launch=["--devices", "6,3"]).digest == expected
+    run = sim.run(2, devices=2, CUDA_VISIBLE_DEVICES="0,0")
+    assert run.code == 2 and "shows no device" in run.errors, run.errors
     # Nothing but a different host separates two ranks before NCCL 2.30.
     for version, words in (("22803", "Duplicate GPU detected : rank 1 and rank 0"),
                            ("23000", "Set NCCL_MULTI_RANK_GPU_ENABLE=1")):
@@ -61,52 +70,65 @@ def hang(sim):
         "rank 1 has launched 5 AllReduce operations, the other 6" in run.errors), run.errors
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Ranks:
     """Two ranks without a launcher: nothing tears the second down when the first dies."""
 
     def __init__(self, sim, *flags):
-        port = str(free_port())
+        # Bound for as long as the ranks run: no other program is given it, and rank 0 can listen.
+        self.port = socket.socket()
+        self.port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.port.bind(("127.0.0.1", 0))
+        self.errors = [sim.folder / f"stderr-{rank}" for rank in range(2)]
         self.all = []
         for rank in range(2):
-            self.all.append(subprocess.Popen(
-                sim.worker("--steps", "100000", *flags), stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE, text=True, env=sim.environment(
-                    DDP_SIM_DEVICES="2", RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2",
-                    LOCAL_WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=port)))
-        while '"step":3,' not in self.all[0].stdout.readline().replace(" ", ""):
-            assert self.all[0].poll() is None, self.all[0].stderr.read()
+            with self.errors[rank].open("w") as errors:
+                self.all.append(subprocess.Popen(
+                    sim.worker("--steps", "100000", *flags), stdout=subprocess.PIPE,
+                    stderr=errors, text=True, env=sim.environment(
+                        DDP_SIM_DEVICES="2", RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2",
+                        LOCAL_WORLD_SIZE="2", MASTER_ADDR="127.0.0.1",
+                        MASTER_PORT=str(self.port.getsockname()[1]))))
+        self.deadline = threading.Timer(120, self.kill)
+        self.deadline.start()
+        while '"step":3,' not in (line := self.all[0].stdout.readline()).replace(" ", ""):
+            assert line, self.errors[0].read_text()
 
-    def __enter__(self):
-        return self.all
-
-    def __exit__(self, *_):
+    def kill(self):
         for process in self.all:
             process.kill()
+
+    def wait(self, rank):
+        """Its exit code, and what it wrote on stderr."""
+        self.all[rank].communicate(timeout=60)
+        return self.all[rank].returncode, self.errors[rank].read_text()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.deadline.cancel()
+        self.kill()
+        for process in self.all:
             process.communicate()
+        self.port.close()
 
 
 def dead_peer(sim):
     """NCCL does not notice it: the survivor does, long before its deadline, and aborts."""
-    with Ranks(sim, "--comm-timeout", "10m") as (first, second):
-        second.kill()
-        _, errors = first.communicate(timeout=60)
-        assert first.returncode == 1, errors
+    with Ranks(sim, "--comm-timeout", "10m") as ranks:
+        ranks.all[1].kill()
+        code, errors = ranks.wait(0)
+        assert code == 1, errors
         assert "NCCL: the all-reduce" in errors and "failed: rank 1 is gone" in errors, errors
 
 
 def stop_request(sim):
     kept = sim.checkpoints("stopped", every=0)
     with Ranks(sim, *kept) as ranks:
-        for process in ranks:
+        for process in ranks.all:
             process.send_signal(signal.SIGTERM)
-        outputs = [process.communicate(timeout=60) for process in ranks]
-        assert [process.returncode for process in ranks] == [0, 0], outputs
+        ended = [ranks.wait(rank) for rank in range(2)]
+        assert [code for code, _ in ended] == [0, 0], ended
     assert any(path.suffix != "" for path in (sim.folder / "stopped").iterdir())
 
 
@@ -117,7 +139,7 @@ def main():
         for name, case in (("devices", lambda: devices(sim)), ("memory", lambda: memory(sim)),
                            ("lost device", lambda: lost_device(sim, expected)),
                            ("asynchronous errors", lambda: asynchronous_errors(sim, expected)),
-                           ("hang", lambda: hang(sim)), ("dead peer", lambda: dead_peer(sim)),
+                           ("hanging abort", lambda: hanging_abort(sim)), ("hang", lambda: hang(sim)), ("dead peer", lambda: dead_peer(sim)),
                            ("stop request", lambda: stop_request(sim))):
             if only and name not in only:
                 continue

@@ -8,7 +8,6 @@ import tempfile
 SMALL = ["--context", "4", "--embed", "8", "--hidden", "24", "--layers", "2", "--batch", "16",
          "--grad-clip", "0", "--log-every", "1", "--json"]
 STEPS = 12
-MISUSE = 86
 
 
 class Run:

@@ -13,13 +13,13 @@ def main():
     steps = ["--steps", str(3 * kills), "--log-every", "1000"]
     with Simulation(sys.argv[1]) as sim:
         undisturbed = sim.train(RANKS, *steps, timeout=600)
-        for fault in (f"kill@mtbf=2steps,times={kills}",
-                      f"die-in-allreduce@mtbf=3steps,times={max(1, kills // 10)}"):
-            name = fault.split("@")[0]
+        for name, times in (("kill", kills), ("die-in-allreduce", max(1, kills // 10))):
+            fault = f"{name}@mtbf=2steps,times={times}"
             run = sim.run(RANKS, *steps, *sim.checkpoints(name, every=1), timeout=900,
                           launch=["--max-restarts", str(kills), "--crash-loop", "0", "--inject", fault])
             assert run.code == 0, run.errors[-2000:]
             restarts = len(run.events("start")) - 1
+            assert restarts == times, f"{name}: {restarts} of {times} times"
             assert run.digest == undisturbed.digest, f"{name}: other parameters"
             print(f"{name}: {restarts} restarts, the undisturbed digest", flush=True)
 

@@ -113,6 +113,19 @@ const std::map<std::string, void (*)()> kCases = {
        cudaFree(memory);
        cudaFree(memory);
      }},
+    {"destroyed-stream",
+     [] {
+       const cudaStream_t on = stream();
+       cudaStreamDestroy(on);
+       cudaMemsetAsync(allocated(), 0, 4, on);
+     }},
+    {"destroyed-event",
+     [] {
+       cudaEvent_t event = nullptr;
+       cudaEventCreate(&event);
+       cudaEventDestroy(event);
+       cudaEventRecord(event, stream());
+     }},
     {"barrier-of-some",
      [] {
        cudaLaunchConfig_t config{};

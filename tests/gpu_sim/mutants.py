@@ -9,7 +9,8 @@ import sys
 
 GPU = pathlib.Path(__file__).resolve().parents[2] / "worker" / "gpu"
 
-# name: file, what stands there once, what stands there instead.
+# name: file, what stands there once, what stands there instead. The check that must notice it is
+# as_on_the_cpu, unless NOTICED_BY names another.
 MUTANTS = {
     # Order between streams and with the host.
     "bucket-before-gradient": ("nccl_communicator.cpp", """    check(cudaStreamWaitEvent(stream_.get(), ready.get()), "cudaStreamWaitEvent");
@@ -34,6 +35,7 @@ MUTANTS = {
     "used-after-abort": ("nccl_communicator.cpp", "ncclCommAbort(std::exchange(comm_, nullptr));",
                          "ncclCommAbort(comm_);"),
     "no-deadline": ("nccl_communicator.cpp", "if (waited > timeout_) {", "if (false) {"),
+    "end-not-forced": ("nccl_communicator.cpp", "    end_in_any_case(text);\n", ""),
     "dead-peer-not-asked": ("nccl_communicator.cpp",
                             "const std::string gone = leaver_();", "const std::string gone;"),
     # Kernels.
@@ -53,6 +55,16 @@ MUTANTS = {
                                 "gemm(CUBLAS_OP_N, CUBLAS_OP_T, in, out, n, x, in, dy, out,",
                                 "gemm(CUBLAS_OP_N, CUBLAS_OP_T, in, out, n, x, in, dy, out + 1,"),
 }
+
+NOTICED_BY = {
+    "no-abort": "ends_at_its_deadline",
+    "used-after-abort": "ends_at_its_deadline",
+    "no-deadline": "ends_at_its_deadline",
+    "end-not-forced": "ends_though_the_device_does_not",
+    "dead-peer-not-asked": "notices_a_death",
+}
+# What these do is hang.
+HANG = {"no-deadline", "end-not-forced"}
 
 
 def mutated(name):

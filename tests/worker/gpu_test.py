@@ -7,7 +7,6 @@ Several ranks run in each way that is possible here: on a device each; on one de
 NCCL_HOSTID for each rank; on one device with NCCL_MULTI_RANK_GPU_ENABLE, which NCCL reads from 2.30.
 """
 import argparse
-import contextlib
 import dataclasses
 import json
 import os
@@ -38,7 +37,7 @@ class Sizes:
 
 FULL = Sizes(50, 12, 5, "5s", ["--batch", "64", "--hidden", "256", "--layers", "2"])
 # A simulated device takes most of its time for the norm and for the validation, so without them.
-QUICK = Sizes(8, 5, 2, "3s", ["--batch", "16", "--lr", "0.02", "--warmup", "0", "--hidden", "16",
+QUICK = Sizes(8, 5, 2, "1500ms", ["--batch", "16", "--lr", "0.02", "--warmup", "0", "--hidden", "16",
                         "--layers", "2", "--context", "4", "--embed", "8", "--grad-clip", "0",
                         "--held-out", "0"])
 
@@ -163,24 +162,48 @@ def collectives(launcher, world, way, _):
     yield {"fault": "skip-allreduce", "outcome": "reported after --comm-timeout"}
 
 
-def alone(launcher, devices, cpu):
-    """What is not asked of every number of ranks."""
-    # Without --oversubscribe more ranks than devices is an error with the way out.
-    code, _, errors = launcher.run(devices + 1, Way("too many", [], [], {}), "--backend", "nccl")
+def too_many(launcher, devices):
+    """Without --oversubscribe more ranks than devices is an error with the way out."""
+    code, _, errors = launcher.run(devices + 1, Way("too few", [], [], {}), "--backend", "nccl")
     assert code == 2 and "--oversubscribe" in errors, (code, errors)
-    low = launcher.train(1, ways(1, devices)[0], "--dtype", "bf16")
+    yield {"outcome": "refused, names --oversubscribe"}
+
+
+def bf16(launcher, cpu):
+    low = launcher.train(1, ways(1, 1)[0], "--dtype", "bf16")
     difference = worst(losses(low), losses(cpu))
-    assert difference < BF16_BOUND, f"bf16: difference to the CPU {difference:.2e}"
-    return {"ranks": 1, "devices": "alone, bf16",
-            "difference to the CPU": round_off(difference),
-            "repeated, without overlap, cut in two": "not asked"}
-
-
-def show(entry):
-    print(", ".join(f"{key}: {value}" for key, value in entry.items()), flush=True)
+    assert difference < BF16_BOUND, f"difference to the CPU {difference:.2e}"
+    yield {"difference to the CPU": round_off(difference)}
 
 
 PARTS = {"ranks": ranks, "restarts": restarts, "collectives": collectives}
+
+
+def checks(launcher, part, worlds, devices, cpu):
+    """(ranks, the devices they have, the part's entries)"""
+    if part == "ranks":  # what is not asked of every number of ranks
+        yield devices + 1, "too few", too_many(launcher, devices)
+        yield 1, "alone, bf16", bf16(launcher, cpu)
+    for world in worlds:
+        for way in ways(world, devices):
+            yield world, way.name, PARTS[part](launcher, world, way, cpu)
+
+
+def examine(launcher, parts, worlds, devices, cpu, keep):
+    """The number of failures; `keep` receives all that was found, after each part."""
+    found, failures = [], 0
+    for part in parts:
+        for world, name, entries in checks(launcher, part, worlds, devices, cpu):
+            # A failure does not keep the rest from being seen.
+            try:
+                for entry in entries:
+                    found.append({"ranks": world, "devices": name, **entry})
+                    print(", ".join(f"{key}: {value}" for key, value in found[-1].items()), flush=True)
+            except (AssertionError, subprocess.TimeoutExpired) as error:
+                failures += 1
+                print(f"FAILED: {part}, {world} rank(s), {name}: {error}", flush=True)
+        keep(found)
+    return failures
 
 
 def main():
@@ -191,32 +214,17 @@ def main():
     parser.add_argument("--quick", action="store_true", help="a small model, few steps, 1 and 2 ranks")
     parser.add_argument("--figures", type=pathlib.Path)
     o = parser.parse_args()
-    devices = len(facts.devices())
-    if devices == 0:
-        print("skipped: no GPU")
+    why_not = facts.why_no_device()
+    if why_not:
+        print(f"skipped: {why_not}")
         sys.exit(77)
-    found, failures = [], 0
-    with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
+    with tempfile.TemporaryDirectory() as folder:
         launcher = Launcher(o.worker, o.ddp_launch, folder, QUICK if o.quick else FULL)
         cpu = launcher.train(1, Way("CPU", [], [], {}), backend="gloo")
         assert losses(cpu)[-1] < losses(cpu)[0]
-        for part in o.part or PARTS:
-            if part == "ranks":
-                found.append(alone(launcher, devices, cpu))
-                show(found[-1])
-            for world in (1, 2) if o.quick else (1, 2, 4):
-                for way in ways(world, devices):
-                    # What fails in one way leaves the others to be seen.
-                    try:
-                        for entry in PARTS[part](launcher, world, way, cpu):
-                            found.append({"ranks": world, "devices": way.name, **entry})
-                            show(found[-1])
-                    except (AssertionError, subprocess.TimeoutExpired) as error:
-                        failures += 1
-                        print(f"FAILED: {part}, {world} rank(s), {way.name}: {error}", flush=True)
-            if o.figures:
-                o.figures.write_text(json.dumps(found))
+        failures = examine(
+            launcher, o.part or PARTS, (1, 2) if o.quick else (1, 2, 4), len(facts.devices()), cpu,
+            lambda found: o.figures and o.figures.write_text(json.dumps(found)))
     if failures:
         sys.exit(f"{failures} of the above failed")
 

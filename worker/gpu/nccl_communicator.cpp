@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <exception>
@@ -31,7 +32,10 @@ constexpr std::chrono::microseconds kPause{50};
 // Once a rank has left the group, what it has not contributed to never completes. What it has, is
 // complete within this many turns, unless this process does not run at all.
 constexpr std::chrono::milliseconds kLastTurn{1};
-constexpr int kLastTurns = 50;
+constexpr int kLastTurns = 100;
+
+// The most time that the end of this process may take once a collective has failed.
+constexpr std::chrono::seconds kEnd{5};
 
 // Host values go through device memory in pieces of this size.
 constexpr std::size_t kStagingBytes = std::size_t{16} << 20;
@@ -89,7 +93,7 @@ class NcclCommunicator final : public Communicator {
       enqueue(ncclCommFinalize(comm_), "closing the communicator");
       settle("closing the communicator");
       ncclCommDestroy(comm_);
-    } catch (const Failure&) {
+    } catch (...) {
       abort();
     }
   }
@@ -183,8 +187,18 @@ class NcclCommunicator final : public Communicator {
     const char* const last = ncclGetLastError(comm_);
     std::string text = "NCCL: " + what + " failed: " + why;
     if (last != nullptr && *last != '\0') text += ": " + std::string(last);
+    end_in_any_case(text);
     abort();
     throw CommError(text);
+  }
+
+  // The abort, and what frees memory after it, can wait for a device that never answers.
+  void end_in_any_case(const std::string& text) const {
+    std::thread([rank = rank_, text] {
+      std::this_thread::sleep_for(kEnd);
+      complain(rank, text + "; the device does not stop");
+      std::_Exit(1);
+    }).detach();
   }
 
   // Stops kernels that wait for a dead peer. There is no other way.

@@ -8,7 +8,6 @@
 #include "worker/base/random.hpp"
 
 #include <signal.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -73,7 +72,6 @@ void ncclComm::connect(const std::string& name) {
     shared->attached.fetch_add(1);
     while (shared->attached.load() < ranks_ && !aborted_) std::this_thread::sleep_for(kPause);
   }
-  if (rank_ == 0) ::shm_unlink(name.c_str());  // all have it, or never will
   shared_ = shared;
   if (aborted_) return;
   last_error_ = shared_device();
@@ -163,6 +161,7 @@ ncclResult_t ncclComm::get_async_error(ncclResult_t* error) {
 
 void ncclComm::abort() {
   aborted_ = true;
+  while (settings().nccl_abort_hangs) std::this_thread::sleep_for(kPause);
   if (connecting_.joinable()) connecting_.join();
 }
 

@@ -4,9 +4,6 @@
 #include "tests/gpu_sim/runtime/misuse.hpp"
 #include "tests/gpu_sim/runtime/settings.hpp"
 
-#include <sys/random.h>
-
-#include <cstdint>
 #include <cstdio>
 #include <map>
 #include <mutex>
@@ -59,12 +56,11 @@ ncclResult_t ncclGetVersion(int* version) {
   return ncclSuccess;
 }
 
-// The name of the file that rank 0 will make, as NCCL names its own.
 ncclResult_t ncclGetUniqueId(ncclUniqueId* id) {
-  std::uint32_t random = 0;
-  if (::getrandom(&random, sizeof random, 0) != sizeof random) return ncclSystemError;
+  const std::string name = nccl::make_shared();
+  if (name.empty()) return ncclSystemError;
   *id = {};
-  std::snprintf(id->internal, sizeof id->internal, "/nccl-%06x", random & 0xffffffu);
+  std::snprintf(id->internal, sizeof id->internal, "%s", name.c_str());
   return ncclSuccess;
 }
 
@@ -130,7 +126,9 @@ const char* ncclGetLastError(ncclComm_t comm) {
 }
 
 ncclResult_t ncclAllReduce(const void* from, void* to, std::size_t count, ncclDataType_t type,
-                           ncclRedOp_t, ncclComm_t comm, cudaStream_t stream) {
+                           ncclRedOp_t operation, ncclComm_t comm, cudaStream_t stream) {
+  if (operation != ncclSum || (type != ncclFloat && type != ncclDouble))
+    misuse("ncclAllReduce: not simulated");
   const ncclComm::Entry entry(checked(comm));
   return comm->collective(nccl::Kind::all_reduce, from, to, count, type, 0, stream);
 }

@@ -25,11 +25,17 @@ bool has_size(int fd, std::size_t size) {
 
 }  // namespace
 
-Shared* map_shared(const std::string& name, int ranks, bool create, std::string& why) {
-  const int fd = ::shm_open(name.c_str(), O_RDWR | (create ? O_CREAT | O_EXCL : 0), 0600);
+std::string make_shared() {
+  const int fd = ::memfd_create("nccl", MFD_CLOEXEC);
+  if (fd < 0) return {};
+  return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(fd);
+}
+
+Shared* map_shared(const std::string& name, int ranks, bool size_it, std::string& why) {
+  const int fd = ::open(name.c_str(), O_RDWR | O_CLOEXEC);
   const std::size_t size = size_for(ranks);
   void* memory = MAP_FAILED;
-  if (fd >= 0 && (create ? ::ftruncate(fd, static_cast<off_t>(size)) == 0 : has_size(fd, size)))
+  if (fd >= 0 && (size_it ? ::ftruncate(fd, static_cast<off_t>(size)) == 0 : has_size(fd, size)))
     memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   const int error = errno;
   if (fd >= 0) ::close(fd);
@@ -39,7 +45,5 @@ Shared* map_shared(const std::string& name, int ranks, bool create, std::string&
   }
   return static_cast<Shared*>(memory);
 }
-
-void unmap_shared(Shared* shared, int ranks) { ::munmap(shared, size_for(ranks)); }
 
 }  // namespace ddp::gpu_sim::nccl

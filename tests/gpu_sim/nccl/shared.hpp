@@ -1,5 +1,6 @@
-// What the ranks of a communicator share: a file of /dev/shm, mapped by each. Nothing in it says
-// that a rank has died, so no rank sees it, as with NCCL.
+// What the ranks of a communicator share: memory of rank 0, mapped by each. Nothing in it says that
+// a rank has died, so no rank sees it, as with NCCL. It has no name in a file system: nothing is
+// left.
 #pragma once
 
 #include <nccl.h>
@@ -40,9 +41,11 @@ struct Shared {
   Slot slots[1];  // one for each rank
 };
 
-// Maps the file that `name` names, for `ranks` ranks; `create`: makes it. Null and a reason in
-// `why` where that fails; also, without `create`, while there is none.
-Shared* map_shared(const std::string& name, int ranks, bool create, std::string& why);
-void unmap_shared(Shared* shared, int ranks);
+// Makes it, and returns the name by which the ranks find it as long as this process lives. Empty
+// where that fails.
+std::string make_shared();
+// Maps it for `ranks` ranks; `size_it`: gives it its size first. Null and a reason in `why` where
+// that fails; also, without `size_it`, while it has no size.
+Shared* map_shared(const std::string& name, int ranks, bool size_it, std::string& why);
 
 }  // namespace ddp::gpu_sim::nccl

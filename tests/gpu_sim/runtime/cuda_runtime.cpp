@@ -84,6 +84,11 @@ extern "C" void explain_fault(int signal, siginfo_t* info, void*) {
   return ::sigaction(SIGSEGV, &action, nullptr) == 0;
 }();
 
+// With the event's mutex.
+void check_alive(cudaEvent_t event) {
+  if (event->destroyed) misuse("an event is used after it was destroyed");
+}
+
 bool is_device_side(const void* pointer, std::size_t count) {
   return device_of(pointer, count) >= 0;
 }
@@ -112,6 +117,8 @@ cudaError_t queue_kernel(const cudaLaunchConfig_t& config, std::function<void()>
   if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.x > 0x7fffffffu || grid.y > 65535 ||
       grid.z > 65535 || threads == 0 || threads > kMostThreads)
     return result(cudaErrorInvalidConfiguration);
+  if (stream_of(config.stream)->device() != current_device())
+    return result(cudaErrorInvalidResourceHandle);
   if (loses_device()) return result(sticky_error());
   static std::atomic<std::uint64_t> launches{0};
   const std::uint64_t seed =
@@ -262,6 +269,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   RETURN_IF_FAILED(begin());
   const std::lock_guard lock(event->mutex);
+  check_alive(event);
   if (event->record != nullptr)
     stream_of(stream)->push_always([record = event->record] { record->done.wait(); });
   return cudaSuccess;
@@ -276,11 +284,15 @@ cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void*
 cudaError_t cudaEventCreate(cudaEvent_t* event) {
   RETURN_IF_FAILED(begin());
   *event = new CUevent_st;
+  (*event)->device = current_device();
   return cudaSuccess;
 }
 
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
-  delete event;  // a stream that waits for it holds its record
+  const std::lock_guard lock(event->mutex);
+  check_alive(event);
+  event->destroyed = true;
+  event->record = nullptr;  // a stream that waits for it holds the record
   return cudaSuccess;
 }
 
@@ -288,6 +300,8 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   RETURN_IF_FAILED(begin());
   const auto record = std::make_shared<Record>();
   const std::lock_guard lock(event->mutex);
+  check_alive(event);
+  if (stream_of(stream)->device() != event->device) return result(cudaErrorInvalidResourceHandle);
   event->record = record;
   stream_of(stream)->push_always([record] {
     record->when = std::chrono::steady_clock::now();
@@ -299,6 +313,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 cudaError_t cudaEventQuery(cudaEvent_t event) {
   RETURN_IF_FAILED(begin());
   const std::lock_guard lock(event->mutex);
+  check_alive(event);
   return event->record == nullptr || event->record->done.is_set() ? cudaSuccess : cudaErrorNotReady;
 }
 
@@ -309,6 +324,7 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin_event,
   for (int i = 0; i < 2; ++i) {
     const cudaEvent_t event = i == 0 ? begin_event : end_event;
     const std::lock_guard lock(event->mutex);
+    check_alive(event);
     records[i] = event->record;
     if (records[i] == nullptr) return result(cudaErrorInvalidResourceHandle);
     if (!records[i]->done.is_set()) return cudaErrorNotReady;

@@ -2,6 +2,7 @@
 
 #include "tests/gpu_sim/runtime/misuse.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <sstream>
@@ -42,7 +43,8 @@ std::optional<Moment> moment_of(const char* name) {
   misuse(std::string(name) + " is '" + text + "': expected <rank>@<count>");
 }
 
-// CUDA_VISIBLE_DEVICES lists indices or UUIDs; as in CUDA, the first that does not exist ends it.
+// CUDA_VISIBLE_DEVICES lists indices or UUIDs; as in CUDA, the first that does not exist ends it,
+// and with one that is listed twice there is none.
 std::vector<int> visible_devices() {
   const auto count = static_cast<int>(number_of("DDP_SIM_DEVICES", 1));
   std::vector<int> visible;
@@ -57,7 +59,9 @@ std::vector<int> visible_devices() {
     const std::string_view text = entry;
     const auto index = number(text.starts_with(kUuid) ? text.substr(kUuid.size()) : text);
     if (!index || *index >= static_cast<std::uint64_t>(count)) break;
-    visible.push_back(static_cast<int>(*index));
+    const int device = static_cast<int>(*index);
+    if (std::find(visible.begin(), visible.end(), device) != visible.end()) return {};
+    visible.push_back(device);
   }
   return visible;
 }
@@ -74,6 +78,7 @@ Settings read() {
   s.lost_device = moment_of("DDP_SIM_LOSE_DEVICE");
   s.nccl_error = moment_of("DDP_SIM_NCCL_ERROR");
   s.nccl_hang = moment_of("DDP_SIM_NCCL_HANG");
+  s.nccl_abort_hangs = number_of("DDP_SIM_NCCL_ABORT_HANGS", 0) != 0;
   return s;
 }
 

@@ -26,6 +26,7 @@ struct Settings {
   std::optional<Moment> lost_device;  // counted in kernels
   std::optional<Moment> nccl_error;   // counted in collectives, as the next
   std::optional<Moment> nccl_hang;
+  bool nccl_abort_hangs = false;
 };
 
 // Read once. Ends the process where a value is malformed.

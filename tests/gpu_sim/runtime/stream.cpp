@@ -1,6 +1,7 @@
 #include "tests/gpu_sim/runtime/stream.hpp"
 
 #include "tests/gpu_sim/runtime/device.hpp"
+#include "tests/gpu_sim/runtime/misuse.hpp"
 #include "tests/gpu_sim/runtime/settings.hpp"
 #include "worker/base/random.hpp"
 
@@ -94,6 +95,7 @@ CUstream_st::CUstream_st(int device, std::uint64_t seed) : device_(device), last
 void CUstream_st::push_always(ddp::gpu_sim::Operation operation) {
   auto* const node = new Node{std::move(operation)};
   const std::lock_guard lock(pushing_);
+  if (closed_) ddp::gpu_sim::misuse("a stream is used after it was destroyed");
   std::exchange(last_, node)->next.store(node, std::memory_order_release);
   pushed_.fetch_add(1, std::memory_order_release);
   ddp::gpu_sim::wake(pushed_);

@@ -69,7 +69,10 @@ struct CUstream_st {
   std::atomic<std::uint32_t> pushed_{0};
 };
 
+// Lives until the process ends, so that a use after its end is seen.
 struct CUevent_st {
+  int device = 0;
+  bool destroyed = false;
   std::mutex mutex;                              // between threads of the host
   std::shared_ptr<ddp::gpu_sim::Record> record;  // of the last cudaEventRecord
 };

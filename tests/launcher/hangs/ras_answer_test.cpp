@@ -96,6 +96,14 @@ TEST_CASE("what is no whole answer is an error") {
   CHECK(parse_ras_answer(text));
 }
 
+TEST_CASE("JSON may follow blanks, and is known as such") {
+  const std::string json = " \r\n" + answer("json");
+  CHECK(is_ras_json(json));
+  CHECK(parse_ras_answer(json));
+  CHECK_FALSE(is_ras_json(answer("text")));
+  CHECK_FALSE(is_ras_json("\n"));
+}
+
 TEST_CASE("the address is numeric, or localhost") {
   using Endpoints = std::vector<std::pair<std::string, std::uint16_t>>;
   CHECK(ras_endpoints("127.0.0.1:4711") == Endpoints{{"127.0.0.1", 4711}});

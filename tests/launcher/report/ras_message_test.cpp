@@ -45,7 +45,25 @@ TEST_CASE("a rank that only its communicator numbers says so") {
   CHECK(ras_text(communicator) ==
         "rank 1 of the communicator is not a member; ranks 0, 1 of the communicator report an "
         "error");
-  CHECK(ras_rank_list(communicator.failed) == "0,1");
+  CHECK(ras_numbering(communicator) == "communicator");
+  CHECK(ras_rank_list(communicator, communicator.failed) == "0,1");
+}
+
+TEST_CASE("a communicator has one numbering, that of the launch only if it is known of all") {
+  RasCommunicator communicator;
+  communicator.missing = {{.number = 0, .pid = 0, .rank = 6}, {.number = 1, .pid = 0, .rank = 7}};
+  CHECK(ras_text(communicator) == "ranks 6, 7 are missing");
+  CHECK(ras_numbering(communicator) == "global");
+  CHECK(ras_rank_list(communicator, communicator.missing) == "6,7");
+  SUBCASE("one of the same list is unknown") { communicator.missing[1].rank.reset(); }
+  SUBCASE("one of another list is unknown") { communicator.left = {local(2)}; }
+  SUBCASE("one of a mismatch is unknown") {
+    communicator.mismatches = {{"Reduce", {{3, 1, {local(2)}}, {2, 1, {global(3)}}}}};
+  }
+  CHECK(ras_text(communicator).find("ranks 0, 1 of the communicator are missing") !=
+        std::string::npos);
+  CHECK(ras_numbering(communicator) == "communicator");
+  CHECK(ras_rank_list(communicator, communicator.missing) == "0,1");
 }
 
 TEST_CASE("the report has a line for each of the first two conspicuous communicators") {
@@ -56,6 +74,7 @@ TEST_CASE("the report has a line for each of the first two conspicuous communica
   const auto lines = ras_lines({behind(), behind(), behind(), behind()});
   REQUIRE(lines.size() == 2);
   CHECK(lines[1].ends_with("; 2 more communicators"));
+  CHECK(ras_lines({behind(), behind(), behind()})[1].ends_with("; 1 more communicator"));
 }
 
 TEST_CASE("long lists are cut off") {
