@@ -166,7 +166,8 @@ class RasQuery::Impl : public std::enable_shared_from_this<Impl> {
                              if (failed == asio::error::not_found)
                                return finish("a line that does not end");
                              if (failed) return finish("closed before it answered");
-                             const auto begin = asio::buffers_begin(link->received.data());
+                             const auto data = link->received.data();  // iterators refer to it
+                             const auto begin = asio::buffers_begin(data);
                              std::string text(begin, begin + static_cast<std::ptrdiff_t>(size) - 1);
                              link->received.consume(size);
                              if (text.ends_with('\r')) text.pop_back();

@@ -86,22 +86,24 @@ TEST_CASE("each rank gets every documented variable") {
 }
 
 TEST_CASE("each of two launches at once has another RAS address, the same in every attempt") {
-  const Scene scene;
+  const Scene one_scene;
+  const Scene other_scene;
   const auto addresses_of = [](const Finished& run) {
     std::set<std::string> addresses;
     for (const auto& [rank, lines] : by_rank(run.out)) addresses.insert(lines.begin(), lines.end());
     return addresses;
   };
   // Each waits for the other's first attempt; the second attempt exits.
-  const auto launch = [&](const char* own, const char* other) {
-    return scene.launch(Words{"--nproc", "2", "--max-restarts", "1"} + kRestartAtOnce,
-                        helper({"print", "{NCCL_RAS_ADDR}", "touch", scene.path(own), "wait-file",
-                                scene.path(other), "on-generation", "0", "[", "exit", "3", "]"}));
+  const auto launch = [](const Scene& scene, const Scene& other) {
+    return scene.launch(
+        Words{"--nproc", "2", "--max-restarts", "1"} + kRestartAtOnce,
+        helper({"print", "{NCCL_RAS_ADDR}", "touch", scene.path("started"), "wait-file",
+                other.path("started"), "on-generation", "0", "[", "exit", "3", "]"}));
   };
-  Process first = launch("first", "second");
-  Process second = launch("second", "first");
-  const auto one = addresses_of(finish(scene, first));
-  const auto two = addresses_of(finish(scene, second));
+  Process first = launch(one_scene, other_scene);
+  Process second = launch(other_scene, one_scene);
+  const auto one = addresses_of(finish(one_scene, first));
+  const auto two = addresses_of(finish(other_scene, second));
   REQUIRE(one.size() == 1);
   REQUIRE(two.size() == 1);
   CHECK(*one.begin() != *two.begin());

@@ -96,7 +96,7 @@ TEST_CASE("a rank finds what a new Python finds") {
       "print(sorted(os.listdir('/proc/self/fd')), resource.getrlimit(resource.RLIMIT_NOFILE))\n"
       "print(sys.stdin, sys.stdout, sys.stderr, sys.stdout.write_through, os.isatty(1))\n"
       "print(read('cmdline').split('\\0'), read('comm'))\n"
-      "private = ('MASTER_PORT', 'NOTIFY', 'DDP_RUN', 'TORCHELASTIC', 'DDP_TEST')\n"
+      "private = ('MASTER_PORT', 'NCCL_RAS', 'NOTIFY', 'DDP_RUN', 'TORCHELASTIC', 'DDP_TEST')\n"
       "env = {k: v for k, v in os.environ.items() if not k.startswith(private)}\n"
       "print(ascii(sorted(env.items())))\n"
       "kernel = dict(e.split('=', 1) for e in read('environ').split('\\0') if e)\n"

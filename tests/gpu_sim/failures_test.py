@@ -13,6 +13,9 @@ def hanging_abort(sim):
     run = sim.run(2, "--comm-timeout", "1s", DDP_SIM_NCCL_HANG="1@8", DDP_SIM_NCCL_ABORT_HANGS="1",
                   grace="60s")
     assert run.code == 1 and "the device does not stop" in run.errors, run.errors
+    # So does a rank whose own device is lost.
+    run = sim.run(2, DDP_SIM_LOSE_DEVICE="1@150", DDP_SIM_NCCL_ABORT_HANGS="1", grace="60s")
+    assert run.code == 1 and "this rank failed; the device does not stop" in run.errors, run.errors
 
 
 def devices(sim):

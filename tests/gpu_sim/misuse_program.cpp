@@ -185,6 +185,8 @@ const std::map<std::string, void (*)()> kCases = {
          cudaStreamSynchronize(on);
        });
      }},
+    {"finalize-never-settled",
+     [] { two_ranks([](int, ncclComm_t comm) { ncclCommFinalize(comm); }); }},
     {"destroyed-unsettled",
      [] {
        two_ranks([](int, ncclComm_t comm) {

@@ -20,6 +20,7 @@ OBJECTIONS = {
     "collective-in-progress": "a collective on a communicator that is in progress",
     "other-counts": "the ranks call different collectives",
     "other-order": "the ranks call different collectives",
+    "finalize-never-settled": "the process ends with a communicator that was not destroyed",
     "destroyed-unsettled": "ncclCommDestroy of a communicator that is in progress",
     "used-after-abort": "a communicator is used after it was aborted or destroyed",
     "used-after-destroy": "a communicator is used after it was aborted or destroyed",

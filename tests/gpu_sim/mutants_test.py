@@ -77,8 +77,9 @@ def objection(root, cpu, only=None):
 def main():
     build, original, mutants = (pathlib.Path(argument).resolve() for argument in sys.argv[1:4])
     only = sys.argv[4:]
-    subprocess.run(["cmake", "--build", build, "--target", "gpu_sim_mutants"], check=True,
-                   stdout=subprocess.DEVNULL)
+    built = subprocess.run(["cmake", "--build", build, "--target", "gpu_sim_mutants"],
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert built.returncode == 0, built.stdout
     # A mutant's directory has its library and a worker next to it; all else is the original's.
     os.environ["DDP_SIM_LAUNCH"] = str(original / "bin" / "ddp-launch")
     os.environ["LD_LIBRARY_PATH"] = str(original / "lib")

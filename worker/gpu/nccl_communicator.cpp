@@ -16,6 +16,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -34,7 +35,7 @@ constexpr std::chrono::microseconds kPause{50};
 constexpr std::chrono::milliseconds kLastTurn{1};
 constexpr int kLastTurns = 100;
 
-// The most time that the end of this process may take once a collective has failed.
+// The most time that the end of this process may take once the communicator is aborted.
 constexpr std::chrono::seconds kEnd{5};
 
 // Host values go through device memory in pieces of this size.
@@ -76,7 +77,7 @@ class NcclCommunicator final : public Communicator {
       enqueue(ncclCommInitRankConfig(&comm_, world_size_, id, rank_, &config), what);
       settle(what);
     } catch (...) {
-      abort();
+      abort(what + " failed");
       throw;
     }
   }
@@ -85,7 +86,7 @@ class NcclCommunicator final : public Communicator {
     if (comm_ == nullptr) return;
     // After an error, do not wait for other ranks.
     if (std::uncaught_exceptions() > 0) {
-      abort();
+      abort("this rank failed");
       return;
     }
     // Finalize completes pending work; it must not wait for a peer that is gone.
@@ -94,7 +95,7 @@ class NcclCommunicator final : public Communicator {
       settle("closing the communicator");
       ncclCommDestroy(comm_);
     } catch (...) {
-      abort();
+      abort("closing the communicator failed");
     }
   }
 
@@ -185,26 +186,31 @@ class NcclCommunicator final : public Communicator {
 
   [[noreturn]] void fail(const std::string& what, const std::string& why) {
     const char* const last = ncclGetLastError(comm_);
-    std::string text = "NCCL: " + what + " failed: " + why;
+    std::string text = what + " failed: " + why;
     if (last != nullptr && *last != '\0') text += ": " + std::string(last);
-    end_in_any_case(text);
-    abort();
-    throw CommError(text);
+    abort(text);
+    throw CommError("NCCL: " + text);
   }
 
-  // The abort, and what frees memory after it, can wait for a device that never answers.
-  void end_in_any_case(const std::string& text) const {
-    std::thread([rank = rank_, text] {
-      std::this_thread::sleep_for(kEnd);
-      complain(rank, text + "; the device does not stop");
-      std::_Exit(1);
-    }).detach();
-  }
-
-  // Stops kernels that wait for a dead peer. There is no other way.
-  void abort() {
+  // Stops kernels that wait for a dead peer. There is no other way. The abort, and what frees
+  // memory after it, can wait for a device that never answers: this process ends all the same.
+  void abort(const std::string& why) {
     held_up = false;
-    if (comm_ != nullptr) ncclCommAbort(std::exchange(comm_, nullptr));
+    if (comm_ == nullptr) return;
+    end_in_any_case(why);
+    ncclCommAbort(std::exchange(comm_, nullptr));
+  }
+
+  void end_in_any_case(const std::string& why) const {
+    try {
+      std::thread([rank = rank_, why] {
+        std::this_thread::sleep_for(kEnd);
+        complain(rank, "NCCL: " + why + "; the device does not stop");
+        std::_Exit(1);
+      }).detach();
+    } catch (const std::system_error&) {
+      // No thread to be had: then the abort alone has to succeed.
+    }
   }
 
   // Polls `done` until it is true, NCCL reports an error, a rank has left, or the time is over.

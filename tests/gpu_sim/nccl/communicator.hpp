@@ -32,7 +32,7 @@ struct ncclComm {
   const std::string& last_error() const { return last_error_; }
   // How far each rank is, as an element of the answer of RAS; empty before the ranks have met.
   std::string status_json() const;
-  // Throws the process away where another thread is in a call of this communicator.
+  // Ends the process where another thread is in a call of this communicator.
   class Entry {
    public:
     explicit Entry(ncclComm& comm);

@@ -5,6 +5,7 @@
 #include "tests/gpu_sim/runtime/settings.hpp"
 
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <string>
@@ -42,6 +43,13 @@ std::string communicators() {
   return all;
 }
 
+// A finalize that is never settled is seen here at the latest.
+void object_to_leftovers() {
+  const std::lock_guard lock(known().mutex);
+  for (const auto& [comm, in_use] : known().in_use)
+    if (in_use) misuse("the process ends with a communicator that was not destroyed or aborted");
+}
+
 void retire(ncclComm_t comm) {
   const std::lock_guard lock(known().mutex);
   known().in_use[comm] = false;
@@ -70,6 +78,7 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int ranks, ncclUniqueId id
   if (config->blocking != 0) misuse("a communicator that blocks");
   *comm = new ncclComm(ranks, id.internal, rank);
   nccl::serve_ras(&communicators);
+  [[maybe_unused]] static const int watched = std::atexit(&object_to_leftovers);
   const std::lock_guard lock(known().mutex);
   known().in_use[*comm] = true;
   return ncclInProgress;

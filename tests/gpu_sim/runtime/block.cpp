@@ -46,7 +46,8 @@ class Shuffled {
   std::size_t step_;
 };
 
-// The fibers of a system thread, kept from block to block.
+}  // namespace
+
 class Block {
  public:
   void run(std::size_t threads, const std::function<void()>& thread, std::uint64_t key) {
@@ -92,11 +93,26 @@ class Block {
   Fiber* current_ = nullptr;
 };
 
-__attribute__((tls_model("initial-exec"))) thread_local Block block_of_this_thread;
+namespace {
+
+__attribute__((tls_model("initial-exec"))) thread_local Block* block_of_this_thread = nullptr;
+thread_local Grids* grids_of_this_thread = nullptr;
 
 }  // namespace
 
-void run_grid(dim3 grid, dim3 block, const std::function<void()>& thread, std::uint64_t seed) {
+Grids::Grids() : block_(std::make_unique<Block>()) {
+  block_of_this_thread = block_.get();
+  grids_of_this_thread = this;
+}
+
+Grids::~Grids() {
+  block_of_this_thread = nullptr;
+  grids_of_this_thread = nullptr;
+}
+
+Grids* Grids::current() { return grids_of_this_thread; }
+
+void Grids::run(dim3 grid, dim3 block, const std::function<void()>& thread, std::uint64_t seed) {
   gridDim = grid;
   blockDim = block;
   const std::size_t blocks = volume(grid);
@@ -104,10 +120,14 @@ void run_grid(dim3 grid, dim3 block, const std::function<void()>& thread, std::u
   for (std::size_t i = 0; i < blocks; ++i) {
     const std::size_t index = order.next();
     blockIdx = position(index, grid);
-    block_of_this_thread.run(volume(block), thread, worker::mix(seed, index));
+    block_->run(volume(block), thread, worker::mix(seed, index));
   }
 }
 
 }  // namespace ddp::gpu_sim
 
-void __syncthreads() { ddp::gpu_sim::block_of_this_thread.barrier(); }
+void __syncthreads() {
+  if (ddp::gpu_sim::block_of_this_thread == nullptr)
+    ddp::gpu_sim::misuse("__syncthreads outside of a kernel");
+  ddp::gpu_sim::block_of_this_thread->barrier();
+}

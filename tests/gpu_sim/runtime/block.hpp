@@ -5,11 +5,28 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 
 namespace ddp::gpu_sim {
 
-// Calls `thread` once for each thread of grid x block, on the calling system thread. Ends the
-// process where some threads of a block wait at a barrier and others have returned.
-void run_grid(dim3 grid, dim3 block, const std::function<void()>& thread, std::uint64_t seed);
+class Block;
+
+// Of one system thread: its fibers are kept from grid to grid.
+class Grids {
+ public:
+  Grids();
+  ~Grids();
+  Grids(const Grids&) = delete;
+  Grids& operator=(const Grids&) = delete;
+
+  // Calls `thread` once for each thread of grid x block. Ends the process where some threads of a
+  // block wait at a barrier and others have returned.
+  void run(dim3 grid, dim3 block, const std::function<void()>& thread, std::uint64_t seed);
+  // The one of the calling thread; null where it has none.
+  static Grids* current();
+
+ private:
+  std::unique_ptr<Block> block_;
+};
 
 }  // namespace ddp::gpu_sim

@@ -124,7 +124,7 @@ cudaError_t queue_kernel(const cudaLaunchConfig_t& config, std::function<void()>
   const std::uint64_t seed =
       worker::mix(settings().seed, launches.fetch_add(1, std::memory_order_relaxed));
   stream_of(config.stream)->push([grid, block, seed, thread = std::move(thread)] {
-    run_grid(grid, block, thread, seed);
+    Grids::current()->run(grid, block, thread, seed);
   });
   return cudaSuccess;
 }
@@ -283,8 +283,12 @@ cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void*
 
 cudaError_t cudaEventCreate(cudaEvent_t* event) {
   RETURN_IF_FAILED(begin());
+  static std::mutex mutex;
+  static auto* const all = new std::vector<cudaEvent_t>;  // known to the end of the process
   *event = new CUevent_st;
   (*event)->device = current_device();
+  const std::lock_guard lock(mutex);
+  all->push_back(*event);
   return cudaSuccess;
 }
 

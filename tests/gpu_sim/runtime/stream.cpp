@@ -1,5 +1,6 @@
 #include "tests/gpu_sim/runtime/stream.hpp"
 
+#include "tests/gpu_sim/runtime/block.hpp"
 #include "tests/gpu_sim/runtime/device.hpp"
 #include "tests/gpu_sim/runtime/misuse.hpp"
 #include "tests/gpu_sim/runtime/settings.hpp"
@@ -11,7 +12,6 @@
 #include <unistd.h>
 
 #include <climits>
-#include <ctime>
 #include <map>
 #include <thread>
 #include <utility>
@@ -93,9 +93,13 @@ CUstream_st::CUstream_st(int device, std::uint64_t seed) : device_(device), last
 }
 
 void CUstream_st::push_always(ddp::gpu_sim::Operation operation) {
-  auto* const node = new Node{std::move(operation)};
   const std::lock_guard lock(pushing_);
+  append(std::move(operation));
+}
+
+void CUstream_st::append(ddp::gpu_sim::Operation operation) {
   if (closed_) ddp::gpu_sim::misuse("a stream is used after it was destroyed");
+  auto* const node = new Node{std::move(operation)};
   std::exchange(last_, node)->next.store(node, std::memory_order_release);
   pushed_.fetch_add(1, std::memory_order_release);
   ddp::gpu_sim::wake(pushed_);
@@ -108,8 +112,8 @@ void CUstream_st::push(ddp::gpu_sim::Operation operation) {
 }
 
 void CUstream_st::close() {
-  push_always({});
   const std::lock_guard lock(pushing_);
+  append({});
   closed_ = true;
 }
 
@@ -132,6 +136,7 @@ void CUstream_st::run(std::uint64_t seed, Node* node) {
   using namespace ddp;
   gpu_sim::runs_a_stream = true;
   gpu_sim::set_current_device(device_);
+  gpu_sim::Grids grids;
   const auto longest = static_cast<std::uint64_t>(gpu_sim::settings().jitter_us);
   for (std::uint64_t turn = 0;; ++turn) {
     Node* next = nullptr;

@@ -59,6 +59,7 @@ struct CUstream_st {
     ddp::gpu_sim::Operation operation;
     std::atomic<Node*> next{nullptr};
   };
+  void append(ddp::gpu_sim::Operation operation);  // with the mutex
   void run(std::uint64_t seed, Node* node);
 
   int device_;
