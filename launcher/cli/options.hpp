@@ -53,7 +53,7 @@ struct Options {
   OutputOptions output;
   FaultOptions faults;
   ReportOptions report;
-  std::vector<diagnosis::Signature> diagnosis;  // the user's signatures
+  diagnosis::SignatureFile diagnosis;  // the user's signatures
   log::Level log_level = log::Level::warn;
   bool dry_run = false;
   std::vector<std::string> warnings;  // of what was accepted all the same, for the log

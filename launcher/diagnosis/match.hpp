@@ -23,6 +23,12 @@ struct Facts {
   std::vector<SystemFact> system;
 };
 
+// Lines that a signature must match, as a test and as documentation.
+struct Sample {
+  std::vector<std::string> lines;
+  std::vector<std::string> kernel;
+};
+
 // Another rank that failed in the same attempt. The system's state says nothing about it.
 struct Witness {
   core::LocalRank local_rank = 0;

@@ -1,7 +1,5 @@
 #include "launcher/diagnosis/options.hpp"
 
-#include "launcher/diagnosis/signature_file.hpp"
-
 #include <utility>
 
 namespace ddp {
@@ -17,8 +15,7 @@ constexpr FlagSpec kFlags[] = {
 
 std::span<const FlagSpec> diagnosis_flags() { return kFlags; }
 
-Failure read_diagnosis(const SettingsReader& reader,
-                       std::vector<diagnosis::Signature>& signatures) {
+Failure read_diagnosis(const SettingsReader& reader, diagnosis::SignatureFile& signatures) {
   const Setting* const setting = reader.given("--diagnose");
   if (setting == nullptr) return std::nullopt;
   auto read = diagnosis::read_signatures(setting->text);

@@ -8,14 +8,9 @@
 // (docs/diagnosis.md).
 #pragma once
 
-#include "common/faults/line_pattern.hpp"
-
 #include <array>
-#include <cstddef>
-#include <optional>
-#include <string>
+#include <span>
 #include <string_view>
-#include <vector>
 
 namespace ddp::diagnosis {
 
@@ -46,29 +41,27 @@ inline constexpr std::array kSystemFacts{
                    "the first line of the program ends in CRLF"},
 };
 
-// Lines that a signature must match, for a test and as documentation.
-struct Sample {
-  std::vector<std::string> lines;
-  std::vector<std::string> kernel;
+// What a line contains.
+struct LineCondition {
+  // Text that each such line contains. Of an expression it may be empty: no such text is known.
+  std::string_view literal;
+  std::string_view expression;  // a LinePattern; empty: the literal alone
 };
 
 // Conditions of different kinds must all hold; of one kind, one of its values must. An empty list
-// is no condition.
+// is no condition. It owns no memory: the built-in ones are constants.
 struct Signature {
-  std::string name;
-  std::vector<int> exit_codes;  // one kind with `signals`: how the rank ended
-  std::vector<int> signals;
-  std::vector<std::string> texts;  // one kind with `patterns`: what a line contains
-  std::vector<LinePattern> patterns;
-  std::vector<LinePattern> kernel;  // what a line of the kernel's log contains
-  std::vector<SystemFact> system;
+  std::string_view name;
+  std::span<const int> exit_codes;  // one kind with `signals`: how the rank ended
+  std::span<const int> signals;
+  std::span<const LineCondition> lines;   // of the rank
+  std::span<const LineCondition> kernel;  // of the kernel's log
+  std::span<const SystemFact> system;
   bool consequence = false;  // of the loss of another rank: tried last
-  std::string cause;         // one line
-  std::string remedy;        // one line
-  std::vector<Sample> samples;
+  std::string_view cause;    // one line
+  std::string_view remedy;   // one line
 
   bool has_status() const { return !exit_codes.empty() || !signals.empty(); }
-  bool has_lines() const { return !texts.empty() || !patterns.empty(); }
 };
 
 }  // namespace ddp::diagnosis

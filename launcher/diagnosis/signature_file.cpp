@@ -1,18 +1,29 @@
 #include "launcher/diagnosis/signature_file.hpp"
 
+#include "common/faults/line_pattern.hpp"
 #include "common/join.hpp"
 #include "common/signal_name.hpp"
 #include "launcher/base/text_file.hpp"
 #include "launcher/base/toml.hpp"
-#include "launcher/diagnosis/match.hpp"
 
 #include <algorithm>
-#include <cassert>
+#include <deque>
 #include <functional>
 #include <initializer_list>
 #include <utility>
 
 namespace ddp::diagnosis {
+
+// Deques: what is in them stays where it is.
+struct SignatureMemory {
+  std::deque<std::string> texts;
+  std::deque<std::vector<int>> numbers;
+  std::deque<std::vector<LineCondition>> lines;
+  std::deque<std::vector<SystemFact>> facts;
+
+  std::string_view keep(std::string text) { return texts.emplace_back(std::move(text)); }
+};
+
 namespace {
 
 constexpr std::size_t kLargestFile = std::size_t{1} << 20;
@@ -48,28 +59,12 @@ std::string system_fact_names() {
   return names;
 }
 
-// In the built-in file the samples are the last keys of a signature. Parsing and checking them
-// would take longer than all the rest, and a restart waits for it.
-std::string without_samples(std::string_view text) {
-  std::string kept;
-  bool skips = false;
-  while (!text.empty()) {
-    const auto end = std::min(text.find('\n'), text.size() - 1) + 1;
-    const auto line = text.substr(0, end);
-    if (line.starts_with("sample = ") || line.starts_with("kernel_sample = ")) skips = true;
-    if (line.starts_with("[[signature]]")) skips = false;
-    if (!skips && !line.starts_with("#")) kept += line;
-    text.remove_prefix(end);
-  }
-  return kept;
-}
-
 // Reads one file and stops at the first error.
 class Reader {
  public:
   explicit Reader(std::string path) : path_(std::move(path)) {}
 
-  Result<std::vector<Signature>> read(const toml::table& root) {
+  Result<SignatureFile> read(const toml::table& root) {
     only(root, "the file", {"signature"});
     const auto* node = root.get("signature");
     const auto* tables = node != nullptr ? node->as_array() : nullptr;
@@ -87,7 +82,8 @@ class Reader {
       }
     }
     if (!error_.empty()) return Error{error_};
-    return std::move(signatures_);
+    file_.memory = std::move(memory_);
+    return std::move(file_);
   }
 
  private:
@@ -112,28 +108,34 @@ class Reader {
     one.name = line(table, "name", is_name,
                     "expected a name of letters a-z, digits and hyphens, such as \"nfs-gone\"");
     const auto same = [&](const Signature& other) { return other.name == one.name; };
-    if (std::any_of(signatures_.begin(), signatures_.end(), same))
-      refuse(table, "'name': '" + one.name + "' is used twice; expected a name of this one alone");
+    if (std::any_of(file_.signatures.begin(), file_.signatures.end(), same))
+      refuse(table, "'name': '" + std::string(one.name) +
+                        "' is used twice; expected a name of this one alone");
+    auto& exit_codes = memory_->numbers.emplace_back();
+    auto& signals = memory_->numbers.emplace_back();
+    auto& lines = memory_->lines.emplace_back();
+    auto& kernel = memory_->lines.emplace_back();
+    auto& system = memory_->facts.emplace_back();
     each(table, "exit", "integers from 1 to 255", [&](const toml::node& node) {
       const auto* code = node.as_integer();
       if (code == nullptr || code->get() < 1 || code->get() > 255) return false;
-      one.exit_codes.push_back(static_cast<int>(code->get()));
+      exit_codes.push_back(static_cast<int>(code->get()));
       return true;
     });
     each(table, "signal", "signals such as \"SIGBUS\"", [&](const toml::node& node) {
       const auto* name = node.as_string();
       const auto number = name != nullptr ? parse_signal(name->get()) : std::nullopt;
-      if (number) one.signals.push_back(*number);
+      if (number) signals.push_back(*number);
       return number.has_value();
     });
     each(table, "text", "strings of 1 to 300 bytes", [&](const toml::node& node) {
       const auto* text = node.as_string();
       if (text == nullptr || text->get().empty() || text->get().size() > kLongestLine) return false;
-      one.texts.push_back(text->get());
+      lines.push_back({memory_->keep(text->get()), {}});
       return true;
     });
-    patterns(table, "line", one.patterns);
-    patterns(table, "kernel", one.kernel);
+    patterns(table, "line", lines);
+    patterns(table, "kernel", kernel);
     each(table, "system", system_fact_names(), [&](const toml::node& node) {
       const auto* name = node.as_string();
       const auto fact =
@@ -141,31 +143,39 @@ class Reader {
             return name != nullptr && known.name == name->get();
           });
       if (fact == kSystemFacts.end()) return false;
-      one.system.push_back(fact->fact);
+      system.push_back(fact->fact);
       return true;
     });
     if (const auto* node = table.get("consequence")) {
       if (!node->is_boolean()) return refuse(*node, "'consequence': expected true or false");
       one.consequence = node->as_boolean()->get();
     }
+    one.exit_codes = exit_codes;
+    one.signals = signals;
+    one.lines = lines;
+    one.kernel = kernel;
+    one.system = system;
     const auto one_line = "expected one line of 1 to " + std::to_string(kLongestLine) + " bytes";
     one.cause = line(table, "cause", is_one_line, one_line);
     one.remedy = line(table, "remedy", is_one_line, one_line);
-    if (!one.has_status() && !one.has_lines() && one.kernel.empty() && one.system.empty())
+    if (!one.has_status() && lines.empty() && kernel.empty() && system.empty())
       refuse(table,
              "a signature needs a condition: expected exit, signal, text, line, kernel or system");
-    samples(table, one);
-    signatures_.push_back(std::move(one));
+    file_.samples.push_back(samples(table, one));
+    file_.signatures.push_back(one);
   }
 
-  void patterns(const toml::table& table, const char* key, std::vector<LinePattern>& into) {
+  void patterns(const toml::table& table, const char* key, std::vector<LineCondition>& into) {
     std::string why;
     const auto read = [&](const toml::node& node) {
       const auto* text = node.as_string();
       if (text == nullptr || text->get().empty()) return false;
-      auto pattern = LinePattern::compile(text->get());
+      // Compiled again where a line may match it: few ever are.
+      const auto pattern = LinePattern::compile(text->get());
       if (!pattern) why = "; '" + text->get() + "': " + pattern.error();
-      if (pattern) into.push_back(std::move(*pattern));
+      if (pattern)
+        into.push_back(
+            {memory_->keep(LinePattern::required_text(text->get())), memory_->keep(text->get())});
       return why.empty();
     };
     each(table, key, "extended regular expressions, as grep -E", read, &why);
@@ -190,8 +200,8 @@ class Reader {
   }
 
   template <class Allowed>
-  std::string line(const toml::table& table, const char* key, Allowed allowed,
-                   const std::string& expected) {
+  std::string_view line(const toml::table& table, const char* key, Allowed allowed,
+                        const std::string& expected) {
     const auto* node = table.get(key);
     if (node == nullptr) {
       refuse(table, "a signature needs '" + std::string(key) + "': " + expected);
@@ -202,10 +212,11 @@ class Reader {
       refuse(*node, "'" + std::string(key) + "': " + expected);
       return {};
     }
-    return text->get();
+    return memory_->keep(text->get());
   }
 
-  void samples(const toml::table& table, Signature& one) {
+  std::vector<Sample> samples(const toml::table& table, const Signature& one) {
+    std::vector<Sample> samples;
     std::vector<std::string> kernel;
     const auto text_of = [](const toml::node& node) {
       return node.is_string() ? node.as_string()->get() : std::string();
@@ -216,42 +227,38 @@ class Reader {
     });
     const toml::node* place = table.get(table.contains("sample") ? "sample" : "kernel_sample");
     each(table, "sample", "strings", [&](const toml::node& node) {
-      one.samples.push_back({lines_of(text_of(node)), kernel});
+      samples.push_back({lines_of(text_of(node)), kernel});
       return node.is_string();
     });
-    if (one.samples.empty() && !kernel.empty()) one.samples.push_back({{}, kernel});
-    for (const auto& sample : one.samples) {
+    if (samples.empty() && !kernel.empty()) samples.push_back({{}, kernel});
+    for (const auto& sample : samples) {
       std::string evidence;
       bool from_kernel = false;
       if (error_.empty() && !matches(one, facts_of(one, sample), evidence, from_kernel))
-        refuse(*place, "'sample': '" + one.name +
+        refuse(*place, "'sample': '" + std::string(one.name) +
                            "' does not match it: expected lines that contain its text or line");
     }
+    return samples;
   }
 
   std::string path_;
-  std::vector<Signature> signatures_;
+  SignatureFile file_;
+  std::shared_ptr<SignatureMemory> memory_ = std::make_shared<SignatureMemory>();
   std::string error_;
 };
 
 }  // namespace
 
-Result<std::vector<Signature>> parse_signatures(std::string_view text, const std::string& path) {
+Result<SignatureFile> parse_signatures(std::string_view text, const std::string& path) {
   const auto parsed = parse_toml(text, path);
   if (!parsed) return Error{parsed.error()};
   return Reader(path).read(*parsed);
 }
 
-Result<std::vector<Signature>> read_signatures(const std::string& path) {
+Result<SignatureFile> read_signatures(const std::string& path) {
   const auto text = read_text_file(path, kLargestFile);
   if (!text) return Error{path + ": " + text.error()};
   return parse_signatures(*text, path);
-}
-
-std::vector<Signature> built_in_signatures() {
-  auto parsed = parse_signatures(without_samples(kBuiltInText), "signatures.toml");
-  assert(parsed);  // a test parses it
-  return std::move(*parsed);
 }
 
 }  // namespace ddp::diagnosis

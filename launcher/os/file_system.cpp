@@ -3,12 +3,32 @@
 #include "launcher/os/fd.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <iterator>
 #include <string_view>
 
 namespace ddp::os {
+namespace {
+
+constexpr std::uint32_t kZfs = 0x2FC12FC1;  // of OpenZFS, which is not in the kernel's headers
+// statfs(2). overlayfs: its upper layer cannot be a network file system.
+constexpr std::uint32_t kLocal[] = {BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC,      F2FS_SUPER_MAGIC,
+                                    MSDOS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, RAMFS_MAGIC,
+                                    TMPFS_MAGIC,       XFS_SUPER_MAGIC,       kZfs};
+
+}  // namespace
+
+bool is_local(const std::string& path) {
+  struct statfs info {};
+  if (::statfs(path.c_str(), &info) != 0) return false;
+  const auto type = static_cast<std::uint32_t>(info.f_type);
+  return std::find(std::begin(kLocal), std::end(kLocal), type) != std::end(kLocal);
+}
 
 std::optional<Space> space_of(const std::string& path) {
   struct statvfs info {};

@@ -1,6 +1,6 @@
 #include "launcher/report/diagnosis_finder.hpp"
 
-#include "launcher/diagnosis/signature_file.hpp"
+#include "launcher/diagnosis/built_in.hpp"
 #include "launcher/os/file_system.hpp"
 #include "launcher/os/kernel_log.hpp"
 #include "launcher/os/limits.hpp"
@@ -18,6 +18,7 @@ namespace {
 
 using diagnosis::SystemFact;
 
+constexpr const char* kSharedMemory = "/dev/shm";
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 constexpr std::uint64_t kSmallSharedMemory = 64 * kMiB;  // docker's default
 constexpr rlim_t kFewDescriptors = 4096;
@@ -35,6 +36,13 @@ bool failed_by_itself(const core::WorkerOutcome& worker) {
 }
 
 }  // namespace
+
+// A file system that stops answering must not hold up a report, so that only local ones are
+// examined after a failure. Which they are is asked now, when they answer.
+DiagnosisFinder::DiagnosisFinder(Sources sources)
+    : sources_(std::move(sources)),
+      run_dir_is_local_(os::is_local(sources_.run_dir)),
+      shared_memory_is_local_(os::is_local(kSharedMemory)) {}
 
 void DiagnosisFinder::apply(const core::GenerationBegan& began, core::TimePoint now) {
   generation_ = began.generation;
@@ -60,12 +68,15 @@ void DiagnosisFinder::examine_system() {
   const auto add = [&](SystemFact fact, bool holds) {
     if (holds) facts.push_back(fact);
   };
-  if (const auto shared = os::space_of("/dev/shm")) {
+  const auto space = [](const char* path, bool is_local) {
+    return is_local ? os::space_of(path) : std::nullopt;
+  };
+  if (const auto shared = space(kSharedMemory, shared_memory_is_local_)) {
     add(SystemFact::shm_full, full(*shared));
     add(SystemFact::shm_small, shared->size <= kSmallSharedMemory);
   }
-  // The launcher writes there anyway, so that a file system that does not answer is no new wait.
-  if (const auto disk = os::space_of(sources_.run_dir)) add(SystemFact::disk_full, full(*disk));
+  if (const auto disk = space(sources_.run_dir.c_str(), run_dir_is_local_))
+    add(SystemFact::disk_full, full(*disk));
   add(SystemFact::nofile_limit, os::worker_descriptor_limit() <= kFewDescriptors);
 }
 
@@ -84,12 +95,10 @@ void DiagnosisFinder::apply(const core::GenerationOver& over, core::TimePoint) {
 
 void DiagnosisFinder::diagnose(const diagnosis::Facts& facts, core::Generation generation,
                                const std::function<std::vector<diagnosis::Witness>()>& witnesses) {
-  if (signatures_.empty()) {
-    signatures_ = sources_.users;
-    auto built_in = diagnosis::built_in_signatures();
-    std::move(built_in.begin(), built_in.end(), std::back_inserter(signatures_));
-  }
-  auto found = diagnosis::diagnose(signatures_, facts, witnesses);
+  const auto built_in = diagnosis::built_in_signatures();
+  std::vector<diagnosis::Signature> signatures(sources_.users.begin(), sources_.users.end());
+  signatures.insert(signatures.end(), built_in.begin(), built_in.end());
+  auto found = diagnosis::diagnose(signatures, facts, witnesses);
   if (!found) return;
   found->evidence = plain_text(std::string_view(found->evidence).substr(0, kEvidenceBytes));
   sources_.publish(core::DiagnosisMade{generation, std::move(*found)});
@@ -97,14 +106,19 @@ void DiagnosisFinder::diagnose(const diagnosis::Facts& facts, core::Generation g
 
 diagnosis::Facts DiagnosisFinder::facts_of(const core::Verdict& verdict) const {
   const auto& cause = *verdict.cause;
-  diagnosis::Facts facts{core::exit_status_of(cause),
-                         {},
-                         [since = began_] { return os::kernel_log_since(since); },
-                         *system_};
+  diagnosis::Facts facts{
+      core::exit_status_of(cause),
+      {},
+      [since = began_, log = std::optional<std::vector<std::string>>()]() mutable {
+        if (!log) log = os::kernel_log_since(since);
+        return *log;
+      },
+      *system_};
   if (core::is_oom_kill(cause)) facts.system.push_back(SystemFact::oom);
   if (const auto* failed = std::get_if<core::WorkerNotStarted>(&cause)) {
     // The rank has written nothing: what the report says of it takes the place of its lines.
     facts.lines.push_back(cause_text(cause, {}, sources_.program));
+    // Its file system has just answered that.
     if (failed->error.error_number == ENOENT && os::first_line_ends_in_crlf(sources_.program))
       facts.system.push_back(SystemFact::crlf_interpreter);
   } else if (const auto rank = core::root_cause_rank(cause)) {

@@ -28,7 +28,7 @@ Supervisor::Supervisor(Deps deps)
       error_files_(deps_.run_dir, deps_.private_dir, deps_.options.ranks.nproc),
       exceptions_(error_files_, deps_.router, publisher()),
       diagnosis_({.loop = deps_.loop,
-                  .users = deps_.options.diagnosis,
+                  .users = deps_.options.diagnosis.signatures,
                   .files = error_files_,
                   .router = deps_.router,
                   .program = deps_.options.workers.command.front(),

@@ -47,18 +47,25 @@ kernel_sample = "LustreError: 167-0"
 )",
                                        "s.toml");
   REQUIRE_MESSAGE(parsed, (parsed ? "" : parsed.error()));
-  REQUIRE(parsed->size() == 1);
-  const auto& one = parsed->front();
+  REQUIRE(parsed->signatures.size() == 1);
+  const auto& one = parsed->signatures.front();
   CHECK(one.name == "site-lustre");
-  CHECK(one.exit_codes == std::vector{1, 74});
-  CHECK(one.signals == std::vector{SIGBUS});
-  CHECK(one.texts == std::vector<std::string>{"LustreError"});
-  CHECK(one.patterns.size() == 2);
-  CHECK(one.kernel.size() == 1);
-  CHECK(one.system == std::vector{SystemFact::disk_full, SystemFact::oom});
+  CHECK(std::vector(one.exit_codes.begin(), one.exit_codes.end()) == std::vector{1, 74});
+  CHECK(std::vector(one.signals.begin(), one.signals.end()) == std::vector{SIGBUS});
+  REQUIRE(one.lines.size() == 3);
+  CHECK(one.lines[0].literal == "LustreError");
+  CHECK(one.lines[0].expression == "");
+  CHECK(one.lines[1].literal == "evicted");
+  CHECK(one.lines[1].expression == "lustre.*evicted");
+  REQUIRE(one.kernel.size() == 1);
+  CHECK(one.kernel[0].literal == "LustreError: ");
+  CHECK(std::vector(one.system.begin(), one.system.end()) ==
+        std::vector{SystemFact::disk_full, SystemFact::oom});
   CHECK(one.consequence);
-  CHECK(one.samples.size() == 2);
-  CHECK(one.samples[0].lines == std::vector<std::string>{"x", "LustreError: 11-0"});
+  CHECK(one.cause == "the file server evicted this client");
+  REQUIRE(parsed->samples.size() == 1);
+  REQUIRE(parsed->samples[0].size() == 2);
+  CHECK(parsed->samples[0][0].lines == std::vector<std::string>{"x", "LustreError: 11-0"});
 }
 
 TEST_CASE("conditions of different kinds must all hold, and of one kind one value must") {
@@ -70,7 +77,8 @@ TEST_CASE("conditions of different kinds must all hold, and of one kind one valu
   const auto fits = [&](core::ExitStatus status, const char* line, std::vector<SystemFact> system) {
     std::string evidence;
     bool from_kernel = false;
-    return matches(parsed->front(), {status, {line}, {}, std::move(system)}, evidence, from_kernel);
+    return matches(parsed->signatures.front(), {status, {line}, {}, std::move(system)}, evidence,
+                   from_kernel);
   };
   CHECK(fits(core::Exited{7}, "one", {SystemFact::oom}));
   CHECK(fits(core::Signaled{SIGABRT, true}, "x two", {SystemFact::shm_full}));

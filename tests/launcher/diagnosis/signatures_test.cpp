@@ -1,10 +1,12 @@
 // The built-in signatures, by their own samples, by what must match none, and by their page.
+#include "launcher/diagnosis/built_in.hpp"
 #include "launcher/diagnosis/match.hpp"
 #include "launcher/diagnosis/signature_file.hpp"
 #include "tests/launcher/core/documentation.hpp"
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -16,9 +18,17 @@ using namespace ddp::diagnosis;
 
 namespace {
 
-const std::vector<Signature>& built_in() {
-  static const auto signatures = built_in_signatures();
-  return signatures;
+std::span<const Signature> built_in() { return built_in_signatures(); }
+
+bool same(std::span<const LineCondition> one, std::span<const LineCondition> other) {
+  return std::equal(one.begin(), one.end(), other.begin(), other.end(),
+                    [](const LineCondition& a, const LineCondition& b) {
+                      return a.literal == b.literal && a.expression == b.expression;
+                    });
+}
+template <class Value>
+bool same(std::span<const Value> one, std::span<const Value> other) {
+  return std::equal(one.begin(), one.end(), other.begin(), other.end());
 }
 
 std::vector<Witness> no_other() { return {}; }
@@ -31,7 +41,8 @@ std::string named(const Facts& facts) {
 std::string table() {
   std::string text = "| Signature | Cause | What to do |\n|---|---|---|\n";
   for (const auto& one : built_in())
-    text += "| `" + one.name + "` | " + one.cause + " | " + one.remedy + " |\n";
+    text += "| `" + std::string(one.name) + "` | " + std::string(one.cause) + " | " +
+            std::string(one.remedy) + " |\n";
   return text;
 }
 
@@ -46,17 +57,34 @@ std::string facts_table() {
 
 TEST_CASE("each built-in signature has samples, which it is the first to match") {
   CHECK(built_in().size() >= 40);
-  const auto whole = parse_signatures(kBuiltInText, "signatures.toml");
-  REQUIRE_MESSAGE(whole, (whole ? "" : whole.error()));
-  REQUIRE(whole->size() == built_in().size());
-  for (std::size_t i = 0; i < whole->size(); ++i) {
-    const auto& one = whole->at(i);
-    CHECK(built_in()[i].name == one.name);
-    CHECK(built_in()[i].remedy == one.remedy);
-    CHECK(built_in()[i].samples.empty());
+  const auto file = read_signatures(DDP_SOURCE_DIR "/launcher/diagnosis/signatures.toml");
+  REQUIRE_MESSAGE(file, (file ? "" : file.error()));
+  REQUIRE(file->samples.size() == built_in().size());
+  for (std::size_t i = 0; i < built_in().size(); ++i) {
+    const auto& one = built_in()[i];
     CAPTURE(one.name);
-    CHECK_FALSE(one.samples.empty());
-    for (const auto& sample : one.samples) CHECK(named(facts_of(one, sample)) == one.name);
+    CHECK_FALSE(file->samples[i].empty());
+    for (const auto& sample : file->samples[i]) CHECK(named(facts_of(one, sample)) == one.name);
+  }
+}
+
+TEST_CASE("the table that is built in is what the file says") {
+  const auto file = read_signatures(DDP_SOURCE_DIR "/launcher/diagnosis/signatures.toml");
+  REQUIRE_MESSAGE(file, (file ? "" : file.error()));
+  REQUIRE(file->signatures.size() == built_in().size());
+  for (std::size_t i = 0; i < built_in().size(); ++i) {
+    const auto& one = built_in()[i];
+    const auto& other = file->signatures[i];
+    CAPTURE(one.name);
+    CHECK(one.name == other.name);
+    CHECK(same(one.exit_codes, other.exit_codes));
+    CHECK(same(one.signals, other.signals));
+    CHECK(same(one.lines, other.lines));
+    CHECK(same(one.kernel, other.kernel));
+    CHECK(same(one.system, other.system));
+    CHECK(one.consequence == other.consequence);
+    CHECK(one.cause == other.cause);
+    CHECK(one.remedy == other.remedy);
   }
 }
 

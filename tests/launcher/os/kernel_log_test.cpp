@@ -38,6 +38,12 @@ TEST_CASE("a file system's space is read, and a path that is not there has none"
   CHECK_FALSE(os::space_of("/nowhere/at/all"));
 }
 
+TEST_CASE("memory and disks are local, and what is not known to be is not") {
+  CHECK(os::is_local("/dev/shm"));
+  CHECK_FALSE(os::is_local("/proc"));  // it stands for what may not answer
+  CHECK_FALSE(os::is_local("/nowhere/at/all"));
+}
+
 TEST_CASE("a first line that ends in CRLF is seen, and nothing waits for a FIFO") {
   const auto dir = test::make_temp_dir();
   const auto ends = [&](const std::string& text) {
