@@ -124,6 +124,46 @@ TEST_CASE("a program with CRLF line ends is diagnosed though it never ran") {
   CHECK(contains(run.err, "diagnosis: the script has Windows line ends (CRLF)"));
 }
 
+TEST_CASE("failures that this machine can have are diagnosed by what programs really write") {
+  const struct {
+    const char* signature;
+    Words command;
+  } failures[] = {
+      {"missing-module", python("import no_such_module_here\n")},
+      {"missing-file", python("open('/nowhere/at/all')\n")},
+      {"disk-full", python("open('/dev/full', 'wb', 0).write(b'x')\n")},
+      {"file-too-large",
+       python("import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+              "open('big', 'wb', 0).write(bytes(4096)), open('big', 'ab', 0).write(b'x')\n")},
+      {"host-memory-exhausted",
+       python("import resource\nresource.setrlimit(resource.RLIMIT_AS, (1 << 28, 1 << 28))\n"
+              "bytearray(1 << 30)\n")},
+      {"address-in-use", python("import socket\ns = socket.create_server(('127.0.0.1', 0))\n"
+                                "socket.create_server(s.getsockname())\n")},
+      // Bound, but nothing listens on it.
+      {"master-refused", python("import socket\ns = socket.socket()\ns.bind(('127.0.0.1', 0))\n"
+                                "socket.create_connection(s.getsockname())\n")},
+      {"checkpoint-damaged", python("import pickle\npickle.loads(b'x')\n")},
+      {"recursion", python("def f(): f()\nf()\n")},
+      {"python-syntax", python("x = (\n")},
+      {"bad-arguments", python("import argparse\n"
+                               "argparse.ArgumentParser(prog='train.py').parse_args(['--x'])\n")},
+      {"script-not-found", {"python3", "/nowhere/train.py"}},
+      {"command-not-found", {"sh", "-c", "no-such-command-here"}},
+      {"segmentation-fault", {"sh", "-c", "kill -SEGV $$"}},
+      {"illegal-instruction", {"sh", "-c", "kill -ILL $$"}},
+      {"permission", {"/etc/passwd"}},
+  };
+  for (const auto& failure : failures) {
+    CAPTURE(failure.signature);
+    const Scene scene;
+    scene.run({"--nproc", "1", "--log-dir", "logs", "--run-id", "x"}, failure.command);
+    const auto events = events_named(scene.path("logs/x/events.jsonl"), "failure");
+    REQUIRE(events.size() == 1);
+    CHECK(field(events[0], "diagnosis") == failure.signature);
+  }
+}
+
 TEST_CASE("the user's signatures come first, and a bad file is refused before the start") {
   const Scene scene;
   const auto write = [&](const std::string& text) {
