@@ -2,8 +2,10 @@
 #include "tests/e2e/python_rank.hpp"
 #include "tests/support/json_lines.hpp"
 
+#include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 
 using namespace ddp::test;
@@ -162,6 +164,27 @@ TEST_CASE("failures that this machine can have are diagnosed by what programs re
     REQUIRE(events.size() == 1);
     CHECK(field(events[0], "diagnosis") == failure.signature);
   }
+}
+
+TEST_CASE("a full disk of the run's files is diagnosed though the rank writes nothing of it") {
+  const Scene scene;
+  const std::string logs = scene.path("logs");
+  const auto fill = [&](const char* what) {
+    return scene.run({"--nproc", "1", "--log-dir", logs},
+                     {"sh", "-c", std::string("cat ") + what + " >logs/fill 2>/dev/null; exit 3"});
+  };
+  std::filesystem::create_directory(logs);
+  if (mount("tmpfs", logs.c_str(), "tmpfs", 0, "size=2m") != 0) {
+    MESSAGE("no file system can be mounted here: this is not tried");
+    return;
+  }
+  const auto room = fill("/dev/null");
+  const auto full = fill("/dev/zero");
+  umount2(logs.c_str(), MNT_DETACH);
+  CHECK(room.status == Status{.code = 3});
+  CHECK_FALSE(contains(room.err, "diagnosis: "));
+  CHECK(full.status == Status{.code = 3});
+  CHECK(contains(full.err, "diagnosis: the disk of the run's files is full"));
 }
 
 TEST_CASE("the user's signatures come first, and a bad file is refused before the start") {
