@@ -6,7 +6,7 @@
 
 // An expression that is found in a line without its literal would be passed over.
 static void literal_is_required(const ddp::diagnosis::LineCondition& condition,
-                                std::string_view line) {
+                                const std::string& line) {
   if (condition.expression.empty()) return;
   const auto pattern = ddp::LinePattern::compile(std::string(condition.expression));
   ddp::fuzz::require(static_cast<bool>(pattern), "an accepted expression compiles again");
@@ -25,6 +25,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
                        "an error begins with the file");
     return 0;
   }
+  const std::string line(text);  // AddressSanitizer's regexec reads up to a NUL
   for (std::size_t i = 0; i < parsed->signatures.size(); ++i) {
     const auto& one = parsed->signatures[i];
     std::string evidence;
@@ -32,9 +33,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     for (const auto& sample : parsed->samples[i])
       ddp::fuzz::require(matches(one, facts_of(one, sample), evidence, from_kernel),
                          "an accepted sample matches");
-    for (const auto& condition : one.lines) literal_is_required(condition, text);
+    for (const auto& condition : one.lines) literal_is_required(condition, line);
   }
-  const Facts facts{ddp::core::Exited{1}, {std::string(text)}, {}, {}};
+  const Facts facts{ddp::core::Exited{1}, {line}, {}, {}};
   (void)diagnose(parsed->signatures, facts, [] { return std::vector<Witness>{}; });
   return 0;
 }

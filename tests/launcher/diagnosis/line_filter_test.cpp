@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+#include <random>
+
 using namespace ddp;
 using namespace ddp::diagnosis;
 
@@ -63,6 +65,35 @@ TEST_CASE("the literal of an expression is text that each of its lines contains"
   CHECK(of("abcd+*") == "abc");
   CHECK(of("a\\w+bc\\<d") == "bc");
   CHECK(of("a\xc3\xa9*") == "a");
+}
+
+TEST_CASE("whatever an expression is, a line in which it is found contains its literal") {
+  std::mt19937 random(7);
+  const auto made_of = [&](std::string_view parts, int most) {
+    std::string text;
+    for (auto left = random() % static_cast<unsigned>(most); left > 0; --left)
+      text += parts[random() % parts.size()];
+    return text;
+  };
+  int found = 0;
+  int with_literal = 0;
+  for (int i = 0; i < 20000; ++i) {
+    const auto expression = made_of("abcabcabc()()[]|*+?{1}.^$\\w", 10);
+    CAPTURE(expression);
+    const auto pattern = LinePattern::compile(expression);
+    if (!pattern) continue;
+    const auto literal = LinePattern::required_text(expression);
+    if (!literal.empty()) ++with_literal;
+    for (int line = 0; line < 8; ++line) {
+      const auto text = made_of("abcabcabc()[]{}1w+", 12);
+      if (!pattern->found_in(text)) continue;
+      CAPTURE(text);
+      CHECK(text.find(literal) != std::string::npos);
+      if (!literal.empty()) ++found;
+    }
+  }
+  CHECK(with_literal > 1000);
+  CHECK(found > 1000);
 }
 
 TEST_CASE("each condition of a built-in signature has a literal by which it is filtered") {
