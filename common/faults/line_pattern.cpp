@@ -9,7 +9,6 @@
 namespace ddp {
 namespace {
 
-constexpr std::size_t kSearched = 4096;  // bytes of a line
 constexpr std::size_t kLargest = 1000;
 constexpr int kDeepest = 4;
 
@@ -148,6 +147,59 @@ Result<LinePattern> LinePattern::compile(const std::string& expression) {
   }
   compiled->valid = true;
   return LinePattern(std::move(compiled));
+}
+
+// The longest run of characters outside groups and brackets that no repetition may leave out.
+// Bytes beyond ASCII end a run: it depends on the locale what a repetition behind one repeats.
+std::string LinePattern::required_text(std::string_view text) {
+  std::string longest;
+  std::string run;
+  int open = 0;
+  const auto end_run = [&] {
+    if (run.size() > longest.size()) longest = run;
+    run.clear();
+  };
+  for (std::size_t at = 0; at < text.size();) {
+    const char c = text[at];
+    if (c == '[') {
+      end_run();
+      at = after_bracket(text, at);
+      continue;
+    }
+    if (c == '{') {
+      if (!run.empty()) run.pop_back();
+      end_run();
+      repeated(text, at);
+      continue;
+    }
+    ++at;
+    if (c == '\\') {
+      // A letter or one of <>`' makes an operator: a place, or a class of characters.
+      const char escaped = at < text.size() ? text[at++] : '\0';
+      if (open == 0 && std::string_view("()[]{}.*+?|^$\\/").find(escaped) != std::string_view::npos)
+        run += escaped;
+      else
+        end_run();
+    } else if (c == '(') {
+      end_run();
+      ++open;
+    } else if (c == ')') {
+      end_run();
+      open = std::max(open - 1, 0);
+    } else if (c == '*' || c == '?' || c == '+') {
+      if (!run.empty()) run.pop_back();  // "+" too: another may follow it
+      end_run();
+    } else if (c == '|' && open == 0) {
+      return {};
+    } else if (c == '.' || c == '^' || c == '$' || c == '|' ||
+               static_cast<unsigned char>(c) > 127) {
+      end_run();
+    } else if (open == 0) {
+      run += c;
+    }
+  }
+  end_run();
+  return longest;
 }
 
 bool LinePattern::found_in(std::string_view line) const {

@@ -3,6 +3,7 @@
 
 #include "common/result.hpp"
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,8 +14,12 @@ class LinePattern {
  public:
   // The error is the reason alone.
   static Result<LinePattern> compile(const std::string& expression);
-  // Whether it is found in the line's first 4 KiB: matching takes bounded time whatever a worker
-  // writes.
+  // Text that each line in which `expression` is found contains, so that others need no matching.
+  // Empty where none is seen. `expression` is one that compile() accepts.
+  static std::string required_text(std::string_view expression);
+  static constexpr std::size_t kSearched = 4096;
+  // Whether it is found in the line's first kSearched bytes: matching takes bounded time whatever a
+  // worker writes.
   bool found_in(std::string_view line) const;
 
  private:

@@ -1,7 +1,7 @@
 // Room: common/faults. The grammar of faults, read by the launcher and by workers: specs, their
 // values, their schedule, and the worker's part of a plan.
 // Includes: common. Included by: common/client, launcher/core, launcher/core/faults,
-// launcher/core/record, launcher/faults, launcher/os, launcher/report.
+// launcher/core/record, launcher/diagnosis, launcher/faults, launcher/os, launcher/report.
 //
 // One fault as a value: what is injected, when, and into which ranks. docs/faults.md has the
 // grammar:

@@ -1,9 +1,9 @@
 // Room: launcher/cli. Command line, environment and configuration file in, one checked Options
 // value out; --help and --dry-run.
 // Includes: common, launcher/base, launcher/core, launcher/core/faults, launcher/core/group,
-// launcher/faults, launcher/hangs, launcher/os, launcher/output, launcher/placement,
-// launcher/preload, launcher/program, launcher/rendezvous, launcher/report, launcher/settings,
-// launcher/torchrun, launcher/workers. Included by: launcher, launcher/campaign,
+// launcher/diagnosis, launcher/faults, launcher/hangs, launcher/os, launcher/output,
+// launcher/placement, launcher/preload, launcher/program, launcher/rendezvous, launcher/report,
+// launcher/settings, launcher/torchrun, launcher/workers. Included by: launcher, launcher/campaign,
 // launcher/supervisor.
 //
 // The command line and the configuration file of ddp-launch, as one checked value.
@@ -14,6 +14,7 @@
 #include "launcher/cli/pet_variables.hpp"
 #include "launcher/core/group/group.hpp"
 #include "launcher/core/ranks.hpp"
+#include "launcher/diagnosis/options.hpp"
 #include "launcher/faults/options.hpp"
 #include "launcher/hangs/options.hpp"
 #include "launcher/output/options.hpp"
@@ -52,6 +53,7 @@ struct Options {
   OutputOptions output;
   FaultOptions faults;
   ReportOptions report;
+  diagnosis::SignatureFile diagnosis;  // the user's signatures
   log::Level log_level = log::Level::warn;
   bool dry_run = false;
   std::vector<std::string> warnings;  // of what was accepted all the same, for the log

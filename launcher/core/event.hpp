@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/faults/worker_faults.hpp"
+#include "launcher/core/diagnosis.hpp"
 #include "launcher/core/exception.hpp"
 #include "launcher/core/fault_action.hpp"
 #include "launcher/core/hang.hpp"
@@ -225,6 +226,12 @@ struct ExceptionFound {
   std::optional<EarlierException> earlier;
 };
 
+// The failure of an attempt that is over, in words; the next one may be running.
+struct DiagnosisMade {
+  Generation generation = 0;
+  Diagnosis diagnosis;
+};
+
 // A deadline has come (or may have: an early tick does nothing).
 struct Tick {};
 
@@ -235,6 +242,6 @@ using Event =
                  ProcessesSeen, DiagnosticsKept, RasAnswered, EvidenceTaken, HangExplained,
                  StragglerFound, FaultTriggered, FaultInjected, FaultUndone, PeerDisagrees,
                  StopRequested, KeeperGone, Suspended, DescendantsGone, ProcessesGone,
-                 SharedMemoryLeft, GenerationEnded, ExceptionFound, Tick>;
+                 SharedMemoryLeft, GenerationEnded, ExceptionFound, DiagnosisMade, Tick>;
 
 }  // namespace ddp::core

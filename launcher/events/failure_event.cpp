@@ -9,7 +9,8 @@
 
 namespace ddp {
 
-void write_failure(EventLog& events, const core::Incident& incident, core::TimePoint now) {
+void write_failure(EventLog& events, const core::Incident& incident, core::GlobalRank first_rank,
+                   core::TimePoint now) {
   std::vector<EventLog::Field> fields{{"gen", std::int64_t{incident.generation}},
                                       {"cause", core::cause_name(incident.cause)},
                                       {"injected", incident.fault.has_value()}};
@@ -32,6 +33,16 @@ void write_failure(EventLog& events, const core::Incident& incident, core::TimeP
     std::string traceback;
     for (const auto& line : exception->traceback) traceback += line + "\n";
     if (!traceback.empty()) fields.push_back({"traceback", std::move(traceback)});
+  }
+  if (const auto& diagnosis = incident.diagnosis) {
+    fields.push_back({"diagnosis", diagnosis->signature});
+    fields.push_back({"diagnosis_cause", diagnosis->cause});
+    fields.push_back({"remedy", diagnosis->remedy});
+    if (!diagnosis->evidence.empty()) fields.push_back({"evidence", diagnosis->evidence});
+    if (diagnosis->witness) {
+      const auto rank = core::global_rank(first_rank, *diagnosis->witness).value;
+      fields.push_back({"evidence_rank", std::int64_t{rank}});
+    }
   }
   events.write(now, kFailureEvent, fields);
 }

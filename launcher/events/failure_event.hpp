@@ -7,6 +7,8 @@
 
 namespace ddp {
 
-void write_failure(EventLog& events, const core::Incident& incident, core::TimePoint now);
+// `first_rank` is the global rank of local rank 0.
+void write_failure(EventLog& events, const core::Incident& incident, core::GlobalRank first_rank,
+                   core::TimePoint now);
 
 }  // namespace ddp

@@ -20,4 +20,10 @@ void raise_descriptor_limit() {
 
 const std::optional<rlimit>& descriptor_limit_at_start() { return at_start(); }
 
+rlim_t worker_descriptor_limit() {
+  if (at_start()) return at_start()->rlim_cur;
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : RLIM_INFINITY;
+}
+
 }  // namespace ddp::os

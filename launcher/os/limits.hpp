@@ -15,4 +15,7 @@ void raise_descriptor_limit();
 // not raised.
 const std::optional<rlimit>& descriptor_limit_at_start();
 
+// The soft limit on open descriptors that the workers get.
+rlim_t worker_descriptor_limit();
+
 }  // namespace ddp::os

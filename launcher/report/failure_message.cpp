@@ -53,38 +53,6 @@ std::string spawn_error_text(const core::SpawnError& error, const std::string& p
   return text;
 }
 
-// What happened: "rank 1 exited with code 4".
-std::string cause_text(const core::Cause& cause, core::GlobalRank first_rank,
-                       const std::string& program) {
-  const auto rank_of = [&](int local_rank) {
-    return fmt::format("rank {}", to_string(global_rank(first_rank, local_rank)));
-  };
-  return std::visit(
-      Overloaded{
-          [&](const core::WorkerFailed& failed) {
-            return rank_of(failed.local_rank) + " " + status_text(failed.status);
-          },
-          [&](const core::WorkerNotStarted& failed) {
-            return rank_of(failed.local_rank) + " " + spawn_error_text(failed.error, program);
-          },
-          [&](const core::StoppedBySignal& stopped) {
-            return "stopped by " + signal_name(stopped.signal);
-          },
-          [&](const core::ExitedEarly& early) {
-            std::string text =
-                rank_of(early.local_rank) + " exited with code 0 while other ranks were running";
-            if (early.allowed > core::Nanoseconds::zero())
-              text += ", and they did not exit within " + duration_text(early.allowed);
-            return text;
-          },
-          [&](const core::Hung& hung) { return hang_text(hung.hang, hung.local_rank, first_rank); },
-          [&](const core::MachinesDisagree& machines) {
-            return "the machines were started differently: " + machines.what;
-          },
-      },
-      cause);
-}
-
 // Where and when it happened, and what else is known.
 std::string circumstances(const core::Cause& cause, const core::Verdict& verdict,
                           const VerdictContext& context) {
@@ -163,6 +131,37 @@ std::string tail_text(const std::vector<std::string>& lines) {
 
 }  // namespace
 
+std::string cause_text(const core::Cause& cause, core::GlobalRank first_rank,
+                       const std::string& program) {
+  const auto rank_of = [&](int local_rank) {
+    return fmt::format("rank {}", to_string(global_rank(first_rank, local_rank)));
+  };
+  return std::visit(
+      Overloaded{
+          [&](const core::WorkerFailed& failed) {
+            return rank_of(failed.local_rank) + " " + status_text(failed.status);
+          },
+          [&](const core::WorkerNotStarted& failed) {
+            return rank_of(failed.local_rank) + " " + spawn_error_text(failed.error, program);
+          },
+          [&](const core::StoppedBySignal& stopped) {
+            return "stopped by " + signal_name(stopped.signal);
+          },
+          [&](const core::ExitedEarly& early) {
+            std::string text =
+                rank_of(early.local_rank) + " exited with code 0 while other ranks were running";
+            if (early.allowed > core::Nanoseconds::zero())
+              text += ", and they did not exit within " + duration_text(early.allowed);
+            return text;
+          },
+          [&](const core::Hung& hung) { return hang_text(hung.hang, hung.local_rank, first_rank); },
+          [&](const core::MachinesDisagree& machines) {
+            return "the machines were started differently: " + machines.what;
+          },
+      },
+      cause);
+}
+
 std::string ranks_text(const std::vector<core::LocalRank>& local_ranks,
                        core::GlobalRank first_rank) {
   return (local_ranks.size() == 1 ? "rank " : "ranks ") + rank_list(local_ranks, first_rank);
@@ -220,6 +219,7 @@ std::string verdict_text(const core::Verdict& verdict, const VerdictContext& con
     if (!context.injected.empty()) cause += "; injected: " + context.injected;
     text +=
         context.colour && failure ? "ddp-launch: \x1b[1;31m" + cause + "\x1b[0m\n" : line(cause);
+    for (const auto& said : context.diagnosis) text += "  " + said + "\n";
     if (failure) {
       text += tail_text(failure_lines(context.exception, context.tail));
       if (context.earlier) text += line(earlier_text(*context.earlier, context.first_rank));

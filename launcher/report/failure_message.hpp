@@ -20,6 +20,7 @@ struct VerdictContext {
   std::vector<std::string> tail;  // the last lines of the rank that is the root cause
   core::RankException exception;  // that ended it, or a rank that was stopped; no text: none
   std::optional<core::EarlierException> earlier;  // of another rank
+  std::vector<std::string> diagnosis;             // diagnosis_lines(); empty: none
   std::string hint;                               // advice that follows from them; empty: none
   std::string injected;  // the fault that caused the failure, as typed; empty: none
   std::vector<core::LocalRank> ended_alike;  // other ranks that faults ended
@@ -29,6 +30,10 @@ struct VerdictContext {
   std::string evidence;
   bool colour = false;
 };
+
+// What happened, as the report begins: "rank 1 exited with code 4".
+std::string cause_text(const core::Cause& cause, core::GlobalRank first_rank,
+                       const std::string& program);
 
 // The line while the launcher waits for processes that are still alive after SIGKILL.
 std::string dying_text(const std::vector<core::Survivor>& remaining, core::GlobalRank first_rank,

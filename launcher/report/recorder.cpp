@@ -72,6 +72,10 @@ void Recorder::apply(const core::ExceptionFound& found, core::TimePoint) {
   if (!found.exception.text.empty()) exception_ = found.exception;
 }
 
+void Recorder::apply(const core::DiagnosisMade& made, core::TimePoint) {
+  record_.diagnosed(made.generation, made.diagnosis);
+}
+
 void Recorder::apply(const core::GenerationOver& over, core::TimePoint now) {
   write_last_failure(now);
   record_.ended(over.verdict, std::exchange(exception_, std::nullopt));
@@ -103,7 +107,7 @@ std::vector<core::FaultTally> Recorder::tallies_here() const {
 // Of the attempt before, now that it is known what became of it.
 void Recorder::write_last_failure(core::TimePoint now) {
   if (std::exchange(unwritten_failure_, false))
-    write_failure(events_, record_.incidents().back(), now);
+    write_failure(events_, record_.incidents().back(), ranks_.first_rank(), now);
 }
 
 }  // namespace ddp

@@ -40,6 +40,7 @@ class Recorder final : public core::Observer {
   void apply(const core::FaultInjected& fault, core::TimePoint now);
   void apply(const core::FaultUndone& undone, core::TimePoint now);
   void apply(const core::ExceptionFound& found, core::TimePoint now);
+  void apply(const core::DiagnosisMade& made, core::TimePoint now);
   void apply(const core::GenerationOver& over, core::TimePoint now);
   void apply(const core::Finish& finish, core::TimePoint now);
 

@@ -7,6 +7,7 @@
 #include "launcher/core/exit_code.hpp"
 #include "launcher/events/goodput_event.hpp"
 #include "launcher/output/colour.hpp"
+#include "launcher/report/diagnosis_message.hpp"
 #include "launcher/report/exit_message.hpp"
 #include "launcher/report/goodput_message.hpp"
 #include "launcher/report/hang_message.hpp"
@@ -304,7 +305,19 @@ void Reporter::apply(const core::SharedMemoryLeft& left, core::TimePoint) {
 
 void Reporter::apply(const core::ExceptionFound& found, core::TimePoint) { exception_ = found; }
 
+// Before the report, which then has it, or after it where a restart did not wait.
+void Reporter::apply(const core::DiagnosisMade& made, core::TimePoint) {
+  const auto& incidents = recorder_.record().incidents();
+  if (made.generation != reported_ || incidents.empty() || !incidents.back().diagnosis) return;
+  std::string text;
+  for (const auto& line : diagnosis_lines(*incidents.back().diagnosis, launch_.ranks.first_rank()))
+    text += (text.empty() ? fmt::format("ddp-launch: attempt {}: ", made.generation) : "  ") +
+            line + "\n";
+  notice(text);
+}
+
 void Reporter::apply(const core::GenerationOver& over, core::TimePoint now) {
+  reported_ = over.verdict.generation;
   const auto segments = std::exchange(shared_memory_, {});
   for (const auto& one : segments) {
     events_.write(now, "shared_memory_left",
@@ -324,6 +337,9 @@ void Reporter::apply(const core::GenerationOver& over, core::TimePoint now) {
   VerdictContext context = this->context();
   context.injected = recorder_.behind_last_failure();
   context.ended_alike = recorder_.record().ended_alike();
+  const auto* failed = recorder_.record().last_failure();
+  if (failed != nullptr && failed->diagnosis)
+    context.diagnosis = diagnosis_lines(*failed->diagnosis, launch_.ranks.first_rank());
   context.stack = std::exchange(stack_, {});
   context.witness = std::exchange(witness_, {});
   context.evidence = std::exchange(evidence_, {});

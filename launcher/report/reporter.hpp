@@ -1,8 +1,9 @@
 // Room: launcher/report. Everything said of a run, to people (messages) and to machines (JUnit).
 // Includes: common, common/faults, launcher/base, launcher/core, launcher/core/group,
-// launcher/core/hangs, launcher/core/progress, launcher/core/record, launcher/events,
-// launcher/faults, launcher/os, launcher/output, launcher/settings, launcher/workers. Included by:
-// launcher, launcher/campaign, launcher/cli, launcher/hangs, launcher/preload, launcher/supervisor.
+// launcher/core/hangs, launcher/core/progress, launcher/core/record, launcher/diagnosis,
+// launcher/events, launcher/faults, launcher/os, launcher/output, launcher/settings,
+// launcher/workers. Included by: launcher, launcher/campaign, launcher/cli, launcher/hangs,
+// launcher/preload, launcher/supervisor.
 //
 // Reports what happens in a launch: to events.jsonl as data, and to the user in words. Decides
 // nothing.
@@ -90,6 +91,7 @@ class Reporter final : public core::Observer {
   void apply(const core::ProcessesGone& gone, core::TimePoint now);
   void apply(const core::SharedMemoryLeft& left, core::TimePoint now);
   void apply(const core::ExceptionFound& found, core::TimePoint now);
+  void apply(const core::DiagnosisMade& made, core::TimePoint now);
   void apply(const core::GenerationOver& over, core::TimePoint now);
   void apply(const core::Finish& finish, core::TimePoint now);
 
@@ -108,6 +110,7 @@ class Reporter final : public core::Observer {
   const ProgressRecorder& progress_;
   core::TimePoint began_;
   core::Generation generation_ = 0;
+  core::Generation reported_ = -1;  // the attempt whose end was reported last
   std::uint16_t master_port_ = 0;
   std::vector<core::ReportedSegment> shared_memory_;  // of the attempt that has just ended
   core::ExceptionFound exception_;                    // of it

@@ -1,6 +1,7 @@
 #include "launcher/report/run_result.hpp"
 
 #include "launcher/core/exit_code.hpp"
+#include "launcher/report/diagnosis_message.hpp"
 #include "launcher/report/failure_table.hpp"
 #include "launcher/report/junit.hpp"
 
@@ -13,12 +14,18 @@
 namespace ddp {
 namespace {
 
-// The exception of the last failure explains an exit code.
+// The exception and the diagnosis of the last failure explain an exit code.
 void explain(JUnitCase& one, const core::RunRecord& record) {
   const auto* failed = record.last_failure();
-  if (failed == nullptr || !failed->exception || !failed->rank) return;
-  *one.failure += fmt::format("; rank {}: {}", *failed->rank, failed->exception->text);
-  for (const auto& line : failed->exception->traceback) one.details += line + "\n";
+  if (failed == nullptr) return;
+  if (failed->exception && failed->rank) {
+    *one.failure += fmt::format("; rank {}: {}", *failed->rank, failed->exception->text);
+    for (const auto& line : failed->exception->traceback) one.details += line + "\n";
+  }
+  if (!failed->diagnosis) return;
+  const auto lines = diagnosis_lines(*failed->diagnosis, record.first_rank());
+  *one.failure += "; " + lines.front();
+  for (const auto& line : lines) one.details += line + "\n";
 }
 
 JUnitSuite suite_of(const std::string& name, const std::vector<core::Check>& checks,

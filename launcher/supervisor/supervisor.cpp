@@ -28,6 +28,13 @@ Supervisor::Supervisor(Deps deps)
       error_files_(deps_.run_dir, deps_.private_dir, deps_.options.ranks.nproc),
       exceptions_(error_files_, deps_.router, publisher()),
       progress_(deps_.options.ranks, events_),
+      diagnosis_({.loop = deps_.loop,
+                  .users = deps_.options.diagnosis.signatures,
+                  .files = error_files_,
+                  .router = deps_.router,
+                  .program = deps_.options.workers.command.front(),
+                  .run_dir = deps_.run_dir,
+                  .publish = publisher()}),
       recorder_(deps_.options.ranks, deps_.options.faults.plan, deps_.options.output, events_,
                 deps_.private_dir),
       reporter_(launch_facts(deps_.options), deps_.options.faults.plan, deps_.router, events_,
@@ -44,7 +51,7 @@ Supervisor::Supervisor(Deps deps)
              publisher()),
       starter_(deps_.loop, worker_spec(deps_.options), deps_.router, deps_.workers, faults_,
                error_files_, deps_.run_dir, deps_.private_dir, ras_.text(), publisher()),
-      observers_{&exceptions_, &progress_, &recorder_, &reporter_, &waits_},
+      observers_{&exceptions_, &progress_, &recorder_, &diagnosis_, &reporter_, &waits_},
       deadline_timer_(deps_.loop.make_timer()) {
   observers_.insert(observers_.end(), deps_.observers.begin(), deps_.observers.end());
   observers_.insert(observers_.end(), {&faults_, &hangs_});

@@ -11,6 +11,7 @@
 //   exceptions      what ended a rank, before the record and the report are made from it
 //   progress        how far the group is, before anything is said of its end
 //   recorder        the record first: reports are made from it
+//   diagnosis       what the failure means in words, for the record and the report
 //   reporter        then the report: a line is written before what it announces is done
 //   waits           then what only waits
 //   observers of the caller's (shared memory)
@@ -35,6 +36,7 @@
 #include "launcher/hangs/monitor.hpp"
 #include "launcher/os/loop.hpp"
 #include "launcher/output/router.hpp"
+#include "launcher/report/diagnosis_finder.hpp"
 #include "launcher/report/exception_finder.hpp"
 #include "launcher/report/progress_recorder.hpp"
 #include "launcher/report/recorder.hpp"
@@ -107,6 +109,7 @@ class Supervisor {
   ErrorFiles error_files_;
   ExceptionFinder exceptions_;
   ProgressRecorder progress_;
+  DiagnosisFinder diagnosis_;
   Recorder recorder_;
   Reporter reporter_;
   WaitReporter waits_;

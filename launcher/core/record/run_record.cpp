@@ -112,6 +112,12 @@ void RunRecord::ended(const Verdict& verdict, std::optional<RankException> excep
   for (const auto& fault : std::exchange(faults_, {})) harmless_.add(fault);
 }
 
+void RunRecord::diagnosed(Generation generation, Diagnosis diagnosis) {
+  if (incidents_.empty() || incidents_.back().generation != generation || incidents_.back().fault)
+    return;
+  incidents_.back().diagnosis = std::move(diagnosis);
+}
+
 void RunRecord::finished(int exit_code, std::int64_t left, std::vector<FaultTally> planned) {
   exit_code_ = exit_code;
   planned_ = std::move(planned);

@@ -6,6 +6,7 @@
 // The failures and faults of a run, and what is measured from them.
 #pragma once
 
+#include "launcher/core/diagnosis.hpp"
 #include "launcher/core/exception.hpp"
 #include "launcher/core/fault_action.hpp"
 #include "launcher/core/faults/attribution.hpp"
@@ -38,6 +39,7 @@ struct Incident {
   std::optional<int> rank;                 // global
   std::optional<std::int64_t> step;        // of the root cause
   std::optional<RankException> exception;  // that ended it, where one is known
+  std::optional<Diagnosis> diagnosis;      // none of a failure that a fault caused
   std::optional<Nanoseconds> detected;
   std::optional<Nanoseconds> down;        // no process of the group left
   std::optional<Nanoseconds> next_exec;   // the next attempt's first worker started
@@ -94,6 +96,8 @@ class RunRecord {
   // Its time was over, or another of its kind replaced it: place in the plan, local rank.
   void undone(int fault, LocalRank local_rank, TimePoint now);
   void ended(const Verdict& verdict, std::optional<RankException> exception = std::nullopt);
+  // Of the last failure, where it is that of `generation` and no fault is behind it.
+  void diagnosed(Generation generation, Diagnosis diagnosis);
   void reported_digest(std::string digest) { digest_ = std::move(digest); }
   // `left`: processes found when none should be left. `planned`: empty where it is not known.
   void finished(int exit_code, std::int64_t left, std::vector<FaultTally> planned = {});
