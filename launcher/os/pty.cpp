@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <termios.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -34,6 +35,11 @@ std::optional<WindowSize> window_size(int fd) {
   if (::ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0)
     return std::nullopt;
   return WindowSize{size.ws_col, size.ws_row};
+}
+
+bool in_foreground(int terminal, pid_t group) {
+  const pid_t foreground = ::tcgetpgrp(terminal);
+  return foreground < 0 || foreground == group;
 }
 
 Result<Pty> open_pty(WindowSize size) {

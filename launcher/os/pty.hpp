@@ -10,6 +10,8 @@
 #include "common/result.hpp"
 #include "launcher/os/fd.hpp"
 
+#include <sys/types.h>
+
 #include <optional>
 
 namespace ddp::os {
@@ -22,6 +24,10 @@ struct WindowSize {
 // The size of the terminal `fd`. nullopt where it is no terminal, or one that does not know its
 // size.
 std::optional<WindowSize> window_size(int fd);
+
+// Whether the process group may draw on the terminal: it is the one that the shell has put in the
+// foreground, or the terminal controls no job of ours.
+bool in_foreground(int terminal, pid_t group);
 
 struct Pty {
   // Non-blocking. A read fails with EIO once the last slave is closed and everything is read.

@@ -2,7 +2,7 @@
 // Includes: common, common/faults, launcher/core, launcher/core/group, launcher/core/hangs.
 // Included by: launcher, launcher/campaign, launcher/cli, launcher/events, launcher/faults,
 // launcher/hangs, launcher/keeper, launcher/output, launcher/placement, launcher/preload,
-// launcher/rendezvous, launcher/report, launcher/supervisor, launcher/workers.
+// launcher/rendezvous, launcher/report, launcher/status, launcher/supervisor, launcher/workers.
 //
 // Starts worker processes.
 //

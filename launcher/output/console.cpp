@@ -16,6 +16,8 @@ namespace ddp::out {
 namespace {
 
 constexpr std::string_view kEraseLine = "\x1b[K";
+constexpr std::string_view kEraseBelow = "\x1b[J";
+constexpr std::string_view kUp = "\x1b[A";
 // A bar that is wider than the terminal is cut at the margin: if it wrapped, each update would
 // scroll.
 constexpr std::string_view kNoWrap = "\x1b[?7l";
@@ -74,9 +76,42 @@ void Console::make_room() {
 }
 
 void Console::begin_output() {
-  if (!status_shown_) return;
-  status_shown_ = false;
-  sink_.buffer().append(kEraseLine);
+  erase();
+  bar_.clear();
+}
+
+void Console::erase() {
+  if (painted_ > 0) sink_.buffer().append(painted_ > 1 ? kEraseBelow : kEraseLine);
+  painted_ = 0;
+}
+
+void Console::paint() {
+  if (painted_ > 0 || owner_ != nullptr || sink_.lost()) return;
+  OutBuffer& buffer = sink_.buffer();
+  for (const std::string* line : {&bar_, &area_}) {
+    if (line->empty()) continue;
+    if (painted_++ > 0) buffer.append("\n");
+    buffer.append(kEraseLine);
+    buffer.append(kNoWrap);
+    buffer.append(*line);
+    buffer.append(kWrap);
+    buffer.append("\r");
+  }
+  if (painted_ > 1) buffer.append(kUp);
+}
+
+void Console::flush() {
+  paint();
+  sink_.flush();
+}
+
+void Console::area(std::string text) {
+  if (!sink_.is_terminal() || sink_.lost() || text == area_) return;
+  // A reader that does not keep up gets a later one.
+  if (sink_.buffer().size() >= kHighWater) return;
+  if (painted_ > 0) erase();
+  area_ = std::move(text);
+  flush();
 }
 
 void Console::lines(std::string_view prefix, std::string_view lines) {
@@ -123,7 +158,7 @@ void Console::end_long_line() {
 void Console::release(Writer writer) {
   if (owner_ != writer) return;
   end_long_line();
-  sink_.flush();
+  flush();
 }
 
 void Console::watch_stall() {
@@ -155,24 +190,28 @@ void Console::status(Writer writer, int rank, std::string_view prefix, std::stri
   const auto now = Clock::now();
   const bool held = status_writer_ != nullptr && now - status_last_ < kStatusHold;
   if (held && writer != status_writer_ && rank >= status_rank_) return;
-  begin_output();
+  erase();
   status_writer_ = writer;
   status_rank_ = rank;
   status_last_ = now;
-  status_shown_ = true;
-  OutBuffer& buffer = sink_.buffer();
-  buffer.append(kEraseLine);
-  buffer.append(kNoWrap);
-  buffer.append(prefix);
-  buffer.append(text);
-  buffer.append(kWrap);
-  buffer.append("\r");
+  bar_.assign(prefix);
+  bar_.append(text);
+  paint();
 }
 
 void Console::keep_status(Writer writer) {
   if (status_writer_ != writer) return;
   status_writer_ = nullptr;
-  if (std::exchange(status_shown_, false)) sink_.buffer().append("\n");
+  keep_bar();
+}
+
+void Console::keep_bar() {
+  if (bar_.empty()) return;
+  paint();
+  sink_.buffer().append("\n");  // below it
+  if (painted_ > 1) sink_.buffer().append(kEraseLine);
+  painted_ = 0;
+  bar_.clear();
 }
 
 void Console::notice(std::string_view text) {
@@ -190,13 +229,14 @@ void Console::notice(std::string_view text) {
   }
   begin_output();
   sink_.buffer().append(lines);
-  sink_.flush();
+  flush();
 }
 
 void Console::finish(Clock::time_point deadline, std::chrono::milliseconds patience) {
   if (owner_ != nullptr) end_long_line();
-  if (status_shown_) sink_.buffer().append("\n");
-  status_shown_ = false;
+  keep_bar();
+  erase();
+  area_.clear();
   while (!drained()) {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());

@@ -6,10 +6,12 @@
 //   they are not read, so their writers wait too. The line is broken with a newline when others
 //   wait and it gets no bytes for kStall, or overwrites itself with '\r' all that time, or has
 //   become longer than kLongest.
-// - On a terminal, progress bars ("45%\r") share one status line at the bottom, cut at the right
-// margin.
+// - On a terminal, progress bars ("45%\r") share one line at the bottom, cut at the right margin.
 //   It shows the lowest rank's bar, until that has not changed for kStatusHold. Every printed line
 //   replaces it.
+// - On a terminal, the launcher's status line is below that, the last of all. It is erased before
+//   anything is printed and painted again with the same write, so that it stays on the screen.
+//   While a long line has the sink, it is not there.
 #pragma once
 
 #include "launcher/output/console_sink.hpp"
@@ -73,16 +75,22 @@ class Console {
   void status(Writer writer, int rank, std::string_view prefix, std::string_view text);
   // Keeps `writer`'s status line, if it is shown, on the screen: the stream has ended.
   void keep_status(Writer writer);
+  // The launcher's status line, for a terminal; empty: none. Without control characters but those
+  // of colours.
+  void area(std::string text);
   // A line of the launcher. It waits for the end of a long line that has the sink, and is dropped
   // when more than kNoticeLimit bytes wait.
   void notice(std::string_view text);
-  void flush() { sink_.flush(); }
+  void flush();
   // Call last: waits for the reader until the deadline, or until it takes nothing for `patience`.
   void finish(std::chrono::steady_clock::time_point deadline, std::chrono::milliseconds patience);
 
  private:
   struct Timer;
   void begin_output();
+  void erase();
+  void paint();
+  void keep_bar();
   void end_long_line();
   void make_room();
   void resume_parked();
@@ -105,8 +113,11 @@ class Console {
 
   Writer status_writer_ = nullptr;
   int status_rank_ = 0;
-  bool status_shown_ = false;
   std::chrono::steady_clock::time_point status_last_;
+  std::string bar_;   // the prefix and state of its progress bar; empty: none is shown
+  std::string area_;  // the launcher's status line
+  // How many lines at the bottom are painted; the cursor is at the start of the first one.
+  int painted_ = 0;
 
   std::string name_;
   std::optional<std::uint64_t> given_up_at_;  // how many bytes it had taken

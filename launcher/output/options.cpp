@@ -30,6 +30,8 @@ constexpr FlagSpec kFlags[] = {
      "or /tmp, which is kept and named"},
     {"--tee,-t", "MAP", ValueKind::list, "0", kOutput,
      "write to files and the console; same values"},
+    {"--no-status", "", ValueKind::toggle, "off", kOutput,
+     "no status line at the bottom of a terminal"},
     {"--pty", "", ValueKind::toggle, "off", kOutput,
      "give each rank its own terminal for stdout and stderr: C programs write line by line, and "
      "progress bars and colours appear"},
@@ -92,6 +94,7 @@ Failure files(const SettingsReader& reader, int nproc, OutputOptions& options) {
     for (const out::StreamSet& set : *map)
       options.needs_log_dir |= options.log_dir.empty() && (set.out || set.err);
   }
+  options.status = !reader.toggle("--no-status");
   options.pty = reader.toggle("--pty");
   for (std::size_t i = 0; i < options.tee.size(); ++i) {  // tee wins, as with torchrun
     options.redirect[i].out = options.redirect[i].out && !options.tee[i].out;

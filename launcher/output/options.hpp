@@ -35,6 +35,7 @@ struct OutputOptions {
   std::vector<out::StreamSet> redirect;  // by local rank: to its file instead of the console
   std::vector<out::StreamSet> tee;       // by local rank: to its file and the console
   std::vector<bool> shown;               // by local rank: false hides it on the console
+  bool status = true;                    // the status line, where there is a terminal
   bool pty = false;                      // each stream that is read is a terminal, not a pipe
 };
 

@@ -37,6 +37,7 @@ class Router::Impl {
       : io_(io),
         config_(std::move(config)),
         report_(std::move(report)),
+        stderr_fd_(stderr_fd),
         context_{io, nullptr, {}, {}, {}, {}, {}},
         workers_(static_cast<std::size_t>(std::max(config_.ranks.nproc, 0))),
         live_timer_(io),
@@ -117,6 +118,14 @@ class Router::Impl {
   }
 
   void notice(std::string_view text) { err_->notice(text); }
+
+  void status(std::string text) { err_->area(std::move(text)); }
+
+  std::optional<int> status_columns() const {
+    if (!err_->is_terminal() || err_->lost()) return std::nullopt;
+    const auto size = os::window_size(stderr_fd_);
+    return size ? size->columns : 80;
+  }
 
  private:
   std::shared_ptr<Console> make_console(int fd, const char* name) {
@@ -262,6 +271,7 @@ class Router::Impl {
   asio::io_context& io_;
   RouterConfig config_;
   std::function<void(std::string)> report_;
+  int stderr_fd_;
   SourceContext context_;
   std::vector<WorkerOutput> workers_;
   std::shared_ptr<Console> out_;
@@ -299,5 +309,7 @@ void Router::on_line(std::function<void(int, Stream, std::string_view)> observer
 }
 bool Router::hold(int local_rank, bool held) { return impl_->hold(local_rank, held); }
 void Router::notice(std::string_view text) { impl_->notice(text); }
+void Router::status(std::string text) { impl_->status(std::move(text)); }
+std::optional<int> Router::status_columns() const { return impl_->status_columns(); }
 
 }  // namespace ddp::out

@@ -2,7 +2,7 @@
 // to both.
 // Includes: common, launcher/core, launcher/os, launcher/settings. Included by: launcher,
 // launcher/campaign, launcher/cli, launcher/faults, launcher/hangs, launcher/report,
-// launcher/supervisor.
+// launcher/status, launcher/supervisor.
 //
 // Routes the workers' output to the user: from two pipes, or two pseudo terminals, per worker to
 // the launcher's stdout and stderr, to files in torchrun's layout, or both.
@@ -116,6 +116,12 @@ class Router {
   // False where it has none because its output goes directly to files. end_generation() reads them
   // in any case.
   bool hold(int local_rank, bool held);
+
+  // The launcher's status line at the bottom of the terminal that stderr is; empty: none. Nothing
+  // where stderr is none.
+  void status(std::string text);
+  // How many columns it may have; none: stderr is no terminal.
+  std::optional<int> status_columns() const;
 
   // Prints a message of the launcher on stderr, in order with the workers' lines and never inside
   // one.

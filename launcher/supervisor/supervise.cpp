@@ -11,6 +11,7 @@
 #include "launcher/peers/peer_check.hpp"
 #include "launcher/preload/preloader.hpp"
 #include "launcher/rendezvous/run_id.hpp"
+#include "launcher/status/status_area.hpp"
 #include "launcher/supervisor/supervisor.hpp"
 #include "launcher/workers/shared_memory_tracker.hpp"
 #include "launcher/workers/worker_set.hpp"
@@ -79,7 +80,7 @@ class Launch {
                      .workers = workers_,
                      .run_dir = log_dir.path.empty() ? place.run_dir : log_dir.path,
                      .private_dir = place.run_dir,
-                     .observers = {&memory_},
+                     .observers = {&memory_, &status_},
                      .discard_queued = [this] { discard_queued(); },
                      .clear = [this] { clear(); },
                      .ask_ras =
@@ -88,12 +89,21 @@ class Launch {
                            return std::make_unique<RasQuery>(io_, address, deadline,
                                                              std::move(done));
                          }}),
+        status_({.loop = loop_,
+                 .router = router_,
+                 .progress = supervisor_.progress(),
+                 // The keeper is the shell's job.
+                 .in_foreground =
+                     [] { return os::in_foreground(STDERR_FILENO, ::getpgid(::getppid())); },
+                 .max_restarts = options.group.restart.max_restarts,
+                 .colour = out::wants_colour(STDERR_FILENO)},
+                options.output.status && can_redraw()),
         signals_(io_, std::move(from_keeper), std::move(signals),
                  {.stop = [this](int signal) { stop(signal); },
                   .alone = [this] { supervisor_.publish(core::KeeperGone{}); },
                   .forward = [this](int signal) { workers_.forward(signal); },
                   .child = [this] { workers_.child_changed(); },
-                  .suspend = [this] { supervisor_.suspend(); }}),
+                  .suspend = [this] { suspend(); }}),
         peers_(
             io_,
             {.ranks = options.ranks,
@@ -162,6 +172,11 @@ class Launch {
     supervisor_.publish(core::StopRequested{signal});
   }
 
+  void suspend() {
+    status_.erase();
+    supervisor_.suspend();
+  }
+
   void keep_files() {
     supervisor_.reporter().record_in(log_dir_.path);
     if (options_.output.needs_log_dir) {
@@ -207,6 +222,7 @@ class Launch {
   std::unique_ptr<Preloader> preloader_;
   WorkerSet workers_;
   Supervisor supervisor_;
+  StatusArea status_;
   os::SignalInbox signals_;
   PeerCheck peers_;
   std::vector<std::unique_ptr<os::NotifySocket>> notify_;

@@ -1,8 +1,8 @@
 // Room: launcher/supervisor. Joins the rooms in one event loop.
 // Includes: common, launcher/base, launcher/cli, launcher/core, launcher/core/group,
 // launcher/events, launcher/faults, launcher/hangs, launcher/keeper, launcher/os, launcher/output,
-// launcher/peers, launcher/preload, launcher/rendezvous, launcher/report, launcher/workers.
-// Included by: launcher.
+// launcher/peers, launcher/preload, launcher/rendezvous, launcher/report, launcher/status,
+// launcher/workers. Included by: launcher.
 //
 // Joins the rooms: one stream of events in, the group's actions out. Touches no process and no
 // clock itself; tests run it with fake workers and a fake clock.
