@@ -5,9 +5,15 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <vector>
 
 namespace ddp {
+namespace {
+
+constexpr std::size_t kShown = 3;
+
+}  // namespace
 
 std::string goodput_text(const core::Goodput& goodput) {
   std::string text = fmt::format("{:.1f} % of {} was {}", 100 * goodput.ratio(),
@@ -15,6 +21,7 @@ std::string goodput_text(const core::Goodput& goodput) {
   std::vector<core::GoodputPart> parts(core::kGoodputParts.begin() + 1, core::kGoodputParts.end());
   std::stable_sort(parts.begin(), parts.end(),
                    [&](const auto& a, const auto& b) { return goodput.*a.time > goodput.*b.time; });
+  parts.resize(kShown);
   const char* separator = "; ";
   for (const auto& part : parts) {
     if (goodput.*part.time * 1000 < goodput.total || (goodput.*part.time).count() == 0) break;

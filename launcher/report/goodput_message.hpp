@@ -7,8 +7,8 @@
 
 namespace ddp {
 
-// "87.0 % of 60.1 s was training that lasted; 3.10 s repeated steps, 1.20 s recovery", the parts in
-// order of their size, those below a thousandth of the total left out.
+// "87.0 % of 60.1 s was training that lasted; 3.10 s repeated steps, 1.20 s recovery": the three
+// largest of the other parts, if they are a thousandth of the total or more.
 std::string goodput_text(const core::Goodput& goodput);
 
 }  // namespace ddp

@@ -120,8 +120,10 @@ class Launch {
 
   int run() {
     // Reported at once: where descriptors are few the router may have none for stderr.
-    if (!supervisor_.usable() || !os::become_subreaper()) {
-      error(std::string("the system refused what a launch needs: ") + std::strerror(errno));
+    int refused = supervisor_.refused();
+    if (refused == 0 && !os::become_subreaper()) refused = errno;
+    if (refused != 0) {
+      error(std::string("the system refused what a launch needs: ") + std::strerror(refused));
       return core::kSystemRefused;
     }
     // Through the router, which keeps them out of the workers' lines and never waits.

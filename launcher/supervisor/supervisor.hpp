@@ -72,8 +72,8 @@ class Supervisor {
   };
   explicit Supervisor(Deps deps);
 
-  // Whether the system gave what a launch needs; errno says why not.
-  bool usable() const { return starter_.usable(); }
+  // Why the system refused what a launch needs, an errno; 0: it did not.
+  int refused() const { return starter_.refused(); }
   Reporter& reporter() { return reporter_; }
   const core::Progress& progress() const { return progress_.progress(); }
 

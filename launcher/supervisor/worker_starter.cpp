@@ -31,7 +31,8 @@ WorkerStarter::WorkerStarter(os::Loop& loop, WorkerSpec spec, out::Router& route
       ras_address_(std::move(ras_address)),
       publish_(std::move(publish)),
       delay_(loop.make_timer()),
-      dev_null_(::open("/dev/null", O_RDWR | O_CLOEXEC)) {}
+      dev_null_(::open("/dev/null", O_RDWR | O_CLOEXEC)),
+      refused_(dev_null_.valid() ? 0 : errno) {}
 
 std::uint16_t WorkerStarter::begin(core::Generation generation) {
   error_files_.begin(generation);

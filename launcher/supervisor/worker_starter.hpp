@@ -33,8 +33,8 @@ class WorkerStarter {
                 FaultController& faults, ErrorFiles& error_files, std::string run_dir,
                 std::string private_dir, std::string ras_address, core::Publish publish);
 
-  // Whether the system gave what every start needs; errno says why not.
-  bool usable() const { return dev_null_.valid(); }
+  // Why the system refused what every start needs, an errno; 0: it did not.
+  int refused() const { return refused_; }
 
   // An attempt begins. Chooses its port: the one asked for, or one that is reserved until end().
   // 0: there is none.
@@ -69,6 +69,7 @@ class WorkerStarter {
   std::unique_ptr<os::Timer> delay_;  // of a worker whose start a fault delays
   std::optional<core::SpawnWorker> delayed_;
   os::ScopedFd dev_null_;
+  int refused_;
   std::optional<os::PortReservation> reservation_;
   std::uint16_t port_ = 0;
   int no_port_ = 0;  // why not
