@@ -130,7 +130,7 @@ class Launch {
     log::redirect([this](std::string_view line) { router_.notice(line); });
     keep_files();
     if (!open_sockets()) return core::kSystemRefused;
-    if (const auto refused = preload()) return *refused;
+    if (const auto exit_code = preload()) return *exit_code;
     if (!stop_requested_) {
       supervisor_.start();
       peers_.start();
