@@ -8,6 +8,7 @@
 #include "launcher/core/fault_action.hpp"
 #include "launcher/core/hang.hpp"
 #include "launcher/core/ras.hpp"
+#include "launcher/core/request.hpp"
 #include "launcher/core/shared_memory.hpp"
 #include "launcher/core/straggler.hpp"
 #include "launcher/core/types.hpp"
@@ -176,6 +177,14 @@ struct PeerDisagrees {
 
 // --- requests, and the end
 
+// ddpctl asked for something that is about to be done.
+struct ControlRequested {
+  std::string command;
+  Requester by;
+  std::vector<LocalRank> ranks;  // empty: it is for the whole group
+  std::string detail;            // a signal, a fault; empty: none
+};
+
 // SIGINT, SIGTERM, SIGHUP or SIGQUIT to the launcher, or its parent's death.
 struct StopRequested {
   int signal = 0;
@@ -226,8 +235,8 @@ using Event =
                  WorkerReady, WorkerHeartbeat, WorkerStep, WorkerPhase, WorkerDigest, WorkerInjects,
                  WorkerLine, PreloadLost, WorkerExited, HangDetected, ProcessesSeen,
                  DiagnosticsKept, RasAnswered, EvidenceTaken, HangExplained, StragglerFound,
-                 FaultTriggered, FaultInjected, FaultUndone, PeerDisagrees, StopRequested,
-                 KeeperGone, Suspended, DescendantsGone, ProcessesGone, SharedMemoryLeft,
-                 GenerationEnded, ExceptionFound, Tick>;
+                 FaultTriggered, FaultInjected, FaultUndone, PeerDisagrees, ControlRequested,
+                 StopRequested, KeeperGone, Suspended, DescendantsGone, ProcessesGone,
+                 SharedMemoryLeft, GenerationEnded, ExceptionFound, Tick>;
 
 }  // namespace ddp::core

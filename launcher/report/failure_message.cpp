@@ -183,6 +183,17 @@ std::string rank_list(const std::vector<core::LocalRank>& local_ranks,
   return text;
 }
 
+std::string requester_text(const core::Requester& by) {
+  return fmt::format("ddpctl (pid {}, user {})", by.pid, by.user);
+}
+
+std::string control_text(const core::ControlRequested& request, core::GlobalRank first_rank) {
+  std::string text = requester_text(request.by) + ": " + request.command;
+  if (!request.detail.empty()) text += " " + request.detail;
+  if (!request.ranks.empty()) text += " " + ranks_text(request.ranks, first_rank);
+  return line(text);
+}
+
 std::string status_text(const core::ExitStatus& status) {
   if (const auto* exited = std::get_if<core::Exited>(&status))
     return fmt::format("exited with code {}", exited->code);

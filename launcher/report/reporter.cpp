@@ -291,6 +291,19 @@ void Reporter::apply(const core::RestartGivenUp& given_up, core::TimePoint now) 
                                          : "the time of the run (--timeout) was up"));
 }
 
+void Reporter::apply(const core::ControlRequested& request, core::TimePoint now) {
+  const auto& [command, by, ranks, detail] = request;
+  events_.write(now, "control",
+                {{"gen", gen()},
+                 {"rank", ranks.size() == 1 ? global(ranks.front()) : -1},
+                 {"command", command},
+                 {"by_pid", std::int64_t{by.pid}},
+                 {"by_uid", std::int64_t{by.uid}},
+                 {"ranks", rank_list(ranks, launch_.ranks.first_rank())},
+                 {"detail", detail}});
+  notice(control_text(request, launch_.ranks.first_rank()));
+}
+
 void Reporter::apply(const core::KeeperGone&, core::TimePoint now) {
   events_.write(now, "keeper_gone", {});
   notice("ddp-launch: ddp-launch itself was killed, so the group is stopped\n");

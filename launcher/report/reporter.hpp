@@ -80,6 +80,7 @@ class Reporter final : public core::Observer {
   void apply(const core::FaultTriggered& triggered, core::TimePoint now);
   void apply(const core::FaultInjected& injected, core::TimePoint now);
   void apply(const core::FaultUndone& undone, core::TimePoint now);
+  void apply(const core::ControlRequested& request, core::TimePoint now);
   void apply(const core::KeeperGone& gone, core::TimePoint now);
   void apply(const core::TakeEvidence& take, core::TimePoint now);
   void apply(const core::TeardownBegan& teardown, core::TimePoint now);

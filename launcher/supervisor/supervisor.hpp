@@ -1,8 +1,8 @@
 // Room: launcher/supervisor. Joins the rooms in one event loop.
-// Includes: common, launcher/base, launcher/cli, launcher/core, launcher/core/group,
-// launcher/events, launcher/faults, launcher/hangs, launcher/keeper, launcher/os, launcher/output,
-// launcher/peers, launcher/preload, launcher/rendezvous, launcher/report, launcher/workers.
-// Included by: launcher.
+// Includes: common, launcher/base, launcher/cli, launcher/control, launcher/core,
+// launcher/core/group, launcher/events, launcher/faults, launcher/hangs, launcher/keeper,
+// launcher/os, launcher/output, launcher/peers, launcher/preload, launcher/rendezvous,
+// launcher/report, launcher/workers. Included by: launcher.
 //
 // Joins the rooms: one stream of events in, the group's actions out. Touches no process and no
 // clock itself; tests run it with fake workers and a fake clock.
@@ -27,6 +27,7 @@
 
 #include "common/notify_message.hpp"
 #include "launcher/cli/options.hpp"
+#include "launcher/control/controller.hpp"
 #include "launcher/core/group/group.hpp"
 #include "launcher/core/observer.hpp"
 #include "launcher/events/event_log.hpp"
@@ -64,6 +65,7 @@ class Supervisor {
     std::vector<core::Observer*> observers;
     std::function<void()> discard_queued;  // notifications of the attempt before
     std::function<void()> clear;           // what the launch has outside its processes
+    std::function<void()> stop = nullptr;  // as SIGTERM does
     AskRas ask_ras = nullptr;              // none: NCCL's RAS is not asked when a group hangs
   };
   explicit Supervisor(Deps deps);
@@ -71,6 +73,7 @@ class Supervisor {
   // Whether the system gave what a launch needs; errno says why not.
   bool usable() const { return starter_.usable(); }
   Reporter& reporter() { return reporter_; }
+  control::Controller& controller() { return controller_; }
 
   // Once, and before anything else that is published.
   void start() { publish(core::StartRequested{}); }
@@ -109,6 +112,7 @@ class Supervisor {
   FaultController faults_;
   HangMonitor hangs_;
   WorkerStarter starter_;
+  control::Controller controller_;
   std::vector<core::Observer*> observers_;
   std::deque<core::Event> queue_;  // of the group
   bool stepping_ = false;

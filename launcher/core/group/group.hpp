@@ -1,7 +1,7 @@
 // Room: launcher/core/group. The worker group as a state machine; when it restarts, and which
 // processes get the stop signal.
-// Includes: launcher/core. Included by: launcher/cli, launcher/faults, launcher/keeper,
-// launcher/os, launcher/report, launcher/supervisor, launcher/workers.
+// Includes: launcher/core. Included by: launcher/cli, launcher/control, launcher/faults,
+// launcher/keeper, launcher/os, launcher/report, launcher/supervisor, launcher/workers.
 //
 // The worker group as a state machine: step(event, now) -> actions, and nothing else. Its phases
 // and the changes between them are the table in launcher/core/group/transitions.hpp; enter() makes
