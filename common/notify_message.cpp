@@ -41,6 +41,9 @@ void read_line(std::string_view line, NotifyMessage& message) {
   } else if (name == "X_DDP_STEP") {
     const auto step = number<std::int64_t>(value);
     if (step && *step >= 0) message.step = *step;
+  } else if (name == "X_DDP_TOTAL_STEPS") {
+    const auto total = number<std::int64_t>(value);
+    if (total && *total >= 0) message.total_steps = *total;
   } else if (name == "X_DDP_PHASE") {
     if (is_notify_name(value)) message.phase = value;
   } else if (name == "X_DDP_DIGEST") {

@@ -3,7 +3,8 @@
 // A message is one datagram of lines NAME=VALUE on the unix socket that NOTIFY_SOCKET names (a
 // path, or an abstract name written with a leading '@'). systemd's READY=1, WATCHDOG=1, STATUS= and
 // BARRIER=1 have their meaning there; X_DDP_STEP=<n>, X_DDP_PHASE=<name>,
-// X_DDP_METRIC=<name>=<value>, X_DDP_DIGEST=<text> (identifies what the run computed, for
+// X_DDP_METRIC=<name>=<value>, X_DDP_TOTAL_STEPS=<n> (the step with which the worker will be done),
+// X_DDP_DIGEST=<text> (identifies what the run computed, for
 // comparison with another run) and X_DDP_FAULT=<id> (common/faults/worker_faults.hpp) are additions
 // of ddp-launch. A program in any language that has sd_notify can be a worker.
 //
@@ -24,6 +25,8 @@ namespace ddp {
 // A metric that the launcher uses: how long a rank computed in the step that it reports, before it
 // waited for other ranks.
 inline constexpr std::string_view kBusySeconds = "busy_seconds";
+// Another one: the training loss of the step.
+inline constexpr std::string_view kLoss = "loss";
 
 // The launcher drops messages that are longer.
 inline constexpr std::size_t kNotifyMessageLimit = 4096;
@@ -39,6 +42,7 @@ struct NotifyMessage {
   std::optional<std::string> status;  // control characters replaced by blanks
   std::optional<std::string> phase;
   std::optional<std::int64_t> step;
+  std::optional<std::int64_t> total_steps;
   std::optional<std::string> digest;
   std::optional<std::string> fault;  // an id for fault::parse_injection_id
   // In the order sent. A name may occur more than once: the last one counts.

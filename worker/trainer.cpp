@@ -66,6 +66,7 @@ void Trainer::run() {
                  .order0_entropy = corpus_.training.order0_entropy()});
   const std::int64_t done = checkpoints_.restore();
   watch_for_stop();
+  notifier_.total_steps(options_.steps);
   notifier_.ready();
 
   Summary summary;

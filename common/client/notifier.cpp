@@ -155,6 +155,9 @@ void Notifier::status(std::string_view text) { send(line("STATUS", text)); }
 void Notifier::phase(std::string_view name) {
   send(line("X_DDP_PHASE", utf8_prefix(name, kNotifyNameLimit)));
 }
+void Notifier::total_steps(std::int64_t total) {
+  send("X_DDP_TOTAL_STEPS=" + std::to_string(total));
+}
 void Notifier::digest(std::string_view text) {
   send(line("X_DDP_DIGEST", utf8_prefix(text, kNotifyNameLimit)));
 }

@@ -44,6 +44,8 @@ class Notifier {
   void step(std::int64_t step);
   // The step and its metrics in one message, so that the launcher sees them together.
   void step(std::int64_t step, const std::vector<std::pair<std::string, double>>& metrics);
+  // With which step this worker will be done, so that the launcher can say how much is left.
+  void total_steps(std::int64_t total);
   // What the run computed, in as few characters as distinguish two results.
   void digest(std::string_view text);
   // This worker is about to inject a fault into itself.

@@ -4,6 +4,7 @@
 #include "launcher/core/request.hpp"
 
 #include <string>
+#include <string_view>
 
 namespace ddp::control {
 
@@ -16,6 +17,11 @@ class Client {
   virtual const core::Requester& requester() const = 0;
   // The whole answer to its request, one line or several. It may come later.
   virtual void answer(std::string lines) = 0;
+  // An answer that goes on: what more() adds follows until the client leaves.
+  virtual void begin(std::string lines) = 0;
+  // False: the client has left too much unread, and the line is dropped. {"lost":n} stands in the
+  // place of what was dropped.
+  virtual bool more(std::string_view line) = 0;
 };
 
 }  // namespace ddp::control

@@ -7,12 +7,17 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <utility>
 
 namespace ddp::control {
 namespace {
+
+// Of an answer that goes on.
+constexpr std::size_t kUnread = std::size_t{256} * 1024;
 
 namespace asio = boost::asio;
 using boost::system::error_code;
@@ -40,8 +45,31 @@ class Socket final : public Connection, public std::enable_shared_from_this<Sock
     if (!descriptor_.is_open()) return;
     out_ = std::move(lines);
     written_ = 0;
+    writing_ = true;
     be_patient();
     write();
+  }
+
+  void begin(std::string lines) override {
+    if (!descriptor_.is_open()) return;
+    goes_on_ = true;
+    answer(std::move(lines));
+    // Its end; a request meanwhile breaks the protocol and ends it too.
+    if (descriptor_.is_open()) wait(asio::posix::stream_descriptor::wait_read, &Socket::give_up);
+  }
+
+  bool more(std::string_view line) override {
+    if (!descriptor_.is_open() || out_.size() - written_ + line.size() > kUnread) {
+      ++lost_;
+      return false;
+    }
+    report_lost();
+    out_ += line;
+    // From the loop: many lines that come at once are one write.
+    if (std::exchange(writing_, true)) return true;
+    be_patient();
+    wait(asio::posix::stream_descriptor::wait_write, &Socket::write);
+    return true;
   }
 
   void close() override {
@@ -116,8 +144,16 @@ class Socket final : public Connection, public std::enable_shared_from_this<Sock
     }
     out_ = {};
     written_ = 0;
+    report_lost();
+    if (!out_.empty()) return write();
+    writing_ = false;
     if (last_) return give_up();
+    if (goes_on_) return patience_->cancel();
     next_request();
+  }
+
+  void report_lost() {
+    if (lost_ > 0) out_ += "{\"lost\":" + std::to_string(std::exchange(lost_, 0)) + "}\n";
   }
 
   os::Loop& loop_;
@@ -128,7 +164,10 @@ class Socket final : public Connection, public std::enable_shared_from_this<Sock
   std::string in_;   // what is read of the next requests
   std::string out_;  // the answer
   std::size_t written_ = 0;
-  bool last_ = false;  // no request follows
+  bool writing_ = false;
+  bool last_ = false;      // no request follows
+  bool goes_on_ = false;   // the answer does, until the client leaves
+  std::int64_t lost_ = 0;  // lines, since the last that was taken
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "launcher/core/group/group.hpp"
+#include "launcher/core/progress/progress.hpp"
 #include "launcher/core/ranks.hpp"
 #include "launcher/core/types.hpp"
 
@@ -21,6 +22,8 @@ struct LaunchDescription {
 };
 
 // One line of JSON; docs/ddpctl.md has its fields.
+std::string status_line(const LaunchDescription& launch, const core::Group& group,
+                        const core::Progress& progress, core::TimePoint now);
 std::string info_line(const LaunchDescription& launch, const core::Group& group,
                       core::TimePoint now);
 

@@ -1,5 +1,6 @@
 #include "launcher/control/protocol.hpp"
 
+#include "common/signal_name.hpp"
 #include "common/utf8.hpp"
 
 #include <boost/json/array.hpp>
@@ -19,18 +20,32 @@ namespace json = boost::json;
 
 constexpr std::int64_t kHighestRank = 1'000'000;
 
-enum class Takes { nothing, one_rank, ranks };
+enum Takes : unsigned {
+  kNothing = 0,
+  kRanks = 1,
+  kOneRank = 2,
+  kSignal = 4,
+  kFault = 8,
+  kLines = 16,
+};
 
 struct Row {
   Command command;
   std::string_view name;
-  Takes takes;
+  unsigned takes;
 };
 
 // In the order of the enumeration.
 constexpr Row kRows[] = {
-    {Command::info, "info", Takes::nothing},
-    {Command::stop, "stop", Takes::nothing},
+    {Command::info, "info", kNothing},
+    {Command::status, "status", kNothing},
+    {Command::logs, "logs", kRanks | kLines},
+    {Command::stop, "stop", kNothing},
+    {Command::restart, "restart", kNothing},
+    {Command::kill, "kill", kRanks | kOneRank},
+    {Command::signal, "signal", kRanks | kSignal},
+    {Command::stacks, "stacks", kRanks},
+    {Command::inject, "inject", kFault},
 };
 
 const Row& row_of(Command command) { return kRows[static_cast<std::size_t>(command)]; }
@@ -52,7 +67,7 @@ std::string quoted(std::string_view text) {
 std::string_view text_of(json::string_view text) { return {text.data(), text.size()}; }
 json::string_view json_text(std::string_view text) { return {text.data(), text.size()}; }
 
-std::optional<Error> read_ranks(const json::value& value, const Row& row, std::vector<int>& ranks) {
+std::optional<Error> read_ranks(const json::value& value, std::vector<int>& ranks) {
   const auto* list = value.if_array();
   if (list == nullptr) return Error{"ranks: expected an array of numbers"};
   for (const auto& one : *list) {
@@ -61,6 +76,22 @@ std::optional<Error> read_ranks(const json::value& value, const Row& row, std::v
       return Error{"ranks: expected numbers from 0"};
     ranks.push_back(static_cast<int>(*rank));
   }
+  return std::nullopt;
+}
+
+std::optional<Error> read_signal(const json::value& value, int& signal) {
+  const auto* text = value.if_string();
+  const auto number = text != nullptr ? parse_signal(text_of(*text)) : std::nullopt;
+  if (!number) return Error{"signal: expected the name of a signal, such as USR1"};
+  signal = *number;
+  return std::nullopt;
+}
+
+std::optional<Error> read_lines(const json::value& value, int& lines) {
+  const auto* number = value.if_int64();
+  if (number == nullptr || *number < 0 || *number > kMostLines)
+    return Error{"lines: expected a number from 0 to " + std::to_string(kMostLines)};
+  lines = static_cast<int>(*number);
   return std::nullopt;
 }
 
@@ -85,15 +116,27 @@ Result<Request> parse_request(std::string_view line) {
   for (const auto& [key, field] : *object) {
     std::optional<Error> wrong;
     if (key == "command") continue;
-    if (key == "ranks" && row->takes != Takes::nothing) {
+    if (key == "ranks" && (row->takes & kRanks) != 0) {
       wrong = read_ranks(field, request.ranks);
+    } else if (key == "signal" && (row->takes & kSignal) != 0) {
+      wrong = read_signal(field, request.signal);
+    } else if (key == "fault" && (row->takes & kFault) != 0 && field.is_string()) {
+      request.fault = std::string(text_of(field.get_string()));
+    } else if (key == "lines" && (row->takes & kLines) != 0) {
+      wrong = read_lines(field, request.lines);
+    } else if (key == "follow" && (row->takes & kLines) != 0 && field.is_bool()) {
+      request.follow = field.get_bool();
     } else {
       wrong = Error{std::string(row->name) + " takes no " + quoted(text_of(key))};
     }
     if (wrong) return *wrong;
   }
-  if (row->takes == Takes::one_rank && request.ranks.size() != 1)
+  if ((row->takes & kOneRank) != 0 && request.ranks.size() != 1)
     return Error{std::string(row->name) + ": expected one rank"};
+  if ((row->takes & kSignal) != 0 && request.signal == 0)
+    return Error{"signal: expected a signal such as USR1"};
+  if ((row->takes & kFault) != 0 && request.fault.empty())
+    return Error{"inject: expected a fault such as kill@rank=2"};
   return request;
 }
 
@@ -102,6 +145,10 @@ std::string request_line(const Request& request) {
   object["command"] = json_text(name_of(request.command));
   if (!request.ranks.empty())
     object["ranks"] = json::array(request.ranks.begin(), request.ranks.end());
+  if (request.signal != 0) object["signal"] = signal_name(request.signal);
+  if (!request.fault.empty()) object["fault"] = request.fault;
+  if (request.lines != kMostLines) object["lines"] = request.lines;
+  if (request.follow) object["follow"] = true;
   return json::serialize(object) + "\n";
 }
 

@@ -64,7 +64,14 @@ struct WorkerStep {
   LocalRank local_rank = 0;
   std::int64_t step = 0;
   std::optional<double> busy_seconds =
-      std::nullopt;  // the metric of this name, if reported with it
+      std::nullopt;                           // the metric of this name, if reported with it
+  std::optional<double> loss = std::nullopt;  // likewise; may be nan or infinite
+};
+
+// X_DDP_TOTAL_STEPS: with which step it will be done.
+struct WorkerTotalSteps {
+  LocalRank local_rank = 0;
+  std::int64_t total = 0;
 };
 
 // X_DDP_PHASE.
@@ -185,6 +192,22 @@ struct ControlRequested {
   std::string detail;            // a signal, a fault; empty: none
 };
 
+// A rank is about to be sent this signal on request.
+struct SignalRequested {
+  LocalRank local_rank = 0;
+  RequestedSignal signal;
+};
+
+// The group is to be restarted, whatever restarts are left.
+struct RestartRequested {
+  Requester by;
+};
+
+// A fault is added to the plan; its place is behind the others.
+struct FaultAdded {
+  fault::Spec spec;
+};
+
 // SIGINT, SIGTERM, SIGHUP or SIGQUIT to the launcher, or its parent's death.
 struct StopRequested {
   int signal = 0;
@@ -232,11 +255,12 @@ struct Tick {};
 
 using Event =
     std::variant<StartRequested, GenerationBegan, WorkerDue, WorkerStarted, SpawnFailed,
-                 WorkerReady, WorkerHeartbeat, WorkerStep, WorkerPhase, WorkerDigest, WorkerInjects,
-                 WorkerLine, PreloadLost, WorkerExited, HangDetected, ProcessesSeen,
-                 DiagnosticsKept, RasAnswered, EvidenceTaken, HangExplained, StragglerFound,
-                 FaultTriggered, FaultInjected, FaultUndone, PeerDisagrees, ControlRequested,
-                 StopRequested, KeeperGone, Suspended, DescendantsGone, ProcessesGone,
-                 SharedMemoryLeft, GenerationEnded, ExceptionFound, Tick>;
+                 WorkerReady, WorkerHeartbeat, WorkerStep, WorkerTotalSteps, WorkerPhase,
+                 WorkerDigest, WorkerInjects, WorkerLine, PreloadLost, WorkerExited, HangDetected,
+                 ProcessesSeen, DiagnosticsKept, RasAnswered, EvidenceTaken, HangExplained,
+                 StragglerFound, FaultTriggered, FaultInjected, FaultUndone, PeerDisagrees,
+                 ControlRequested, SignalRequested, RestartRequested, FaultAdded, StopRequested,
+                 KeeperGone, Suspended, DescendantsGone, ProcessesGone, SharedMemoryLeft,
+                 GenerationEnded, ExceptionFound, Tick>;
 
 }  // namespace ddp::core

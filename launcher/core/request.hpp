@@ -14,4 +14,10 @@ struct Requester {
   friend bool operator==(const Requester&, const Requester&) = default;
 };
 
+// A signal that a user had sent to a rank.
+struct RequestedSignal {
+  int signal = 0;
+  Requester by;
+};
+
 }  // namespace ddp::core

@@ -1,9 +1,12 @@
 #include "launcher/ddpctl/arguments.hpp"
 
+#include "common/parse.hpp"
+#include "common/signal_name.hpp"
 #include "common/utf8.hpp"
 #include "launcher/base/table.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -35,6 +38,32 @@ std::string command_names() {
   return text;
 }
 
+// "0-3,7" into ranks, which are ascending and each once.
+std::optional<Error> add_ranks(const std::string& what, std::string_view text,
+                               std::vector<int>& ranks) {
+  constexpr std::int64_t kHighest = 1'000'000;
+  constexpr std::size_t kMost = 4096;
+  const Error wrong{what + " is " + quoted(text) + ": expected ranks such as 2, 0-3 or 0,2"};
+  while (true) {
+    const auto comma = text.find(',');
+    const auto part = text.substr(0, comma);
+    const auto dash = part.find('-');
+    const auto first = parse_integer("", part.substr(0, dash), 0, kHighest);
+    const auto last = dash == std::string_view::npos
+                          ? first
+                          : parse_integer("", part.substr(dash + 1), 0, kHighest);
+    if (!first || !last || *last < *first ||
+        ranks.size() + static_cast<std::size_t>(*last - *first) >= kMost)
+      return wrong;
+    for (auto rank = *first; rank <= *last; ++rank) ranks.push_back(static_cast<int>(rank));
+    if (comma == std::string_view::npos) break;
+    text.remove_prefix(comma + 1);
+  }
+  std::sort(ranks.begin(), ranks.end());
+  ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
+  return std::nullopt;
+}
+
 class Parser {
  public:
   Parser(int argc, const char* const* argv) : words_(argv + 1, argv + argc) {}
@@ -55,6 +84,7 @@ class Parser {
       if ((row->commands & takes(command_->verb)) == 0)
         return Error{std::string(command_->name) + " takes no " + std::string(row->name)};
     }
+    if (auto wrong = missing()) return *wrong;
     return arguments_;
   }
 
@@ -89,6 +119,20 @@ class Parser {
       case Flag::dir:
         arguments_.dir = value;
         break;
+      case Flag::json:
+        arguments_.json = true;
+        break;
+      case Flag::rank:
+        return add_ranks("--rank", value, arguments_.ranks);
+      case Flag::lines: {
+        const auto lines = parse_integer("--lines", value, 0, 1'000'000);
+        if (!lines) return Error{lines.error()};
+        arguments_.lines = static_cast<int>(*lines);
+        break;
+      }
+      case Flag::follow:
+        arguments_.follow = true;
+        break;
       case Flag::help:
         arguments_.help = true;
         break;
@@ -107,7 +151,39 @@ class Parser {
       arguments_.verb = command_->verb;
       return std::nullopt;
     }
+    switch (command_->operands) {
+      case Operands::none:
+        break;
+      case Operands::signal_and_ranks:
+        if (arguments_.signal != 0) return add_ranks("the rank", word, arguments_.ranks);
+        arguments_.signal = parse_signal(word).value_or(0);
+        if (arguments_.signal == 0)
+          return Error{quoted(word) + ": expected a signal, such as USR1 or SIGTERM"};
+        return std::nullopt;
+      case Operands::ranks:
+        return add_ranks("the rank", word, arguments_.ranks);
+      case Operands::one_rank:
+        if (!arguments_.ranks.empty()) break;
+        if (auto wrong = add_ranks("the rank", word, arguments_.ranks)) return wrong;
+        return arguments_.ranks.size() == 1
+                   ? std::nullopt
+                   : std::optional(Error{"the rank is " + quoted(word) + ": expected one rank"});
+      case Operands::fault:
+        if (!arguments_.fault.empty()) break;
+        arguments_.fault = word;
+        return std::nullopt;
+    }
     return Error{std::string(command_->name) + " takes no " + quoted(word)};
+  }
+
+  std::optional<Error> missing() const {
+    const bool complete =
+        (command_->operands != Operands::one_rank || !arguments_.ranks.empty()) &&
+        (command_->operands != Operands::signal_and_ranks || arguments_.signal != 0) &&
+        (command_->operands != Operands::fault || !arguments_.fault.empty());
+    if (complete) return std::nullopt;
+    return Error{"expected ddpctl " + std::string(command_->name) + " " +
+                 std::string(command_->shown)};
   }
 
   std::vector<std::string_view> words_;

@@ -3,13 +3,10 @@
 #include "common/env_names.hpp"
 #include "common/utf8.hpp"
 #include "launcher/control/protocol.hpp"
+#include "launcher/ddpctl/answer.hpp"
 #include "launcher/os/run_dir.hpp"
 
-#include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
-
 #include <algorithm>
-#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
@@ -18,8 +15,6 @@
 
 namespace ddp::ctl {
 namespace {
-
-namespace json = boost::json;
 
 // For all of them together.
 constexpr std::chrono::seconds kAnswerTime{2};
@@ -56,42 +51,21 @@ std::vector<std::string> run_directories() {
   return directories;
 }
 
-std::string text_of(const json::object& object, const char* name) {
-  const auto* value = object.if_contains(name);
-  const auto* text = value != nullptr ? value->if_string() : nullptr;
-  return text != nullptr ? without_controls({text->data(), text->size()}) : std::string();
-}
-
-std::int64_t number_of(const json::object& object, const char* name) {
-  const auto* value = object.if_contains(name);
-  const auto* number = value != nullptr ? value->if_int64() : nullptr;
-  return number != nullptr ? *number : 0;
-}
-
-std::optional<Run> read_run(const std::string& socket, const std::string& answer) {
-  json::error_code failed;
-  const auto value = json::parse(answer, failed);
-  const auto* object = failed ? nullptr : value.if_object();
-  if (object == nullptr || object->if_contains("run_id") == nullptr) return std::nullopt;
-  Run run{.socket = socket,
-          .run_id = text_of(*object, "run_id"),
-          .pid = static_cast<int>(number_of(*object, "pid")),
-          .age = std::chrono::nanoseconds(number_of(*object, "age_ns")),
-          .state = text_of(*object, "state"),
-          .generation = static_cast<int>(number_of(*object, "generation")),
-          .first_rank = static_cast<int>(number_of(*object, "first_rank")),
-          .nproc = static_cast<int>(number_of(*object, "nproc")),
-          .world_size = static_cast<int>(number_of(*object, "world_size")),
-          .command = {},
-          .log_dir = text_of(*object, "log_dir")};
-  const auto* command = object->if_contains("command");
-  if (const auto* words = command != nullptr ? command->if_array() : nullptr) {
-    for (const auto& word : *words) {
-      if (const auto* text = word.if_string())
-        run.command.push_back(without_controls({text->data(), text->size()}));
-    }
-  }
-  return run;
+std::optional<Run> read_run(const std::string& socket, const std::string& line) {
+  const auto answer = Answer::parse(line);
+  if (!answer || !answer->has("run_id")) return std::nullopt;
+  const auto number = [&](const char* name) { return answer->number(name).value_or(0); };
+  return Run{.socket = socket,
+             .run_id = answer->text("run_id"),
+             .pid = static_cast<int>(number("pid")),
+             .age = std::chrono::nanoseconds(number("age_ns")),
+             .state = answer->text("state"),
+             .generation = static_cast<int>(number("generation")),
+             .first_rank = static_cast<int>(number("first_rank")),
+             .nproc = static_cast<int>(number("nproc")),
+             .world_size = static_cast<int>(number("world_size")),
+             .command = answer->texts("command"),
+             .log_dir = answer->raw_text("log_dir")};
 }
 
 std::string name_of(const Run& run) {

@@ -5,8 +5,10 @@
 #include "common/signal_name.hpp"
 #include "launcher/base/log.hpp"
 #include "launcher/core/exit_code.hpp"
+#include "launcher/events/goodput_event.hpp"
 #include "launcher/output/colour.hpp"
 #include "launcher/report/exit_message.hpp"
+#include "launcher/report/goodput_message.hpp"
 #include "launcher/report/hang_message.hpp"
 #include "launcher/report/outer_error_file.hpp"
 #include "launcher/report/ras_message.hpp"
@@ -180,6 +182,11 @@ void Reporter::apply(const core::HangExplained& explained, core::TimePoint) {
   evidence_ = explained.where;
 }
 
+void Reporter::apply(const core::FaultAdded& added, core::TimePoint) {
+  faults_.push_back(added.spec);
+  injections_.push_back(0);
+}
+
 void Reporter::apply(const core::FaultTriggered& triggered, core::TimePoint now) {
   const auto& injection = triggered.injection;
   const std::string replay = fault::format(injection.replay);
@@ -199,7 +206,7 @@ void Reporter::apply(const core::FaultTriggered& triggered, core::TimePoint now)
   if (count == kReportedInjections + 1)
     notice(
         fmt::format("ddp-launch: more injections of {} follow; events.jsonl has all (--log-dir)\n",
-                    fault::format(plan_.faults.at(fault))));
+                    fault::format(faults_.at(fault))));
   // The supervisor's own death leaves no time to report it.
   if (count <= kReportedInjections && injection.kind == fault::Kind::kill_supervisor)
     notice("ddp-launch: injected " + replay + "\n");
@@ -355,7 +362,10 @@ void Reporter::apply(const core::GenerationOver& over, core::TimePoint now) {
 
 void Reporter::apply(const core::Finish&, core::TimePoint now) {
   const auto result = evaluate(launch_, plan_, recorder_.record(), events_, began_, now);
+  const auto goodput = progress_.goodput();
   if (!result.text.empty()) notice(result.text);
+  if (goodput && recorder_.record().restarts() > 0)
+    notice("ddp-launch: goodput: " + goodput_text(*goodput) + "\n");
   exit_code_ = result.exit_code;
   // A campaign expects its runs to fail.
   const auto* failed = recorder_.record().last_failure();
@@ -364,7 +374,9 @@ void Reporter::apply(const core::Finish&, core::TimePoint now) {
     const std::string problem = write_outer_error_file(*failed);
     if (!problem.empty()) log::write(log::Level::warn, problem);
   }
-  events_.write(now, "run_finished", {{"exit_code", std::int64_t{exit_code_}}});
+  std::vector<EventLog::Field> fields{{"exit_code", std::int64_t{exit_code_}}};
+  if (goodput) add_goodput(fields, *goodput);
+  events_.write(now, "run_finished", fields);
   events_.check();
 }
 

@@ -1,8 +1,9 @@
 // Room: launcher/report. Everything said of a run, to people (messages) and to machines (JUnit).
 // Includes: common, common/faults, launcher/base, launcher/core, launcher/core/group,
-// launcher/core/hangs, launcher/core/record, launcher/events, launcher/faults, launcher/os,
-// launcher/output, launcher/settings, launcher/workers. Included by: launcher, launcher/campaign,
-// launcher/cli, launcher/hangs, launcher/preload, launcher/supervisor.
+// launcher/core/hangs, launcher/core/progress, launcher/core/record, launcher/events,
+// launcher/faults, launcher/os, launcher/output, launcher/settings, launcher/workers. Included by:
+// launcher, launcher/campaign, launcher/cli, launcher/control, launcher/hangs, launcher/preload,
+// launcher/supervisor.
 //
 // Reports what happens in a launch: to events.jsonl as data, and to the user in words. Decides
 // nothing.
@@ -13,6 +14,7 @@
 #include "launcher/output/router.hpp"
 #include "launcher/report/failure_message.hpp"
 #include "launcher/report/options.hpp"
+#include "launcher/report/progress_recorder.hpp"
 #include "launcher/report/recorder.hpp"
 
 #include <cstdint>
@@ -26,15 +28,17 @@ namespace ddp {
 
 class Reporter final : public core::Observer {
  public:
-  // All borrowed. Messages go through `router`, in order with the workers' lines. `recorder` hears
-  // each event before this one does.
+  // All borrowed. Messages go through `router`, in order with the workers' lines. `recorder` and
+  // `progress` hear each event before this one does.
   Reporter(LaunchFacts launch, const core::FaultPlan& plan, out::Router& router, EventLog& events,
-           const Recorder& recorder)
+           const Recorder& recorder, const ProgressRecorder& progress)
       : launch_(std::move(launch)),
         plan_(plan),
         router_(router),
         events_(events),
         recorder_(recorder),
+        progress_(progress),
+        faults_(plan.faults),
         injections_(plan.faults.size()) {}
 
   void on(const core::Event& event, core::TimePoint now) override {
@@ -77,6 +81,7 @@ class Reporter final : public core::Observer {
   void apply(const core::RasAnswered& answered, core::TimePoint now);
   void apply(const core::HangExplained& explained, core::TimePoint now);
   void apply(const core::StragglerFound& found, core::TimePoint now);
+  void apply(const core::FaultAdded& added, core::TimePoint now);
   void apply(const core::FaultTriggered& triggered, core::TimePoint now);
   void apply(const core::FaultInjected& injected, core::TimePoint now);
   void apply(const core::FaultUndone& undone, core::TimePoint now);
@@ -104,6 +109,7 @@ class Reporter final : public core::Observer {
   out::Router& router_;
   EventLog& events_;
   const Recorder& recorder_;
+  const ProgressRecorder& progress_;
   core::TimePoint began_;
   core::Generation generation_ = 0;
   std::uint16_t master_port_ = 0;
@@ -113,7 +119,8 @@ class Reporter final : public core::Observer {
   std::vector<std::string> stack_;                    // of its root cause
   std::vector<std::string> witness_;                  // what NCCL's RAS says of it
   std::string evidence_;
-  std::string cause_time_;                // when the present attempt failed, by the user's clock
+  std::string cause_time_;  // when the present attempt failed, by the user's clock
+  std::vector<fault::Spec> faults_;
   std::vector<std::int64_t> injections_;  // by fault, those that were triggered
   int exit_code_ = 0;
 };

@@ -94,7 +94,7 @@ class Launch {
         signals_(io_, std::move(from_keeper), std::move(signals),
                  {.stop = [this](int signal) { stop(signal); },
                   .alone = [this] { supervisor_.publish(core::KeeperGone{}); },
-                  .forward = [this](int signal) { workers_.forward(signal); },
+                  .forward = [this](int signal) { workers_.forward(signal, {}); },
                   .child = [this] { workers_.child_changed(); },
                   .suspend = [this] { supervisor_.suspend(); }}),
         control_(io_, loop_,

@@ -43,10 +43,11 @@ Supervisor::Supervisor(Deps deps)
       ras_(environ),
       error_files_(deps_.run_dir, deps_.private_dir, deps_.options.ranks.nproc),
       exceptions_(error_files_, deps_.router, publisher()),
+      progress_(deps_.options.ranks, events_),
       recorder_(deps_.options.ranks, deps_.options.faults.plan, deps_.options.output, events_,
                 deps_.private_dir),
       reporter_(launch_facts(deps_.options), deps_.options.faults.plan, deps_.router, events_,
-                recorder_),
+                recorder_, progress_),
       waits_(deps_.loop, group_, deps_.workers, reporter_),
       faults_(deps_.loop, deps_.options.ranks, deps_.options.faults.plan, deps_.router,
               deps_.workers, publisher()),
@@ -61,13 +62,17 @@ Supervisor::Supervisor(Deps deps)
                error_files_, deps_.run_dir, deps_.private_dir, ras_.text(), publisher()),
       controller_({.loop = deps_.loop,
                    .group = group_,
+                   .progress = progress_.progress(),
+                   .router = deps_.router,
+                   .workers = deps_.workers,
+                   .faults = faults_,
                    .launch = launch_description(deps_),
                    .stop = deps_.stop,
                    .publish = publisher()}),
-      observers_{&exceptions_, &recorder_, &reporter_, &waits_},
+      observers_{&exceptions_, &progress_, &recorder_, &reporter_, &waits_},
       deadline_timer_(deps_.loop.make_timer()) {
   observers_.insert(observers_.end(), deps_.observers.begin(), deps_.observers.end());
-  observers_.insert(observers_.end(), {&faults_, &hangs_});
+  observers_.insert(observers_.end(), {&controller_, &faults_, &hangs_});
 }
 
 core::Publish Supervisor::publisher() {
@@ -119,11 +124,13 @@ void Supervisor::notified(core::LocalRank rank, const NotifyMessage& message) {
   if (message.digest) publish(core::WorkerDigest{rank, *message.digest});
   if (message.ready) publish(core::WorkerReady{rank});
   if (message.watchdog) publish(core::WorkerHeartbeat{rank});
+  if (message.total_steps) publish(core::WorkerTotalSteps{rank, *message.total_steps});
   // The step first: a phase is entered within it.
   if (message.step) {
-    core::WorkerStep step{rank, *message.step, std::nullopt};
+    core::WorkerStep step{rank, *message.step};
     for (const auto& [name, value] : message.metrics) {
       if (name == kBusySeconds) step.busy_seconds = value;
+      if (name == kLoss) step.loss = value;
     }
     publish(step);
   }

@@ -9,10 +9,12 @@
 //
 // Each event is published once, to the observers in this order:
 //   exceptions      what ended a rank, before the record and the report are made from it
+//   progress        how far the group is, before anything is said of its end
 //   recorder        the record first: reports are made from it
 //   reporter        then the report: a line is written before what it announces is done
 //   waits           then what only waits
 //   observers of the caller's (shared memory)
+//   controller      debuggers that a user asked for leave before the group is examined
 //   faults          a fault is injected before anything else follows from the event that triggered
 //                   it; the pid of an exited worker is forgotten before the group acts
 //   hangs
@@ -36,6 +38,7 @@
 #include "launcher/os/loop.hpp"
 #include "launcher/output/router.hpp"
 #include "launcher/report/exception_finder.hpp"
+#include "launcher/report/progress_recorder.hpp"
 #include "launcher/report/recorder.hpp"
 #include "launcher/report/reporter.hpp"
 #include "launcher/report/wait_reporter.hpp"
@@ -74,6 +77,7 @@ class Supervisor {
   bool usable() const { return starter_.usable(); }
   Reporter& reporter() { return reporter_; }
   control::Controller& controller() { return controller_; }
+  const core::Progress& progress() const { return progress_.progress(); }
 
   // Once, and before anything else that is published.
   void start() { publish(core::StartRequested{}); }
@@ -106,6 +110,7 @@ class Supervisor {
   EventLog events_;
   ErrorFiles error_files_;
   ExceptionFinder exceptions_;
+  ProgressRecorder progress_;
   Recorder recorder_;
   Reporter reporter_;
   WaitReporter waits_;

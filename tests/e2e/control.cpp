@@ -78,4 +78,10 @@ std::optional<std::string> BareClient::line(const Deadline& deadline) {
   }
 }
 
+void BareClient::until_closed(const Deadline& deadline) const {
+  pollfd waited{fd_, 0, 0};  // POLLHUP is always reported
+  if (::poll(&waited, 1, deadline.remaining_ms()) == 0)
+    throw Timeout("the launch does not close the connection");
+}
+
 }  // namespace ddp::test

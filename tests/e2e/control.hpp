@@ -30,6 +30,8 @@ class BareClient {
   void flood(const std::string& text) const;
   // The next line; none: the launch has closed the connection. Throws Timeout at the deadline.
   std::optional<std::string> line(const Deadline& deadline = Deadline());
+  // Waits until the launch has closed the connection, and reads nothing.
+  void until_closed(const Deadline& deadline = Deadline()) const;
 
  private:
   int fd_ = -1;

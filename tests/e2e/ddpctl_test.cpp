@@ -151,6 +151,203 @@ TEST_CASE("a run is found wherever its directory is: too long a path for a socke
   CHECK(launch.wait() == Status{.code = 143});
 }
 
+TEST_CASE("status shows the group and each rank, as a table and as JSON") {
+  const Scene scene;
+  Process launch = scene.launch({"--run-id", "r", "--nproc", "2"},
+                                helper({"on-rank", "1", "[", "notify", "READY=1\nX_DDP_STEP=7", "]",
+                                        "print", "up", "pause"}));
+  launch.until("up");
+  launch.until("up");
+  const auto table = ctl(scene, {"status"});
+  CHECK(table.status == Status{.code = 0});
+  CAPTURE(table.out);
+  CHECK(contains(table.out,
+                 "run r (pid " + std::to_string(launch.pid()) + "): running, attempt 0, "));
+  CHECK(contains(table.out, "0 restarts, 2 of 2 ranks up"));
+  const auto rows = cells(table.out);
+  REQUIRE(rows.size() >= 4);
+  const auto json = json_lines(ctl(scene, {"status", "--json"}).out);
+  REQUIRE(json.size() == 1);
+  CHECK(field(json[0], "run_id") == "r");
+  CHECK(field(json[0], "state") == "running");
+  CHECK(field(json[0], "nproc") == "2");
+  CHECK(contains(field(json[0], "ranks"), "\"rank\":1"));
+  CHECK(contains(field(json[0], "ranks"), "\"state\":\"ready\""));
+  CHECK(contains(field(json[0], "ranks"), "\"step\":7"));
+  CHECK(ctl(scene, {"stop"}).status == Status{.code = 0});
+  CHECK(finish(scene, launch).status == Status{.code = 143});
+}
+
+TEST_CASE("restart starts a new attempt, whatever restarts are left") {
+  const Scene scene;
+  Process launch = scene.launch(kLogged + Words{"--nproc", "2", "--max-restarts", "0"},
+                                helper({"print", "up {TORCHELASTIC_RESTART_COUNT}", "pause"}));
+  launch.until("up 0");
+  launch.until("up 0");
+  CHECK(ctl(scene, {"restart"}).status == Status{.code = 0});
+  launch.until("up 1");
+  launch.until("up 1");
+  CHECK(contains(ctl(scene, {"status"}).out, "attempt 1, 0 restarts"));
+  CHECK(ctl(scene, {"restart"}).status == Status{.code = 0});
+  launch.until("up 2");
+  launch.until("up 2");
+  CHECK(ctl(scene, {"stop"}).status == Status{.code = 0});
+  const auto run = finish(scene, launch);
+  CHECK(run.status == Status{.code = 143});
+  CHECK(contains(run.err, "ddp-launch: restart requested by ddpctl (pid "));
+  CHECK(contains(run.err, "restarting the group"));
+  CHECK(control_events(scene).size() == 3);
+  CHECK(events_named(scene.path("logs/r/events.jsonl"), "failure").empty());
+}
+
+TEST_CASE("kill is in the failure report as ddpctl's") {
+  const Scene scene;
+  Process launch = scene.launch(kLogged + Words{"--nproc", "3"}, helper({"print", "up", "pause"}));
+  for (int rank = 0; rank < 3; ++rank) launch.until("up");
+  const auto refused = ctl(scene, {"kill", "7"});
+  CHECK(refused.status == Status{.code = 1});
+  CHECK(refused.err == "ddpctl: rank 7: expected a rank from 0 to 2\n");
+  CHECK(ctl(scene, {"kill", "2"}).status == Status{.code = 0});
+  const auto run = finish(scene, launch);
+  CHECK(run.status == Status{.code = 137});
+  CHECK(contains(run.err, "): kill rank 2\n"));
+  CHECK(contains(run.err, "rank 2 was killed by SIGKILL"));
+  CHECK(contains(run.err, "; SIGKILL was sent by ddpctl (pid "));
+  const auto events = control_events(scene);
+  REQUIRE(events.size() == 1);
+  CHECK(field(events[0], "rank") == "2");
+  // The negative control: a kill by another is not ddpctl's.
+  const Scene other;
+  const auto killed = other.run({"--nproc", "1"}, helper({"kill", "{PID}", "KILL"}));
+  CHECK(contains(killed.err, "not killed by ddp-launch"));
+  CHECK_FALSE(contains(killed.err, "ddpctl"));
+}
+
+TEST_CASE("signal reaches the ranks that are named, or all") {
+  const Scene scene;
+  Process launch = scene.launch(
+      kLogged + Words{"--nproc", "3"},
+      helper({"on-signal", "USR1", "[", "print", "usr1 {RANK}", "]", "print", "up", "pause"}));
+  for (int rank = 0; rank < 3; ++rank) launch.until("up");
+  CHECK(ctl(scene, {"signal", "USR1", "1"}).status == Status{.code = 0});
+  launch.until("usr1 1");
+  CHECK(ctl(scene, {"signal", "SIGUSR1"}).status == Status{.code = 0});
+  for (int rank = 0; rank < 3; ++rank) launch.until("usr1 ");
+  CHECK(ctl(scene, {"signal", "TERM", "0"}).status == Status{.code = 0});
+  const auto run = finish(scene, launch);
+  CHECK(run.status == Status{.code = 143});
+  CHECK(contains(run.err, "): signal SIGUSR1 rank 1\n"));
+  CHECK(contains(run.err, "): signal SIGUSR1\n"));
+  CHECK(contains(run.err, "SIGTERM was sent by ddpctl"));
+  int twice = 0;
+  for (const auto& line : lines_of(run.out)) twice += line == "[1] usr1 1";
+  CHECK(twice == 2);
+}
+
+TEST_CASE("logs shows the last lines, from the launch or from its files, and follows") {
+  const Scene scene;
+  Words flags{"--run-id", "r", "--nproc", "2"};
+  bool files = false;
+  SUBCASE("from the launch") {}
+  SUBCASE("from its files") {
+    flags = flags + Words{"--log-dir", "logs", "--tee", "3"};
+    files = true;
+  }
+  Process launch = scene.launch(
+      flags, helper({"print", "one", "print", "two", "print", "three", "on-signal", "USR1", "[",
+                     "print", "more {RANK}", "]", "print", "up", "pause"}));
+  launch.until("up");
+  launch.until("up");
+  const auto all = ctl(scene, {"logs", "-n", "2"});
+  CHECK(all.status == Status{.code = 0});
+  CHECK(all.out == "[0] three\n[0] up\n[1] three\n[1] up\n");
+  CHECK(ctl(scene, {"logs", "--rank", "1"}).out == "one\ntwo\nthree\nup\n");
+  CHECK(ctl(scene, {"logs", "--rank", "2"}).status.code == 1);
+  Process follow(ctl_start(scene, {"logs", "-f", "-n", "1"}));
+  follow.until("[0] up");
+  follow.until("[1] up");
+  CHECK(ctl(scene, {"signal", "USR1", "1"}).status == Status{.code = 0});
+  follow.until("[1] more 1");
+  CHECK(ctl(scene, {"stop"}).status == Status{.code = 0});
+  CHECK(launch.wait() == Status{.code = 143});
+  CHECK(follow.wait() == Status{.code = 0});
+  CHECK(files == std::filesystem::exists(scene.path("logs/r/attempt_0/0/stdout.log")));
+}
+
+TEST_CASE("stacks are taken while the ranks run on") {
+  const Scene scene;
+  Process launch = scene.launch(
+      kLogged + Words{"--nproc", "2"},
+      helper({"on-signal", "USR1", "[", "print", "lives", "]", "print", "up", "pause"}));
+  launch.until("up");
+  launch.until("up");
+  const auto stacks = ctl(scene, {"stacks"});
+  CAPTURE(stacks.out);
+  CHECK(contains(stacks.out, "rank 0 (pid "));
+  CHECK(contains(stacks.out, "rank 1 (pid "));
+  if (stacks.status.code == 0) {
+    CHECK(contains(stacks.out, "#0 "));
+  } else {
+    MESSAGE("no debugger may attach here: " << stacks.out);
+  }
+  CHECK(ctl(scene, {"signal", "USR1"}).status == Status{.code = 0});
+  launch.until("lives");
+  launch.until("lives");
+  CHECK(contains(ctl(scene, {"status"}).out, "running"));
+  CHECK(ctl(scene, {"stop"}).status == Status{.code = 0});
+  CHECK(finish(scene, launch).status == Status{.code = 143});
+  CHECK(field(control_events(scene).at(0), "command") == "stacks");
+}
+
+TEST_CASE("a debugger that does not return is ended with the group") {
+  Scene scene;
+  std::filesystem::create_directories(scene.path("bin"));
+  write_script(scene.path("bin/gdb"), "#!/bin/sh\necho attached\nexec sleep 1000\n");
+  scene.env["PATH"] = scene.path("bin") + ":" + scene.env["PATH"];
+  Process launch = scene.launch(kLogged + Words{"--nproc", "1"}, helper({"print", "up", "pause"}));
+  launch.until("up");
+  Process stacks(ctl_start(scene, {"stacks"}));
+  launch.until_err("): stacks");
+  const auto second = ctl(scene, {"stacks"});
+  CHECK(second.status == Status{.code = 1});
+  CHECK(contains(second.err, "another client is being sent the stacks"));
+  CHECK(ctl(scene, {"stop"}).status == Status{.code = 0});
+  CHECK(stacks.wait() == Status{.code = 1});
+  CHECK(contains(stacks.out(), "rank 0"));
+  CHECK(contains(stacks.out(), "the group was stopped meanwhile"));
+  CHECK(finish(scene, launch).status == Status{.code = 143});
+}
+
+TEST_CASE("inject puts a fault into the running group, as if it had been planned") {
+  const Scene scene;
+  Process launch =
+      scene.launch(kLogged + Words{"--nproc", "2", "--max-restarts", "1"} + kRestartAtOnce,
+                   helper({"print", "up {TORCHELASTIC_RESTART_COUNT}", "pause"}));
+  launch.until("up 0");
+  launch.until("up 0");
+  const auto worker = ctl(scene, {"inject", "exit=3@rank=1,step=1"});
+  CHECK(worker.status == Status{.code = 1});
+  CHECK(contains(worker.err, "expected a fault that the launcher injects into a running rank"));
+  CHECK(contains(ctl(scene, {"inject", "frob"}).err, "column 1"));
+  const auto later = ctl(scene, {"inject", "kill@rank=0,step=1000"});
+  CHECK(later.status == Status{.code = 0});
+  CHECK(contains(later.out, "the fault is planned; its moment has not come"));
+  CHECK(ctl(scene, {"inject", "kill@rank=1"}).status == Status{.code = 0});
+  launch.until("up 1");
+  launch.until("up 1");
+  CHECK(ctl(scene, {"inject", "stop@rank=0,for=1h"}).status == Status{.code = 0});
+  CHECK(ctl(scene, {"stop"}).status == Status{.code = 0});
+  const auto run = finish(scene, launch);
+  CHECK(run.status == Status{.code = 143});
+  CHECK(contains(run.err, "rank 1 was killed by SIGKILL"));
+  CHECK(contains(run.err, "; injected: kill@rank=1"));
+  const auto failures = events_named(scene.path("logs/r/events.jsonl"), "failure");
+  REQUIRE(failures.size() == 1);
+  CHECK(field(failures[0], "injected") == "true");
+  CHECK(events_named(scene.path("logs/r/events.jsonl"), "fault_injected").size() == 2);
+  CHECK(field(control_events(scene).at(0), "detail") == "kill@rank=0,step=1000");
+}
+
 TEST_CASE("arguments that are wrong are one line and exit code 2") {
   const Scene scene;
   const std::pair<Words, const char*> wrong[] = {

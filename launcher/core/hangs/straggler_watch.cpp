@@ -43,8 +43,9 @@ void StragglerWatch::apply(const GenerationBegan&) {
 }
 
 std::vector<Straggler> StragglerWatch::apply(const WorkerStep& event, TimePoint now) {
-  const auto& [local_rank, step, busy_seconds] = event;
-  auto& rank = ranks_.at(static_cast<std::size_t>(local_rank));
+  const auto step = event.step;
+  const auto& busy_seconds = event.busy_seconds;
+  auto& rank = ranks_.at(static_cast<std::size_t>(event.local_rank));
   if (rank.step && step <= *rank.step) {  // reported twice, or counted anew: nothing to measure
     if (step < *rank.step) steps_.clear();
     rank.step = step;
