@@ -35,12 +35,30 @@ std::string control_socket(const Scene& scene) {
   throw std::runtime_error("the launch has no control socket");
 }
 
-BareClient::BareClient(const std::string& socket)
-    : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+namespace {
+
+sockaddr_un address_of(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (socket.size() >= sizeof address.sun_path) throw std::runtime_error("too long: " + socket);
-  std::memcpy(address.sun_path, socket.data(), socket.size());
+  if (path.size() >= sizeof address.sun_path) throw std::runtime_error("too long: " + path);
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
+
+}  // namespace
+
+void leave_stale_socket(const std::string& path) {
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const sockaddr_un address = address_of(path);
+  const bool bound = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+                     ::listen(fd, 1) == 0;
+  ::close(fd);
+  if (!bound) throw std::runtime_error("cannot bind " + path);
+}
+
+BareClient::BareClient(const std::string& socket)
+    : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  const sockaddr_un address = address_of(socket);
   if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     throw std::runtime_error(socket + ": " + std::strerror(errno));
 }

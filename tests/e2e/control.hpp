@@ -15,6 +15,9 @@ Finished ctl(const Scene& scene, const Words& words);
 // The control socket of the one launch of the scene.
 std::string control_socket(const Scene& scene);
 
+// A socket where no process listens any more.
+void leave_stale_socket(const std::string& path);
+
 // A client that keeps to no rule.
 class BareClient {
  public:

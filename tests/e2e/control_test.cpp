@@ -198,7 +198,6 @@ TEST_CASE("a client of another user is refused, whatever the modes of the files"
                 "s.connect('" +
                     socket +
                     "')\n"
-                    "s.sendall(b'{\"command\":\"stop\"}\\n')\n"
                     "print(s.recv(1000).decode())\n"};
   other.env = scene.env;
   Process refused(as_other_user(other));

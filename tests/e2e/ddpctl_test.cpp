@@ -110,15 +110,16 @@ TEST_CASE("a stale socket is ignored, and the private directory is the user's al
   CHECK((info.st_mode & 07777) == 0600);
   REQUIRE(stat(std::filesystem::path(socket).parent_path().c_str(), &info) == 0);
   CHECK((info.st_mode & 07777) == 0700);
-  // Both processes of the launcher die: the directory stays.
-  kill(supervisor_pid(launch), SIGSTOP);
-  kill(launch.pid(), SIGKILL);
-  for (const auto& process : launch.below()) kill(process.pid, SIGKILL);
-  launch.wait_nothing_left();
-  REQUIRE(std::filesystem::exists(socket));
+  // As a launcher leaves them whose two processes are killed at once.
+  for (const char* name : {"run/ddp-launch-stale1", "run/ddp-launch-empty1"})
+    std::filesystem::create_directories(scene.path(name));
+  leave_stale_socket(scene.path("run/ddp-launch-stale1/control"));
   const auto listed = ctl(scene, {"list"});
-  CHECK(listed.out + listed.err == "");
-  CHECK(ctl(scene, {"stop"}).status == Status{.code = 1});
+  CHECK(listed.err == "");
+  CHECK(lines_of(listed.out).size() == 2);
+  CHECK(ctl(scene, {"stop"}).status == Status{.code = 0});
+  CHECK(launch.wait() == Status{.code = 143});
+  CHECK(ctl(scene, {"list"}).out == "");
 }
 
 TEST_CASE("a launch that does not answer is named") {
