@@ -2,11 +2,12 @@
 // UTF-8, signal names, environment variables, notification messages. Standard library and POSIX
 // only.
 // Includes: no other. Included by: common/client, common/faults, launcher, launcher/base,
-// launcher/campaign, launcher/cli, launcher/core, launcher/core/record, launcher/diagnosis,
-// launcher/events, launcher/hangs, launcher/keeper, launcher/os, launcher/output, launcher/peers,
-// launcher/placement, launcher/plan, launcher/preload, launcher/program, launcher/rendezvous,
-// launcher/report, launcher/settings, launcher/supervisor, launcher/workers, worker/base,
-// worker/checkpoint, worker/cli, worker/gpu, worker/store.
+// launcher/campaign, launcher/cli, launcher/control, launcher/core, launcher/core/record,
+// launcher/ddpctl, launcher/diagnosis, launcher/events, launcher/hangs, launcher/keeper,
+// launcher/os, launcher/output, launcher/peers, launcher/placement, launcher/plan,
+// launcher/preload, launcher/program, launcher/rendezvous, launcher/report, launcher/settings,
+// launcher/supervisor, launcher/workers, worker/base, worker/checkpoint, worker/cli, worker/gpu,
+// worker/store.
 //
 // A value, or one line that says why there is none: how functions return an expected failure.
 #pragma once

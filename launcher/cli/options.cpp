@@ -59,7 +59,7 @@ WorkerSpec worker_spec(const Options& options) {
           .rendezvous = options.rendezvous,
           .max_restarts = options.group.restart.max_restarts,
           .heartbeat = limits.heartbeat,
-          .traceable = limits.any() && options.hangs.on_hang != "none",
+          .traceable = options.hangs.on_hang != "none",
           .may_hang = limits.any(),
           .places = options.places};
 }

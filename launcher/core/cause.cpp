@@ -27,6 +27,8 @@ constexpr CauseTraits kTraits[] = {
     {.name = "early exit", .exit_code = kExitedEarlyCode, .symptom = Symptom::exit},
     /* Hung             */ {.name = "hang", .exit_code = kHung, .symptom = Symptom::hang},
     /* MachinesDisagree */ {.name = "machines disagree", .exit_code = kUsage},
+    // Its code is the run's only where the run's time is up before the restart.
+    /* RestartedByRequest */ {.failure = false, .exit_code = kHung},
 };
 static_assert(std::size(kTraits) == std::variant_size_v<Cause>);
 
@@ -43,6 +45,7 @@ std::string cause_name(const Cause& cause) {
                           return signal_name(std::get<Signaled>(failed.status).signal);
                         },
                         [](const StoppedBySignal& stopped) { return signal_name(stopped.signal); },
+                        [](const RestartedByRequest&) { return std::string("restart requested"); },
                         [&](const auto&) { return std::string(traits(cause).name); },
                     },
                     cause);

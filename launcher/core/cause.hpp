@@ -7,6 +7,7 @@
 #pragma once
 
 #include "launcher/core/hang.hpp"
+#include "launcher/core/request.hpp"
 #include "launcher/core/types.hpp"
 
 #include <optional>
@@ -43,8 +44,12 @@ struct Hung {
 struct MachinesDisagree {
   std::string what;
 };
+// A user asked for a new attempt. It follows whatever restarts are left.
+struct RestartedByRequest {
+  Requester by;
+};
 using Cause = std::variant<WorkerFailed, WorkerNotStarted, StoppedBySignal, ExitedEarly, Hung,
-                           MachinesDisagree>;
+                           MachinesDisagree, RestartedByRequest>;
 
 // How a cause shows. Which fault may be behind it follows from this.
 enum class Symptom {
@@ -56,7 +61,7 @@ enum class Symptom {
 
 struct CauseTraits {
   std::string_view name;         // in a plan and in reports; empty: follows from how it ended
-  bool failure = true;           // none: a stop request, which is never followed by a restart
+  bool failure = true;           // not a failure: a request
   std::optional<int> exit_code;  // none: follows from how it ended
   Symptom symptom = Symptom::none;
 };

@@ -9,6 +9,7 @@
 #include "launcher/core/fault_action.hpp"
 #include "launcher/core/hang.hpp"
 #include "launcher/core/ras.hpp"
+#include "launcher/core/request.hpp"
 #include "launcher/core/shared_memory.hpp"
 #include "launcher/core/straggler.hpp"
 #include "launcher/core/types.hpp"
@@ -184,6 +185,30 @@ struct PeerDisagrees {
 
 // --- requests, and the end
 
+// ddpctl asked for something that is about to be done.
+struct ControlRequested {
+  std::string command;
+  Requester by;
+  std::vector<LocalRank> ranks;  // empty: it is for the whole group
+  std::string detail;            // a signal, a fault; empty: none
+};
+
+// A rank is about to be sent this signal on request.
+struct SignalRequested {
+  LocalRank local_rank = 0;
+  RequestedSignal signal;
+};
+
+// The group is to be restarted, whatever restarts are left.
+struct RestartRequested {
+  Requester by;
+};
+
+// A fault is added to the plan; its place is behind the others.
+struct FaultAdded {
+  fault::Spec spec;
+};
+
 // SIGINT, SIGTERM, SIGHUP or SIGQUIT to the launcher, or its parent's death.
 struct StopRequested {
   int signal = 0;
@@ -241,7 +266,8 @@ using Event =
                  WorkerDigest, WorkerInjects, WorkerLine, PreloadLost, WorkerExited, HangDetected,
                  ProcessesSeen, DiagnosticsKept, RasAnswered, EvidenceTaken, HangExplained,
                  StragglerFound, FaultTriggered, FaultInjected, FaultUndone, PeerDisagrees,
-                 StopRequested, KeeperGone, Suspended, DescendantsGone, ProcessesGone,
-                 SharedMemoryLeft, GenerationEnded, ExceptionFound, DiagnosisMade, Tick>;
+                 ControlRequested, SignalRequested, RestartRequested, FaultAdded, StopRequested,
+                 KeeperGone, Suspended, DescendantsGone, ProcessesGone, SharedMemoryLeft,
+                 GenerationEnded, ExceptionFound, DiagnosisMade, Tick>;
 
 }  // namespace ddp::core

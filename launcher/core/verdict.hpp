@@ -2,6 +2,7 @@
 #pragma once
 
 #include "launcher/core/cause.hpp"
+#include "launcher/core/request.hpp"
 #include "launcher/core/types.hpp"
 
 #include <optional>
@@ -21,6 +22,7 @@ struct WorkerOutcome {
   bool oom_killed = false;
   bool stopped_by_launcher = false;  // sent a stop signal before it exited: never the root cause
   int last_signal_sent = 0;          // the launcher's last signal to it, 0 for none
+  std::optional<RequestedSignal> requested;  // the last one that a user had sent to it
 };
 
 struct Verdict {

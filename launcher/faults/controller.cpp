@@ -16,29 +16,45 @@ FaultController::FaultController(os::Loop& loop, const core::RankGroup& ranks,
       router_(router),
       publish_(std::move(publish)),
       injector_(ranks, router, workers),
-      timer_(loop.make_timer()) {
-  if (plan.faults.empty()) return;
-  engine_.emplace(plan.faults, plan.seed, ranks);
-  if (!engine_->wants_lines()) return;
-  router_.on_line([this](int local_rank, out::Stream, std::string_view line) {
+      timer_(loop.make_timer()),
+      engine_(plan.faults, plan.seed, ranks),
+      planned_(!plan.faults.empty()),
+      active_(planned_) {
+  want_lines();
+}
+
+FaultController::~FaultController() = default;
+
+void FaultController::want_lines() {
+  if (lines_ || !engine_.wants_lines()) return;
+  lines_ = router_.on_line([this](int local_rank, out::Stream, std::string_view line) {
     publish_(core::WorkerLine{local_rank, line});
   });
 }
 
-FaultController::~FaultController() { router_.on_line(nullptr); }
+FaultController::Added FaultController::add(const fault::Spec& spec) {
+  active_ = true;
+  publish_(core::FaultAdded{spec});
+  if (!engine_.add(spec)) return Added::elsewhere;
+  want_lines();
+  last_.reset();
+  carry_out(engine_.step(core::Tick{}, loop_.now()));
+  if (!last_) return Added::waits;
+  return last_->refused.empty() ? Added::injected : Added::refused;
+}
 
 void FaultController::on(const core::Event& event, core::TimePoint now) {
   core::dispatch(*this, event, now);
   // A tick of the group's deadline is not one of the engine, which has a timer.
-  if (!engine_ || std::holds_alternative<core::Tick>(event)) return;
-  if (core::FaultEngine::concerns(event)) carry_out(engine_->step(event, now));
+  if (std::holds_alternative<core::Tick>(event)) return;
+  if (core::FaultEngine::concerns(event)) carry_out(engine_.step(event, now));
 }
 
 void FaultController::on(const core::Action& action, core::TimePoint now) {
   const auto* teardown = std::get_if<core::TeardownBegan>(&action);
-  if (teardown == nullptr || !engine_) return;
+  if (teardown == nullptr) return;
   undone_by_ = "teardown";
-  carry_out(engine_->step(*teardown, now));
+  carry_out(engine_.step(*teardown, now));
   undone_by_ = "time";
   // The teardown itself continued them.
   close_lasting("teardown", [](const Lasting& one) {
@@ -48,7 +64,7 @@ void FaultController::on(const core::Action& action, core::TimePoint now) {
 }
 
 SpawnChange FaultController::take_change(core::LocalRank local_rank) {
-  if (engine_) change_.worker_faults = engine_->worker_faults(local_rank);
+  if (planned_) change_.worker_faults = engine_.worker_faults(local_rank);
   return std::exchange(change_, {});
 }
 
@@ -67,7 +83,7 @@ void FaultController::apply(const core::WorkerStarted& started, core::TimePoint)
 }
 
 void FaultController::apply(const core::WorkerExited& exited, core::TimePoint) {
-  if (!engine_) return;
+  if (!active_) return;
   injector_.exited(exited.local_rank);
   close_lasting("exit", [&](const Lasting& one) { return one.local_rank == exited.local_rank; });
 }
@@ -84,14 +100,14 @@ void FaultController::carry_out(const core::FaultActions& actions) {
 }
 
 void FaultController::arm() {
-  const auto deadline = engine_->next_deadline();
+  const auto deadline = engine_.next_deadline();
   if (deadline == armed_) return;
   armed_ = deadline;
   timer_->cancel();
   if (!deadline) return;
   timer_->at(*deadline, [this] {
     armed_.reset();
-    carry_out(engine_->step(core::Tick{}, loop_.now()));
+    carry_out(engine_.step(core::Tick{}, loop_.now()));
   });
 }
 
@@ -99,7 +115,8 @@ void FaultController::carry_out(const core::Injection& injection) {
   const auto now = loop_.now();
   publish_(core::FaultTriggered{injection});
   const std::string refused = injector_.inject(injection, change_);
-  publish_(core::FaultInjected{injection, now, refused});
+  last_ = core::FaultInjected{injection, now, refused};
+  publish_(*last_);
   if (!refused.empty() || !injection.local_rank ||
       !fault::takes(injection.kind, fault::Word::lasts))
     return;

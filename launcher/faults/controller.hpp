@@ -1,7 +1,8 @@
 // Room: launcher/faults. Carries out the faults that the engine asks for.
 // Includes: common/faults, launcher/core, launcher/core/faults, launcher/core/group,
 // launcher/core/record, launcher/os, launcher/output, launcher/plan, launcher/settings,
-// launcher/workers. Included by: launcher/cli, launcher/report, launcher/supervisor.
+// launcher/workers. Included by: launcher/cli, launcher/control, launcher/report,
+// launcher/supervisor.
 //
 // The faults of a run: joins the fault engine's decisions with the system calls that carry them
 // out.
@@ -42,6 +43,12 @@ class FaultController final : public core::Observer {
   void on(const core::Event& event, core::TimePoint now) override;
   void on(const core::Action& action, core::TimePoint now) override;
 
+  // What became of a fault that is added while the run goes on.
+  enum class Added { injected, refused, waits, elsewhere };
+  // Adds a fault, which is injected at once if its moment has come. Not for one that the worker
+  // injects itself: it is handed those at its start.
+  Added add(const fault::Spec& spec);
+
   // What is different about the start of the worker that is due (WorkerDue).
   SpawnChange take_change(core::LocalRank local_rank);
   // Whether a fault has stopped it: then `fg` after Ctrl-Z does not continue it.
@@ -64,6 +71,7 @@ class FaultController final : public core::Observer {
   void carry_out(const core::UndoFault& undo);
   void carry_out(const core::ThrottleTick& tick);
   void close_lasting(std::string_view by, const std::function<bool(const Lasting&)>& is_over);
+  void want_lines();
   void arm();
 
   os::Loop& loop_;
@@ -72,7 +80,11 @@ class FaultController final : public core::Observer {
   FaultInjector injector_;
   std::unique_ptr<os::Timer> timer_;
   std::optional<core::TimePoint> armed_;
-  std::optional<core::FaultEngine> engine_;  // none: no fault is planned
+  core::FaultEngine engine_;
+  const bool planned_;  // otherwise workers are handed no plan
+  bool active_;         // there is a fault
+  std::optional<core::FaultInjected> last_;
+  std::shared_ptr<void> lines_;  // keeps the lines coming, where a fault waits for one
   std::vector<Lasting> lasting_;
   std::string_view undone_by_ = "time";
   SpawnChange change_;  // of the worker whose start is being considered

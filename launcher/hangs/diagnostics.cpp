@@ -1,9 +1,9 @@
 #include "launcher/hangs/diagnostics.hpp"
 
-#include "common/env_names.hpp"
 #include "launcher/base/log.hpp"
 #include "launcher/core/hangs/task_picture.hpp"
 #include "launcher/hangs/debugger_command.hpp"
+#include "launcher/hangs/debugger_start.hpp"
 #include "launcher/hangs/ras_answer.hpp"
 #include "launcher/hangs/ras_ranks.hpp"
 #include "launcher/os/fd.hpp"
@@ -29,18 +29,6 @@ namespace {
 constexpr std::size_t kMostStacks = 16;  // a rank
 // Before the group's own deadline, so that what was found is not lost to it.
 constexpr std::chrono::milliseconds kMargin{250};
-
-// The launcher's own environment, for a debugger: one that asks the network for symbols would spend
-// all the time on it. Without the campaign's file, which is the run's own.
-std::vector<std::string> command_environment() {
-  std::vector<std::string> environment;
-  for (char** variable = environ; *variable != nullptr; ++variable) {
-    const std::string_view entry = *variable;
-    const auto name = entry.substr(0, entry.find('='));
-    if (name != "DEBUGINFOD_URLS" && name != env::kCampaignEvents) environment.emplace_back(entry);
-  }
-  return environment;
-}
 
 constexpr const char* kAsked = "asked";
 
@@ -219,29 +207,20 @@ class HangEvidence::Impl : public std::enable_shared_from_this<Impl> {
     const std::string path = subject.dir + "/on-hang.log";
     const os::ScopedFd log(
         ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
-    const os::ScopedFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    if (!log.valid() || !null.valid()) return cannot(path);
-    for (const auto& command : commands) {
-      os::SpawnRequest request;
-      request.program = command.front();
-      request.arguments.assign(command.begin() + 1, command.end());
-      request.environment = command_environment();
-      request.stdin_fd = null.get();
-      request.stdout_fd = log.get();
-      request.stderr_fd = log.get();
-      const auto failed = workers_.spawn_helper(
-          std::move(request), [self = shared_from_this(), &subject, path](core::ExitStatus status) {
-            --self->running_;
-            if (self->stopped_) return;
-            self->handlers_.kept(subject, "on_hang", path, status_text(status));
-            self->run_commands();
-          });
-      if (!failed) {
-        ++running_;
-        return;
-      }
-      handlers_.kept(subject, "on_hang", "",
-                     command.front() + ": " + std::strerror(failed->error_number));
+    if (!log.valid()) return cannot(path);
+    const auto start =
+        start_debugger(workers_, commands, log.get(),
+                       [self = shared_from_this(), &subject, path](core::ExitStatus status) {
+                         --self->running_;
+                         if (self->stopped_) return;
+                         self->handlers_.kept(subject, "on_hang", path, status_text(status));
+                         self->run_commands();
+                       });
+    for (const auto& [program, error] : start.refused)
+      handlers_.kept(subject, "on_hang", "", program + ": " + std::strerror(error));
+    if (start.started) {
+      ++running_;
+      return;
     }
     ::unlink(path.c_str());  // nothing was there to write to it
   }

@@ -1,7 +1,7 @@
 // Room: launcher/hangs. Watches for hangs and collects diagnostics before a hung group is stopped.
 // Includes: common, launcher/base, launcher/core, launcher/core/hangs, launcher/os,
 // launcher/output, launcher/report, launcher/settings, launcher/workers. Included by: launcher/cli,
-// launcher/supervisor.
+// launcher/control, launcher/supervisor.
 //
 // Watches a launch for hangs and stragglers: passes on to core::HangWatch and core::StragglerWatch
 // what the ranks do, wakes up when a limit may be exceeded, and examines a hung group before it is

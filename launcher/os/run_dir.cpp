@@ -33,7 +33,7 @@ Result<std::string> make_private_dir(std::initializer_list<const char*> variable
   candidates.emplace_back("/tmp");
   std::string reason;
   for (const auto& candidate : candidates) {
-    std::string path = candidate + "/ddp-launch-XXXXXX";
+    std::string path = candidate + "/" + kRunDirPrefix + "XXXXXX";
     if (path.size() > longest) {
       reason = candidate + ": the path is too long for a unix socket";
       continue;

@@ -8,6 +8,9 @@
 
 namespace ddp::os {
 
+// How the name of a private directory begins; random letters follow.
+inline constexpr const char* kRunDirPrefix = "ddp-launch-";
+
 // Makes a directory under XDG_RUNTIME_DIR, else TMPDIR, else /tmp. A place is skipped when it is
 // not writable, or when its path is too long for a unix socket in it.
 Result<std::string> make_run_dir();

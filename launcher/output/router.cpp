@@ -12,6 +12,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 namespace asio = boost::asio;
@@ -103,8 +104,24 @@ class Router::Impl {
     return workers_.at(static_cast<std::size_t>(local_rank)).last_written();
   }
 
-  void on_line(std::function<void(int, Stream, std::string_view)> observer) {
-    context_.observer = std::move(observer);
+  std::shared_ptr<void> on_line(LineObserver observer) {
+    const int id = ++last_observer_;
+    observers_.emplace(id, std::move(observer));
+    // Lines are split off for observers alone: without one that is left out.
+    context_.observer = [this](int rank, Stream stream, std::string_view line) {
+      for (const auto& [_, one] : observers_) one(rank, stream, line);
+    };
+    return {static_cast<void*>(this), [this, id, alive = alive_](void*) {
+              if (!*alive) return;
+              observers_.erase(id);
+              if (observers_.empty()) context_.observer = nullptr;
+            }};
+  }
+
+  bool reads(int local_rank) const {
+    return std::any_of(sources_.begin(), sources_.end(), [local_rank](const auto& source) {
+      return source->local_rank() == local_rank && !source->ended();
+    });
   }
 
   bool hold(int local_rank, bool held) {
@@ -283,6 +300,8 @@ class Router::Impl {
   asio::steady_timer drain_timer_;
   std::function<void()> done_;
   bool file_failure_reported_ = false;
+  std::map<int, LineObserver> observers_;
+  int last_observer_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for handlers still queued
 };
 
@@ -304,9 +323,10 @@ std::vector<std::string> Router::tail(int local_rank, int count) const {
 std::optional<Clock::time_point> Router::last_output(int local_rank) const {
   return impl_->last_output(local_rank);
 }
-void Router::on_line(std::function<void(int, Stream, std::string_view)> observer) {
-  impl_->on_line(std::move(observer));
+std::shared_ptr<void> Router::on_line(LineObserver observer) {
+  return impl_->on_line(std::move(observer));
 }
+bool Router::reads(int local_rank) const { return impl_->reads(local_rank); }
 bool Router::hold(int local_rank, bool held) { return impl_->hold(local_rank, held); }
 void Router::notice(std::string_view text) { impl_->notice(text); }
 void Router::status(std::string text) { impl_->status(std::move(text)); }

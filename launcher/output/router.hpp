@@ -1,8 +1,8 @@
 // Room: launcher/output. Workers' output: whole lines with a prefix, to the terminal, to files, or
 // to both.
 // Includes: common, launcher/core, launcher/os, launcher/settings. Included by: launcher,
-// launcher/campaign, launcher/cli, launcher/faults, launcher/hangs, launcher/report,
-// launcher/status, launcher/supervisor.
+// launcher/campaign, launcher/cli, launcher/control, launcher/faults, launcher/hangs,
+// launcher/report, launcher/status, launcher/supervisor.
 //
 // Routes the workers' output to the user: from two pipes, or two pseudo terminals, per worker to
 // the launcher's stdout and stderr, to files in torchrun's layout, or both.
@@ -108,9 +108,14 @@ class Router {
   // When the worker last wrote something. nullopt if it wrote nothing.
   std::optional<std::chrono::steady_clock::time_point> last_output(int local_rank) const;
 
-  // Sets a function that is called with each whole line (without its newline) before it is shown;
-  // of a longer line, with the first 64 KiB. An empty function turns it off.
-  void on_line(std::function<void(int local_rank, Stream, std::string_view line)> observer);
+  // Adds a function that is called with each whole line (without its newline) before it is shown;
+  // of a longer line, with the first 64 KiB. It is called until what is returned is destroyed,
+  // which it must not be from within a call.
+  using LineObserver = std::function<void(int local_rank, Stream, std::string_view line)>;
+  [[nodiscard]] std::shared_ptr<void> on_line(LineObserver observer);
+
+  // Whether it reads any output of the worker, which otherwise goes directly to files or has ended.
+  bool reads(int local_rank) const;
 
   // Stops reading a worker's pipes, so that it blocks once they are full, or reads them again.
   // False where it has none because its output goes directly to files. end_generation() reads them

@@ -53,6 +53,14 @@ std::string spawn_error_text(const core::SpawnError& error, const std::string& p
   return text;
 }
 
+// The request that sent the signal by which the rank died; null: none did.
+const core::RequestedSignal* request_behind(const core::WorkerFailed& failed,
+                                            const core::Verdict& verdict) {
+  const auto& requested = verdict.workers[static_cast<std::size_t>(failed.local_rank)].requested;
+  const auto* died = std::get_if<core::Signaled>(&failed.status);
+  return requested && died != nullptr && died->signal == requested->signal ? &*requested : nullptr;
+}
+
 // Where and when it happened, and what else is known.
 std::string circumstances(const core::Cause& cause, const core::Verdict& verdict,
                           const VerdictContext& context) {
@@ -72,6 +80,9 @@ std::string circumstances(const core::Cause& cause, const core::Verdict& verdict
             std::string text = where(failed.local_rank);
             if (failed.oom_killed) {
               text += "; killed by the kernel's OOM killer: out of memory";
+            } else if (const auto* request = request_behind(failed, verdict)) {
+              text += "; " + signal_name(request->signal) + " was sent by " +
+                      requester_text(request->by);
             } else if (context.injected.empty() &&
                        failed.status == core::ExitStatus(core::Signaled{SIGKILL, false})) {
               text += "; not killed by ddp-launch, and no OOM kill was seen";
@@ -82,6 +93,7 @@ std::string circumstances(const core::Cause& cause, const core::Verdict& verdict
           [&](const core::StoppedBySignal&) { return ", at " + context.local_time; },
           [&](const core::ExitedEarly& early) { return where(early.local_rank); },
           [&](const core::MachinesDisagree&) { return ", at " + context.local_time; },
+          [&](const core::RestartedByRequest&) { return ", at " + context.local_time; },
           [&](const core::Hung&) { return "; detected at " + context.local_time; },
       },
       cause);
@@ -158,6 +170,9 @@ std::string cause_text(const core::Cause& cause, core::GlobalRank first_rank,
           [&](const core::MachinesDisagree& machines) {
             return "the machines were started differently: " + machines.what;
           },
+          [&](const core::RestartedByRequest& restart) {
+            return "restart requested by " + requester_text(restart.by);
+          },
       },
       cause);
 }
@@ -180,6 +195,17 @@ std::string rank_list(const std::vector<core::LocalRank>& local_ranks,
     i = end;
   }
   return text;
+}
+
+std::string requester_text(const core::Requester& by) {
+  return fmt::format("ddpctl (pid {}, user {})", by.pid, by.user);
+}
+
+std::string control_text(const core::ControlRequested& request, core::GlobalRank first_rank) {
+  std::string text = requester_text(request.by) + ": " + request.command;
+  if (!request.detail.empty()) text += " " + request.detail;
+  if (!request.ranks.empty()) text += " " + ranks_text(request.ranks, first_rank);
+  return line(text);
 }
 
 std::string status_text(const core::ExitStatus& status) {

@@ -2,6 +2,7 @@
 // ddp-launch stopped. Pure: everything comes in as values.
 #pragma once
 
+#include "launcher/core/event.hpp"
 #include "launcher/core/exception.hpp"
 #include "launcher/core/group/restart_policy.hpp"
 #include "launcher/core/verdict.hpp"
@@ -51,6 +52,11 @@ std::string rank_list(const std::vector<core::LocalRank>& local_ranks, core::Glo
 // "rank 7", "ranks 0-3, 7".
 std::string ranks_text(const std::vector<core::LocalRank>& local_ranks,
                        core::GlobalRank first_rank);
+
+// "ddpctl (pid 12, user ann)".
+std::string requester_text(const core::Requester& by);
+// The line of a request: "ddpctl (pid 12, user ann): kill rank 2".
+std::string control_text(const core::ControlRequested& request, core::GlobalRank first_rank);
 
 // "exited with code 3", "was killed by SIGSEGV (core dumped)".
 std::string status_text(const core::ExitStatus& status);

@@ -28,14 +28,19 @@ Recorder::Recorder(const core::RankGroup& ranks, const core::FaultPlan& plan,
                    const OutputOptions& output, EventLog& events, std::string run_dir)
     : ranks_(ranks),
       plan_(plan),
+      output_(output),
       events_(events),
       run_dir_(std::move(run_dir)),
       record_(ranks.first_rank()) {
-  for (const auto& spec : plan.faults) {
-    const bool unread = spec.line && streams_of(spec, ranks, output).unread > 0;
-    tallies_.push_back({.spec = spec, .unread = unread});
-  }
+  for (const auto& spec : plan.faults) add_fault(spec);
 }
+
+void Recorder::add_fault(const fault::Spec& spec) {
+  const bool unread = spec.line && streams_of(spec, ranks_, output_).unread > 0;
+  tallies_.push_back({.spec = spec, .unread = unread});
+}
+
+void Recorder::apply(const core::FaultAdded& added, core::TimePoint) { add_fault(added.spec); }
 
 std::string Recorder::behind_last_failure() const {
   const auto* failure = record_.last_failure();

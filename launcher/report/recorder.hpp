@@ -18,7 +18,7 @@ namespace ddp {
 
 class Recorder final : public core::Observer {
  public:
-  // `plan` and `events` are borrowed. The workers get sockets in `run_dir`.
+  // `plan`, `output` and `events` are borrowed. The workers get sockets in `run_dir`.
   Recorder(const core::RankGroup& ranks, const core::FaultPlan& plan, const OutputOptions& output,
            EventLog& events, std::string run_dir);
 
@@ -37,6 +37,7 @@ class Recorder final : public core::Observer {
   void apply(const core::WorkerStarted& started, core::TimePoint now);
   void apply(const core::WorkerStep& event, core::TimePoint now);
   void apply(const core::WorkerDigest& digest, core::TimePoint now);
+  void apply(const core::FaultAdded& added, core::TimePoint now);
   void apply(const core::FaultInjected& fault, core::TimePoint now);
   void apply(const core::FaultUndone& undone, core::TimePoint now);
   void apply(const core::ExceptionFound& found, core::TimePoint now);
@@ -45,11 +46,13 @@ class Recorder final : public core::Observer {
   void apply(const core::Finish& finish, core::TimePoint now);
 
  private:
+  void add_fault(const fault::Spec& spec);
   std::vector<core::FaultTally> tallies_here() const;
   void write_last_failure(core::TimePoint now);
 
   const core::RankGroup ranks_;
   const core::FaultPlan& plan_;
+  const OutputOptions& output_;
   EventLog& events_;
   std::string run_dir_;
   core::RunRecord record_;

@@ -183,6 +183,11 @@ void Reporter::apply(const core::HangExplained& explained, core::TimePoint) {
   evidence_ = explained.where;
 }
 
+void Reporter::apply(const core::FaultAdded& added, core::TimePoint) {
+  faults_.push_back(added.spec);
+  injections_.push_back(0);
+}
+
 void Reporter::apply(const core::FaultTriggered& triggered, core::TimePoint now) {
   const auto& injection = triggered.injection;
   const std::string replay = fault::format(injection.replay);
@@ -202,7 +207,7 @@ void Reporter::apply(const core::FaultTriggered& triggered, core::TimePoint now)
   if (count == kReportedInjections + 1)
     notice(
         fmt::format("ddp-launch: more injections of {} follow; events.jsonl has all (--log-dir)\n",
-                    fault::format(plan_.faults.at(fault))));
+                    fault::format(faults_.at(fault))));
   // The supervisor's own death leaves no time to report it.
   if (count <= kReportedInjections && injection.kind == fault::Kind::kill_supervisor)
     notice("ddp-launch: injected " + replay + "\n");
@@ -292,6 +297,19 @@ void Reporter::apply(const core::RestartGivenUp& given_up, core::TimePoint now) 
   notice(fmt::format("ddp-launch: {} while it waited to restart\n",
                      given_up.by_request ? "stopped by " + signal_name(*given_up.by_request)
                                          : "the time of the run (--timeout) was up"));
+}
+
+void Reporter::apply(const core::ControlRequested& request, core::TimePoint now) {
+  const auto& [command, by, ranks, detail] = request;
+  events_.write(now, "control",
+                {{"gen", gen()},
+                 {"rank", ranks.size() == 1 ? global(ranks.front()) : -1},
+                 {"command", command},
+                 {"by_pid", std::int64_t{by.pid}},
+                 {"by_uid", std::int64_t{by.uid}},
+                 {"ranks", rank_list(ranks, launch_.ranks.first_rank())},
+                 {"detail", detail}});
+  notice(control_text(request, launch_.ranks.first_rank()));
 }
 
 void Reporter::apply(const core::KeeperGone&, core::TimePoint now) {

@@ -2,8 +2,8 @@
 // Includes: common, common/faults, launcher/base, launcher/core, launcher/core/group,
 // launcher/core/hangs, launcher/core/progress, launcher/core/record, launcher/diagnosis,
 // launcher/events, launcher/faults, launcher/os, launcher/output, launcher/settings,
-// launcher/workers. Included by: launcher, launcher/campaign, launcher/cli, launcher/hangs,
-// launcher/preload, launcher/supervisor.
+// launcher/workers. Included by: launcher, launcher/campaign, launcher/cli, launcher/control,
+// launcher/hangs, launcher/preload, launcher/supervisor.
 //
 // Reports what happens in a launch: to events.jsonl as data, and to the user in words. Decides
 // nothing.
@@ -38,6 +38,7 @@ class Reporter final : public core::Observer {
         events_(events),
         recorder_(recorder),
         progress_(progress),
+        faults_(plan.faults),
         injections_(plan.faults.size()) {}
 
   void on(const core::Event& event, core::TimePoint now) override {
@@ -80,9 +81,11 @@ class Reporter final : public core::Observer {
   void apply(const core::RasAnswered& answered, core::TimePoint now);
   void apply(const core::HangExplained& explained, core::TimePoint now);
   void apply(const core::StragglerFound& found, core::TimePoint now);
+  void apply(const core::FaultAdded& added, core::TimePoint now);
   void apply(const core::FaultTriggered& triggered, core::TimePoint now);
   void apply(const core::FaultInjected& injected, core::TimePoint now);
   void apply(const core::FaultUndone& undone, core::TimePoint now);
+  void apply(const core::ControlRequested& request, core::TimePoint now);
   void apply(const core::KeeperGone& gone, core::TimePoint now);
   void apply(const core::TakeEvidence& take, core::TimePoint now);
   void apply(const core::TeardownBegan& teardown, core::TimePoint now);
@@ -118,7 +121,8 @@ class Reporter final : public core::Observer {
   std::vector<std::string> stack_;                    // of its root cause
   std::vector<std::string> witness_;                  // what NCCL's RAS says of it
   std::string evidence_;
-  std::string cause_time_;                // when the present attempt failed, by the user's clock
+  std::string cause_time_;  // when the present attempt failed, by the user's clock
+  std::vector<fault::Spec> faults_;
   std::vector<std::int64_t> injections_;  // by fault, those that were triggered
   int exit_code_ = 0;
 };

@@ -1,6 +1,7 @@
 #include "launcher/supervisor/supervise.hpp"
 
 #include "launcher/base/log.hpp"
+#include "launcher/control/server.hpp"
 #include "launcher/core/exit_code.hpp"
 #include "launcher/os/descendants.hpp"
 #include "launcher/os/loop.hpp"
@@ -24,6 +25,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -83,6 +85,7 @@ class Launch {
                      .observers = {&memory_, &status_},
                      .discard_queued = [this] { discard_queued(); },
                      .clear = [this] { clear(); },
+                     .stop = [this] { stop(SIGTERM); },
                      .ask_ras =
                          [this](const std::string& address, core::TimePoint deadline,
                                 std::function<void(RasReply)> done) {
@@ -101,9 +104,13 @@ class Launch {
         signals_(io_, std::move(from_keeper), std::move(signals),
                  {.stop = [this](int signal) { stop(signal); },
                   .alone = [this] { supervisor_.publish(core::KeeperGone{}); },
-                  .forward = [this](int signal) { workers_.forward(signal); },
+                  .forward = [this](int signal) { workers_.forward(signal, {}); },
                   .child = [this] { workers_.child_changed(); },
                   .suspend = [this] { suspend(); }}),
+        control_(io_, loop_,
+                 [this](const auto& request, const auto& client) {
+                   supervisor_.controller().serve(request, client);
+                 }),
         peers_(
             io_,
             {.ranks = options.ranks,
@@ -200,6 +207,9 @@ class Launch {
       }
       notify_.push_back(std::move(*socket));
     }
+    // A launch without it does all that it was asked to.
+    if (const auto refused = control_.open(place_.run_dir); !refused.empty())
+      log::write(log::Level::warn, "ddpctl does not find this launch: " + refused);
     return true;
   }
 
@@ -226,6 +236,7 @@ class Launch {
   Supervisor supervisor_;
   StatusArea status_;
   os::SignalInbox signals_;
+  control::Server control_;
   PeerCheck peers_;
   std::vector<std::unique_ptr<os::NotifySocket>> notify_;
   bool stop_requested_ = false;

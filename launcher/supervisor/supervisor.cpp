@@ -7,6 +7,8 @@
 
 #include <chrono>
 #include <csignal>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 namespace ddp {
@@ -17,6 +19,20 @@ namespace {
 std::chrono::milliseconds drain_wait() {
   return os::is_off(os::Mechanism::draining) ? std::chrono::milliseconds(500)
                                              : std::chrono::seconds(5);
+}
+
+control::LaunchDescription launch_description(const Supervisor::Deps& deps) {
+  const auto& options = deps.options;
+  std::error_code failed;  // then it stays relative
+  const auto kept = std::filesystem::absolute(deps.run_dir, failed);
+  return {.run_id = options.rendezvous.run_id,
+          .pid = ::getppid(),
+          .ranks = options.ranks,
+          .command = options.workers.command,
+          .log_dir = deps.run_dir == deps.private_dir ? ""
+                     : failed                         ? deps.run_dir
+                                                      : kept.string(),
+          .began = deps.loop.now()};
 }
 
 }  // namespace
@@ -51,10 +67,19 @@ Supervisor::Supervisor(Deps deps)
              publisher()),
       starter_(deps_.loop, worker_spec(deps_.options), deps_.router, deps_.workers, faults_,
                error_files_, deps_.run_dir, deps_.private_dir, ras_.text(), publisher()),
+      controller_({.loop = deps_.loop,
+                   .group = group_,
+                   .progress = progress_.progress(),
+                   .router = deps_.router,
+                   .workers = deps_.workers,
+                   .faults = faults_,
+                   .launch = launch_description(deps_),
+                   .stop = deps_.stop,
+                   .publish = publisher()}),
       observers_{&exceptions_, &progress_, &recorder_, &diagnosis_, &reporter_, &waits_},
       deadline_timer_(deps_.loop.make_timer()) {
   observers_.insert(observers_.end(), deps_.observers.begin(), deps_.observers.end());
-  observers_.insert(observers_.end(), {&faults_, &hangs_});
+  observers_.insert(observers_.end(), {&controller_, &faults_, &hangs_});
 }
 
 core::Publish Supervisor::publisher() {

@@ -1,8 +1,8 @@
 // Room: launcher/supervisor. Joins the rooms in one event loop.
-// Includes: common, launcher/base, launcher/cli, launcher/core, launcher/core/group,
-// launcher/events, launcher/faults, launcher/hangs, launcher/keeper, launcher/os, launcher/output,
-// launcher/peers, launcher/preload, launcher/rendezvous, launcher/report, launcher/status,
-// launcher/workers. Included by: launcher.
+// Includes: common, launcher/base, launcher/cli, launcher/control, launcher/core,
+// launcher/core/group, launcher/events, launcher/faults, launcher/hangs, launcher/keeper,
+// launcher/os, launcher/output, launcher/peers, launcher/preload, launcher/rendezvous,
+// launcher/report, launcher/status, launcher/workers. Included by: launcher.
 //
 // Joins the rooms: one stream of events in, the group's actions out. Touches no process and no
 // clock itself; tests run it with fake workers and a fake clock.
@@ -15,6 +15,7 @@
 //   reporter        then the report: a line is written before what it announces is done
 //   waits           then what only waits
 //   observers of the caller's (shared memory)
+//   controller      debuggers that a user asked for leave before the group is examined
 //   faults          a fault is injected before anything else follows from the event that triggered
 //                   it; the pid of an exited worker is forgotten before the group acts
 //   hangs
@@ -29,6 +30,7 @@
 
 #include "common/notify_message.hpp"
 #include "launcher/cli/options.hpp"
+#include "launcher/control/controller.hpp"
 #include "launcher/core/group/group.hpp"
 #include "launcher/core/observer.hpp"
 #include "launcher/events/event_log.hpp"
@@ -68,6 +70,7 @@ class Supervisor {
     std::vector<core::Observer*> observers;
     std::function<void()> discard_queued;  // notifications of the attempt before
     std::function<void()> clear;           // what the launch has outside its processes
+    std::function<void()> stop = nullptr;  // as SIGTERM does
     AskRas ask_ras = nullptr;              // none: NCCL's RAS is not asked when a group hangs
   };
   explicit Supervisor(Deps deps);
@@ -75,6 +78,7 @@ class Supervisor {
   // Why the system refused what a launch needs, an errno; 0: it did not.
   int refused() const { return starter_.refused(); }
   Reporter& reporter() { return reporter_; }
+  control::Controller& controller() { return controller_; }
   const core::Progress& progress() const { return progress_.progress(); }
 
   // Once, and before anything else that is published.
@@ -116,6 +120,7 @@ class Supervisor {
   FaultController faults_;
   HangMonitor hangs_;
   WorkerStarter starter_;
+  control::Controller controller_;
   std::vector<core::Observer*> observers_;
   std::deque<core::Event> queue_;  // of the group
   bool stepping_ = false;

@@ -82,15 +82,16 @@ void RankTree::stop_rest(int signal) {
   request_.signal = signal;
 }
 
-void RankTree::forward(int signal) {
+void RankTree::forward(int signal, std::span<const core::LocalRank> ranks) {
   const auto table = look();
   if (scope_ == StopScope::group) {
     for (const auto& process : table) {
-      if (process.first) os::signal_group(process.pid, signal);
+      if (process.first && core::includes(ranks, process.local_rank))
+        os::signal_group(process.pid, signal);
     }
     return;
   }
-  for (const auto& one : core::to_forward(table, signal))
+  for (const auto& one : core::to_forward(table, signal, ranks))
     os::signal_process(one.pid, one.start_time, one.signal);
 }
 

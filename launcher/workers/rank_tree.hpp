@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <functional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,8 +37,8 @@ class RankTree {
   bool go_on(bool due = false);
   // Everyone who had none, but what ends with its pipe.
   void stop_rest(int signal);
-  // SIGUSR1 or SIGUSR2 of the launcher's.
-  void forward(int signal);
+  // SIGUSR1 or SIGUSR2 of the launcher's, or what a user sends: to these ranks; none: to all.
+  void forward(int signal, std::span<const core::LocalRank> ranks);
 
   core::ProcessTable look() const { return os::process_table(keys_()); }
 

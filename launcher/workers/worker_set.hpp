@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,7 +47,9 @@ class WorkerSet final : public Workers {
   void stop(core::LocalRank local_rank, int signal) override;
   void stop_began(int signal) override;
   void stop_rest(int signal) override { tree_.stop_rest(signal); }
-  void forward(int signal) override { tree_.forward(signal); }
+  void forward(int signal, std::span<const core::LocalRank> ranks) override {
+    tree_.forward(signal, ranks);
+  }
   core::Nanoseconds suspend(const std::function<bool(core::LocalRank)>& keeps_stopped) override;
   std::optional<core::SpawnError> spawn_helper(
       os::SpawnRequest request, std::function<void(core::ExitStatus)> ended) override;

@@ -1,7 +1,7 @@
 // Room: launcher/workers. The processes of an attempt: their environment, start, signals, exit, and
 // what they leave.
 // Includes: common, launcher/core, launcher/core/group, launcher/os, launcher/rendezvous,
-// launcher/settings. Included by: launcher/cli, launcher/faults, launcher/hangs,
+// launcher/settings. Included by: launcher/cli, launcher/control, launcher/faults, launcher/hangs,
 // launcher/placement, launcher/preload, launcher/report, launcher/supervisor.
 //
 // The processes of one attempt, as the rest of the launcher sees them: started, signalled, and
@@ -14,6 +14,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <variant>
 #include <vector>
 
@@ -45,8 +46,9 @@ class Workers {
   virtual void stop_began(int signal) = 0;
   // A part of the period is over: to every process that had none.
   virtual void stop_rest(int signal) = 0;
-  // SIGUSR1 or SIGUSR2 of the launcher's, in the same scope.
-  virtual void forward(int signal) = 0;
+  // SIGUSR1 or SIGUSR2 of the launcher's, or what a user sends, in the same scope: to these ranks;
+  // none: to all.
+  virtual void forward(int signal, std::span<const core::LocalRank> ranks) = 0;
   // Ctrl-Z: stops the workers, then this process. Returns once `fg` has continued it, with the
   // time that passed; the ranks that a fault keeps stopped stay so.
   virtual core::Nanoseconds suspend(const std::function<bool(core::LocalRank)>& keeps_stopped) = 0;

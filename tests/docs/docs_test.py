@@ -2,7 +2,7 @@
 
 Usage: docs_test.py ROOT --bin DIRECTORY [--write]
   ROOT             what holds README.md, docs/ and examples/
-  --bin DIRECTORY  the built ddp-launch and worker; the tests are of the build directory that holds it
+  --bin DIRECTORY  the built ddp-launch, ddpctl and worker; the tests are of the build directory that holds it
   --write          write the table of exit codes in README.md first
 
 Each ```sh block runs with bash -e in a new directory that holds README.md, examples/, train.py (a
@@ -167,7 +167,7 @@ class Runner:
         self.root, self.bin, self.scratch = root, bin_directory, scratch
         self.path = scratch / "path"
         self.path.mkdir()
-        for program in ("ddp-launch", "worker"):
+        for program in ("ddp-launch", "ddpctl", "worker"):
             (self.path / program).symlink_to(bin_directory / program)
         (self.path / "python3").symlink_to("/usr/bin/python3")
         # A user's machine may have no "python": an example that needs it fails.

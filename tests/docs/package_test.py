@@ -38,7 +38,7 @@ with tempfile.TemporaryDirectory() as temporary:
         run("dpkg-deb", "-x", path, root)
         files[name] = {str(f.relative_to(root)) for f in root.rglob("*") if f.is_file()}
         must(all(f.startswith("usr/") for f in files[name]), f"{name} has files outside /usr")
-    for name, wanted in {"ddp-launch": ["usr/bin/ddp-launch", "usr/share/doc/ddp-launch/README.md",
+    for name, wanted in {"ddp-launch": ["usr/bin/ddp-launch", "usr/bin/ddpctl", "usr/share/doc/ddp-launch/README.md",
                                         "usr/share/doc/ddp-launch/docs/README.md",
                                         "usr/share/doc/ddp-launch/examples/shell_worker.sh"],
                          "ddp-launch-dev": ["usr/include/ddp_launch/common/client/notifier.hpp"],
@@ -54,6 +54,7 @@ with tempfile.TemporaryDirectory() as temporary:
     if worker:
         depends = run("dpkg-deb", "-f", packages["ddp-launch-worker"], "Depends")
         must("libgloo" in depends and "libc6" in depends, f"the worker depends on '{depends}'")
-    said = run(out / "ddp-launch/usr/bin/ddp-launch", "--version").strip()
-    must(said == f"ddp-launch {version}", f"the packaged ddp-launch says '{said}'")
+    for program in ("ddp-launch", "ddpctl"):
+        said = run(out / "ddp-launch/usr/bin" / program, "--version").strip()
+        must(said == f"{program} {version}", f"the packaged {program} says '{said}'")
     print("package_test:", ", ".join(f"{name}: {len(files[name])} files" for name in sorted(files)))

@@ -11,11 +11,13 @@ foreach(file README.md LICENSE CHANGELOG.md docs/design.md docs/command-line.md)
   endif()
 endforeach()
 
-execute_process(COMMAND ${prefix}/bin/ddp-launch --version
-  OUTPUT_VARIABLE said OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
-if(NOT said STREQUAL "ddp-launch ${VERSION}")
-  message(FATAL_ERROR "the installed ddp-launch says '${said}'")
-endif()
+foreach(program ddp-launch ddpctl)
+  execute_process(COMMAND ${prefix}/bin/${program} --version
+    OUTPUT_VARIABLE said OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  if(NOT said STREQUAL "${program} ${VERSION}")
+    message(FATAL_ERROR "the installed ${program} says '${said}'")
+  endif()
+endforeach()
 
 execute_process(COMMAND ${prefix}/bin/ddp-launch --bind numa -- true COMMAND_ERROR_IS_FATAL ANY)
 

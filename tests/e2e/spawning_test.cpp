@@ -63,7 +63,7 @@ TEST_CASE("without a descriptor for a rank the started ranks are stopped") {
       scene.start({"--nproc", "64", "--shutdown-timeout", "200ms"}, helper(with_loader({})));
   // The rank that fails leaves fewer than it needs, and with this number more than none: a
   // sanitizer checks an object's type through a pipe, and takes a refused pipe for a bad object.
-  Process launch(limited(start, "--nofile=121:121"));
+  Process launch(limited(start, "--nofile=122:122"));
   check_not_started(finish(scene, launch), 71, "Too many open files");
 }
 

@@ -11,31 +11,37 @@ using fault::Side;
 using fault::Spec;
 
 FaultEngine::FaultEngine(std::vector<Spec> faults, std::uint64_t seed, RankGroup ranks)
-    : specs_(std::move(faults)), ranks_(ranks) {
+    : seed_(seed), ranks_(ranks) {
   workers_.resize(static_cast<std::size_t>(ranks_.nproc));
-  for (int fault = 0; fault < static_cast<int>(specs_.size()); ++fault) {
-    const Spec& spec = specs_[static_cast<std::size_t>(fault)];
-    const auto add = [&](int rank) {
-      slots_.push_back(
-          {fault, rank, Schedule(spec, seed, fault, rank, ranks_.world_size()), {}, false});
-    };
-    if (spec.ranks.mode == fault::Ranks::Mode::any) {
-      add(Schedule::kAny);
-    } else {
-      for (LocalRank local = 0; local < ranks_.nproc; ++local) {
-        const int rank = ranks_.global(local).value;
-        if (spec.addresses(rank)) add(rank);
-      }
-    }
-    // What the worker is handed must not depend on where the seed came from.
-    if (!spec.seed) specs_[static_cast<std::size_t>(fault)].seed = seed;
-    if (spec.line) {
-      patterns_.resize(specs_.size());
-      auto pattern = LinePattern::compile(*spec.line);
-      assert(pattern);  // the parser tried it
-      patterns_[static_cast<std::size_t>(fault)] = std::move(*pattern);
+  for (Spec& spec : faults) add(std::move(spec));
+}
+
+bool FaultEngine::add(Spec what) {
+  const int fault = static_cast<int>(specs_.size());
+  specs_.push_back(std::move(what));
+  Spec& spec = specs_.back();
+  const auto slots = slots_.size();
+  const auto add_slot = [&](int rank) {
+    slots_.push_back(
+        {fault, rank, Schedule(spec, seed_, fault, rank, ranks_.world_size()), {}, false});
+  };
+  if (spec.ranks.mode == fault::Ranks::Mode::any) {
+    add_slot(Schedule::kAny);
+  } else {
+    for (LocalRank local = 0; local < ranks_.nproc; ++local) {
+      const int rank = ranks_.global(local).value;
+      if (spec.addresses(rank)) add_slot(rank);
     }
   }
+  // What the worker is handed must not depend on where the seed came from.
+  if (!spec.seed) spec.seed = seed_;
+  if (spec.line) {
+    patterns_.resize(specs_.size());
+    auto pattern = LinePattern::compile(*spec.line);
+    assert(pattern);  // the parser tried it
+    patterns_.back() = std::move(*pattern);
+  }
+  return slots_.size() > slots;
 }
 
 const Spec& FaultEngine::spec(const Slot& slot) const {

@@ -33,6 +33,9 @@ class FaultEngine {
   // Specs must have been parsed against the world size of `ranks`.
   FaultEngine(std::vector<fault::Spec> faults, std::uint64_t seed, RankGroup ranks);
 
+  // Adds a fault to the plan. False: none of its ranks is on this machine.
+  bool add(fault::Spec spec);
+
   FaultActions step(const Event& event, TimePoint now);
   FaultActions step(const TeardownBegan& teardown, TimePoint now);
   // Whether the event is one that may trigger a fault, or that has to be known.
@@ -95,6 +98,7 @@ class FaultEngine {
   Nanoseconds uptime(TimePoint now) const;
   std::optional<LocalRank> local(int rank) const;
 
+  std::uint64_t seed_;
   std::vector<fault::Spec> specs_;
   RankGroup ranks_;
   std::vector<Slot> slots_;

@@ -132,6 +132,17 @@ void Group::on(const PeerDisagrees& event, TimePoint now, Actions& actions) {
   linger_if_all_gone(now, actions);
 }
 
+void Group::on(const SignalRequested& event, TimePoint, Actions&) {
+  worker(event.local_rank).requested = event.signal;
+}
+
+void Group::on(const RestartRequested& event, TimePoint now, Actions& actions) {
+  if (phase_ == Phase::backing_off) return begin_generation(verdict_.generation + 1, now, actions);
+  if (!is_up()) return;
+  tear_down(RestartedByRequest{event.by}, now, actions);
+  linger_if_all_gone(now, actions);
+}
+
 void Group::on(const StopRequested& event, TimePoint now, Actions& actions) {
   if (last_request_ && last_request_->signal == event.signal &&
       now - last_request_->at < kSameRequest)
@@ -181,6 +192,9 @@ void Group::on(const GenerationEnded& event, TimePoint now, Actions& actions) {
   verdict_.ended = now;
   verdict_.survivors = event.survivors;
   verdict_.killed = event.killed;
+  // Who asks for a stop meanwhile gets no restart.
+  if (stop_signal_ && verdict_.cause && std::holds_alternative<RestartedByRequest>(*verdict_.cause))
+    verdict_.cause = StoppedBySignal{*stop_signal_, config_.graceful_exit_code};
   if (!verdict_.cause && verdict_.survivors.empty()) {
     actions.push_back(GenerationOver{verdict_, std::nullopt});
     return finish(exit_code_of(verdict_), actions);
@@ -275,6 +289,9 @@ RestartDecision Group::decide(TimePoint now) {
   using Reason = GiveUp::Reason;
   if (stop_signal_) return GiveUp{Reason::stop_requested, history_.restarts()};
   if (out_of_time_) return GiveUp{Reason::out_of_time, history_.restarts()};
+  if (verdict_.cause && std::holds_alternative<RestartedByRequest>(*verdict_.cause) &&
+      verdict_.survivors.empty())
+    return RestartIn{};  // not counted
   if (verdict_.cause) return history_.decide(verdict_, now);
   return GiveUp{Reason::unkillable, history_.restarts()};
 }

@@ -1,7 +1,7 @@
 // Room: launcher/core/group. The worker group as a state machine; when it restarts, and which
 // processes get the stop signal.
-// Includes: launcher/core. Included by: launcher/cli, launcher/faults, launcher/keeper,
-// launcher/os, launcher/report, launcher/supervisor, launcher/workers.
+// Includes: launcher/core. Included by: launcher/cli, launcher/control, launcher/faults,
+// launcher/keeper, launcher/os, launcher/report, launcher/supervisor, launcher/workers.
 //
 // The worker group as a state machine: step(event, now) -> actions, and nothing else. Its phases
 // and the changes between them are the table in launcher/core/group/transitions.hpp; enter() makes
@@ -55,6 +55,8 @@ class Group {
   std::optional<TimePoint> next_deadline() const;
   // While the group is torn down or lingers: when SIGKILL follows.
   std::optional<TimePoint> kill_at() const { return deadline_; }
+  // Whether a request for a restart is granted: the group is up, or waits for its restart.
+  bool may_restart() const { return is_up() || phase_ == Phase::backing_off; }
   // The current attempt so far.
   const Verdict& verdict() const { return verdict_; }
   int restarts() const { return history_.restarts(); }
@@ -73,6 +75,8 @@ class Group {
   void on(const EvidenceTaken& event, TimePoint now, Actions& actions);
   void on(const DescendantsGone& event, TimePoint, Actions& actions);
   void on(const PeerDisagrees& event, TimePoint now, Actions& actions);
+  void on(const SignalRequested& event, TimePoint, Actions&);
+  void on(const RestartRequested& event, TimePoint now, Actions& actions);
   void on(const StopRequested& event, TimePoint now, Actions& actions);
   void on(const Suspended& event, TimePoint, Actions&);
   void on(const GenerationEnded& event, TimePoint now, Actions& actions);

@@ -165,10 +165,15 @@ std::vector<Delivery> rest_to_stop(const ProcessTable& table, int signal, StopRe
   return found;
 }
 
-std::vector<Delivery> to_forward(const ProcessTable& table, int signal) {
+bool includes(std::span<const LocalRank> ranks, LocalRank rank) {
+  return ranks.empty() || std::find(ranks.begin(), ranks.end(), rank) != ranks.end();
+}
+
+std::vector<Delivery> to_forward(const ProcessTable& table, int signal,
+                                 std::span<const LocalRank> ranks) {
   std::vector<Delivery> found;
   for (const auto& process : table) {
-    if (!process.first) continue;
+    if (!process.first || !includes(ranks, process.local_rank)) continue;
     const auto before = found.size();
     topmost_handlers(table, process, signal, found);
     if (found.size() == before) stand_ins(table, process, signal, found);

@@ -19,6 +19,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -91,8 +92,12 @@ std::vector<Delivery> rest_to_stop(const ProcessTable& table, int signal, StopRe
 
 // The processes that get a forwarded signal (SIGUSR1, SIGUSR2): of each rank the first, from the
 // top of its tree, that have a handler for it. Where none has, its default action is what was asked
-// for: it goes to the rank's first process or, if that waits, to its children.
-std::vector<Delivery> to_forward(const ProcessTable& table, int signal);
+// for: it goes to the rank's first process or, if that waits, to its children. `ranks`: those that
+// are meant; empty: all.
+std::vector<Delivery> to_forward(const ProcessTable& table, int signal,
+                                 std::span<const LocalRank> ranks = {});
+// Whether `ranks` are all, or have this one.
+bool includes(std::span<const LocalRank> ranks, LocalRank rank);
 
 // Whether it reads what another process of the table writes, and is not itself the program that the
 // signal is meant for (cat data | train): it exits with its pipe.

@@ -12,9 +12,9 @@ constexpr Transition kTransitions[] = {
     {Phase::launching, Phase::running, "every worker is started"},
     {Phase::launching, Phase::examining, "hang"},
     {Phase::launching, Phase::tearing_down,
-     "failure, worker that cannot be started, early exit, or stop request"},
+     "failure, worker that cannot be started, early exit, or stop or restart request"},
     {Phase::running, Phase::examining, "hang"},
-    {Phase::running, Phase::tearing_down, "failure, early exit, or stop request"},
+    {Phase::running, Phase::tearing_down, "failure, early exit, or stop or restart request"},
     {Phase::running, Phase::lingering, "every worker exited 0"},
     {Phase::running, Phase::closing, "every worker exited 0, without a linger period"},
     {Phase::examining, Phase::tearing_down,
@@ -26,7 +26,7 @@ constexpr Transition kTransitions[] = {
     {Phase::closing, Phase::launching, "restart at once"},
     {Phase::closing, Phase::backing_off, "restart after a delay"},
     {Phase::closing, Phase::finished, "success, no restart, or stop request"},
-    {Phase::backing_off, Phase::launching, "end of the delay"},
+    {Phase::backing_off, Phase::launching, "end of the delay, or restart request"},
     {Phase::backing_off, Phase::finished, "stop request, or end of the run's time"},
 };
 

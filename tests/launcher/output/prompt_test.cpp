@@ -62,7 +62,8 @@ TEST_CASE_FIXTURE(Fixture, "a prompt is shown before its newline, and what follo
     wanted.log_dir = dir.path();
     wanted.tee = {{true, true}};
     Router router(io, wanted, out.write.get(), out.write.get(), report());
-    router.on_line([&](int, Stream, std::string_view line) { observed.emplace_back(line); });
+    const auto lines =
+        router.on_line([&](int, Stream, std::string_view line) { observed.emplace_back(line); });
     const pid_t pid = spawn_writer(router, 0, 0, [] {
       write_all(STDOUT_FILENO, "before\nname? ");
       wait_for_go();
@@ -143,7 +144,7 @@ TEST_CASE_FIXTURE(Fixture, "others wait a second for the end of a prompt, then g
   std::string shown;
   std::vector<std::string> observed;
   Router router(io, config(2), out.write.get(), out.write.get(), report());
-  router.on_line([&](int rank, Stream, std::string_view line) {
+  const auto lines = router.on_line([&](int rank, Stream, std::string_view line) {
     if (rank == 0) observed.emplace_back(line);
   });
   const pid_t asking = spawn_writer(router, 0, 0, [] {
@@ -180,7 +181,7 @@ TEST_CASE_FIXTURE(Fixture, "a prompt that grows beyond 64 KiB continues as a lon
   std::size_t observed = 0;
   {
     Router router(io, config(1), out.write.get(), out.write.get(), report());
-    router.on_line([&](int, Stream, std::string_view line) {
+    const auto lines = router.on_line([&](int, Stream, std::string_view line) {
       if (line.starts_with("? x")) observed = line.size();
     });
     const pid_t pid = spawn_writer(router, 0, 0, [] {
@@ -210,7 +211,8 @@ TEST_CASE_FIXTURE(Fixture, "a progress bar of the rank with standard input stays
       write_all(STDERR_FILENO, "\r100%\n");
     });
     bool go_on = false;
-    router.on_line([&](int, Stream, std::string_view line) { go_on = line == "\r10%\r20%\r"; });
+    const auto lines =
+        router.on_line([&](int, Stream, std::string_view line) { go_on = line == "\r10%\r20%\r"; });
     const auto deadline = Clock::now() + kTestDeadline;
     while (!go_on && Clock::now() < deadline) io.run_one_until(deadline);
     CHECK(go_on);

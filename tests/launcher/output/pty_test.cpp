@@ -146,7 +146,8 @@ TEST_CASE_FIXTURE(Fixture,
   {
     Router router(io, config(2), out.write.get(), out.write.get(), report());
     int seen = 0;
-    router.on_line([&](int rank, Stream, std::string_view) { seen += rank == 0; });
+    const auto lines =
+        router.on_line([&](int rank, Stream, std::string_view) { seen += rank == 0; });
     const pid_t killed = spawn_writer(router, 0, 0, [] {
       for (;;) write_all(STDOUT_FILENO, std::string(5000, 'k') + "\n");
     });

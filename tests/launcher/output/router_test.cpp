@@ -105,7 +105,7 @@ TEST_CASE_FIXTURE(Fixture, "a line of many MiB passes whole in bounded memory, n
   {
     Router router(io, config(2), out.write.get(), out.write.get(), report());
     std::size_t observed = 0;
-    router.on_line([&](int rank, Stream, std::string_view line) {
+    const auto lines = router.on_line([&](int rank, Stream, std::string_view line) {
       if (rank == 0) observed = line.size();
     });
     const pid_t big = spawn_writer(router, 0, 0, [] {
@@ -152,7 +152,7 @@ TEST_CASE_FIXTURE(Fixture,
   bool long_started = false;
   {
     Router router(io, config(2), out.write.get(), out.write.get(), report());
-    router.on_line([&](int rank, Stream, std::string_view) {
+    const auto lines = router.on_line([&](int rank, Stream, std::string_view) {
       if (rank == 0) long_started = true;
       if (rank == 1 && !std::exchange(small_seen, true)) write_all(go.write.get(), "g");
     });
@@ -222,7 +222,8 @@ TEST_CASE_FIXTURE(Fixture,
         write_all(STDOUT_FILENO, name + std::to_string(i) + std::string(40, '.') + "\n");
     };
     int held_left = 0;
-    router.on_line([&](int rank, Stream, std::string_view) { held_left += rank == 0; });
+    const auto subscription =
+        router.on_line([&](int rank, Stream, std::string_view) { held_left += rank == 0; });
     const pid_t held = spawn_writer(router, 0, 0, [&] { lines("held "); });
     CHECK(router.hold(0, true));
     const pid_t free = spawn_writer(router, 0, 1, [&] { lines("free "); });

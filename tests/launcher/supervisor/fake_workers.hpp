@@ -18,6 +18,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -95,7 +96,11 @@ class FakeWorkers final : public Workers {
   }
   void stop_began(int signal) override { calls.push_back("stop began " + std::to_string(signal)); }
   void stop_rest(int signal) override { calls.push_back("stop rest " + std::to_string(signal)); }
-  void forward(int signal) override { calls.push_back("forward " + std::to_string(signal)); }
+  void forward(int signal, std::span<const core::LocalRank> ranks) override {
+    std::string call = "forward " + std::to_string(signal);
+    for (const auto rank : ranks) call += " " + std::to_string(rank);
+    calls.push_back(std::move(call));
+  }
   core::Nanoseconds suspend(const std::function<bool(core::LocalRank)>& keeps_stopped) override {
     for (const auto& [rank, worker] : alive_) {
       if (!keeps_stopped(rank)) calls.push_back("continue " + std::to_string(rank));

@@ -289,7 +289,7 @@ TEST_CASE("each worker gets its rank, its port and its output") {
   CHECK(has("LOCAL_RANK=1"));
   CHECK(has("MASTER_PORT=29500"));
   CHECK(has("NOTIFY_SOCKET=" + (rig.dir / "notify.1").string()));
-  CHECK_FALSE(rig.workers.requests.at(1).traceable);
+  CHECK(rig.workers.requests.at(1).traceable);
   rig.workers.write(1, "hello\n");
   CHECK_HAS(rig.console(), "[3] hello\n");
 }

@@ -83,6 +83,7 @@ TEST_CASE("random event sequences keep the invariants and take every transition 
     bool awaiting = false;
     bool examining = false;
     int generation = -1;
+    int requested = 0;  // restarts
     int finishes = 0;
     int next_pid = 100;
 
@@ -97,7 +98,7 @@ TEST_CASE("random event sequences keep the invariants and take every transition 
           REQUIRE_FALSE(ending);
           REQUIRE(spawning.empty());
           REQUIRE(begin->generation == ++generation);
-          REQUIRE(generation <= config.restart.max_restarts);
+          REQUIRE(generation <= config.restart.max_restarts + requested);
           alive.clear();
         } else if (const auto* spawn = std::get_if<SpawnWorker>(&action)) {
           REQUIRE(spawn->generation == generation);
@@ -163,6 +164,12 @@ TEST_CASE("random event sequences keep the invariants and take every transition 
       } else if (what == 7 && dice(20) == 0) {
         const HangKind kind = dice(3) == 0 ? HangKind::run_timeout : HangKind::no_progress;
         carry_out(group.step(HangDetected{{.kind = kind, .limit = seconds(1), .ranks = {}}}, now));
+      } else if (what == 5 && dice(15) == 0) {
+        const bool may = group.may_restart();
+        requested += may;
+        const auto actions = group.step(RestartRequested{}, now);
+        CHECK(actions.empty() != may);
+        carry_out(actions);
       } else if (what == 6 && dice(15) == 0) {
         carry_out(group.step(StopRequested{dice(2) == 0 ? SIGINT : SIGTERM}, now));
       } else {
