@@ -3,7 +3,7 @@
 // only.
 // Includes: no other. Included by: common/client, common/faults, launcher, launcher/base,
 // launcher/campaign, launcher/cli, launcher/core, launcher/core/record, launcher/events,
-// launcher/hangs, launcher/keeper, launcher/os, launcher/output, launcher/peers,
+// launcher/hangs, launcher/history, launcher/keeper, launcher/os, launcher/output, launcher/peers,
 // launcher/placement, launcher/plan, launcher/preload, launcher/program, launcher/rendezvous,
 // launcher/report, launcher/settings, launcher/supervisor, launcher/workers, worker/base,
 // worker/checkpoint, worker/cli, worker/gpu, worker/store.

@@ -1,6 +1,6 @@
 // Room: launcher/core/progress. What each rank of the running attempt does, and how much of a run's
 // time was training.
-// Includes: launcher/core. Included by: launcher/events, launcher/report.
+// Includes: launcher/core. Included by: launcher/events, launcher/history, launcher/report.
 //
 // Made from the stream of events alone, so that a status line, a metric and events.jsonl cannot
 // contradict each other.
