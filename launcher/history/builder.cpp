@@ -4,6 +4,9 @@
 #include "common/signal_name.hpp"
 #include "common/utf8.hpp"
 
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+
 #include <algorithm>
 #include <array>
 #include <cstring>

@@ -3,11 +3,13 @@
 
 #include "launcher/history/history.hpp"
 
-#include <boost/json/object.hpp>
-
 #include <optional>
 #include <string>
 #include <string_view>
+
+namespace boost::json {
+class object;
+}
 
 namespace ddp::history {
 

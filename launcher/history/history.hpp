@@ -1,5 +1,6 @@
 // Room: launcher/history. A run read back from its events.jsonl.
-// Includes: common, launcher/core, launcher/core/progress, launcher/events. Included by: no other.
+// Includes: common, launcher/core, launcher/core/progress, launcher/events. Included by:
+// launcher/page, launcher/trace.
 //
 // What a run was, as values. Times are those of the machine's monotonic clock. Every list is
 // bounded, however long the run: what is thinned out or dropped says so.

@@ -4,6 +4,7 @@
 #include "launcher/history/builder.hpp"
 
 #include <boost/json/monotonic_resource.hpp>
+#include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
