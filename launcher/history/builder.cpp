@@ -361,7 +361,12 @@ void Builder::last_lines(const Fields& event) {
     last.lines.push_back(text.substr(at, end - at));
     at = end + 1;
   }
-  keep(history_.last_lines, std::move(last));
+  // Once more for a rank whose attempt was to be followed by another, and was not.
+  auto& all = history_.last_lines;
+  std::erase_if(all, [&](const LastLines& one) {
+    return one.generation == last.generation && one.rank == last.rank;
+  });
+  keep(all, std::move(last));
 }
 
 void Builder::spawn_failed(const Fields& event) {

@@ -31,7 +31,7 @@ std::vector<Attempt> attempts_of(const history::History& history, std::size_t& l
     const auto& one = all[i];
     Attempt attempt{
         .number = one.number, .began = one.began, .ended = one.ended.value_or(history.end)};
-    attempt.outcome = !one.ended           ? "still runs"
+    attempt.outcome = !one.ended           ? "no end is recorded"
                       : one.exit_code == 0 ? "succeeded"
                       : one.root_cause < 0 ? "ended"
                                            : fmt::format("rank {} failed", one.root_cause);

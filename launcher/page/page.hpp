@@ -1,5 +1,5 @@
 // Room: launcher/page. The page of a run, report.html.
-// Includes: common, launcher/base, launcher/history. Included by: no other.
+// Includes: common, launcher/base, launcher/history. Included by: launcher.
 //
 // One file that needs no network: the verdict, a timeline, curves, tables and the ranks' last
 // lines, from the run's events. Without script the page shows all of it, the timeline as a picture;
