@@ -1,7 +1,7 @@
 // Room: launcher. The program: one of --help, --dry-run, a campaign, or a launch under its keeper.
 // Includes: common, launcher/base, launcher/campaign, launcher/cli, launcher/core, launcher/events,
-// launcher/keeper, launcher/os, launcher/output, launcher/placement, launcher/report,
-// launcher/supervisor. Included by: no other.
+// launcher/keeper, launcher/os, launcher/output, launcher/page, launcher/placement,
+// launcher/report, launcher/supervisor. Included by: no other.
 //
 // ddp-launch: reads the command line, then becomes the keeper of a supervisor
 // (launcher/keeper/keeper.hpp).
@@ -19,6 +19,7 @@
 #include "launcher/os/run_dir.hpp"
 #include "launcher/os/signals.hpp"
 #include "launcher/output/colour.hpp"
+#include "launcher/page/page.hpp"
 #include "launcher/placement/bind.hpp"
 #include "launcher/report/run_result.hpp"
 #include "launcher/supervisor/supervise.hpp"
@@ -30,6 +31,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
@@ -58,6 +60,18 @@ int evaluate_without_supervisor(const ddp::Options& options, const std::string& 
                                     began, std::chrono::steady_clock::now());
   ddp::write_all(STDERR_FILENO, result.text);
   return result.exit_code;
+}
+
+// Writes the page of the run next to its events. A failure is a line for the user, and nothing
+// more.
+void write_page(const std::string& log_dir) {
+  const auto events = ddp::events_path(log_dir);
+  std::error_code unknown;
+  // A launch that was refused at its start has no events, and that they were removed is reported.
+  const auto size = std::filesystem::file_size(events, unknown);
+  if (unknown || size == 0) return;
+  const auto failure = ddp::page::write_report(events, log_dir + "/report.html");
+  if (!failure.empty()) ddp::log::write(ddp::log::Level::warn, "no report.html: " + failure);
 }
 
 // Prints text that was asked for, such as --help. Returns the exit code.
@@ -181,8 +195,10 @@ int main(int argc, char** argv) {
       });
   // A supervisor that exited normally has checked the expectations itself.
   const bool asked = options.faults.plan.expect || !options.report.junit.empty();
-  return end.supervisor_died && asked
-             ? evaluate_without_supervisor(options, resources.run_dir, log_dir.path, end.exit_code,
-                                           began)
-             : end.exit_code;
+  const int code = end.supervisor_died && asked
+                       ? evaluate_without_supervisor(options, resources.run_dir, log_dir.path,
+                                                     end.exit_code, began)
+                       : end.exit_code;
+  if (!log_dir.path.empty() && !options.output.needs_log_dir) write_page(log_dir.path);
+  return code;
 }

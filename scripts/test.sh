@@ -7,7 +7,7 @@ usage='usage: scripts/test.sh [--quick] [--loop N] [--filter REGEX] [--no-setup]
   --quick         the release build only, without sanitizers and fuzzing
   --loop N        each test N times, or until it fails
   --filter REGEX  only tests whose name matches
-  --no-setup      install nothing; without it, what scripts/packages.txt and packages-test.txt name (900 MB for PyTorch)'
+  --no-setup      install nothing; without it, what scripts/packages.txt and packages-test.txt name (1.3 GB, for PyTorch and Chromium)'
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,8 +1,8 @@
 // Room: launcher/base. Small helpers, each once: log, tables, durations, quoting, whole files,
 // TOML.
 // Includes: common. Included by: launcher, launcher/campaign, launcher/cli, launcher/ddpctl,
-// launcher/diagnosis, launcher/events, launcher/hangs, launcher/plan, launcher/program,
-// launcher/report, launcher/supervisor.
+// launcher/diagnosis, launcher/events, launcher/hangs, launcher/page, launcher/plan,
+// launcher/program, launcher/report, launcher/supervisor, launcher/trace.
 //
 // The messages of ddp-launch about itself, on stderr. Workers' lines go through output/ instead.
 //

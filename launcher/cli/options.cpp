@@ -2,6 +2,7 @@
 
 #include "common/env_names.hpp"
 #include "common/utf8.hpp"
+#include "launcher/base/shell_word.hpp"
 #include "launcher/cli/command_line.hpp"
 #include "launcher/cli/config_file.hpp"
 #include "launcher/cli/flags.hpp"
@@ -50,6 +51,17 @@ Result<Options> read_options(CommandLine line, const Machine& machine, Settings&
   return options;
 }
 
+// Programs with thousands of arguments exist; an event holds this many bytes of them.
+constexpr std::size_t kLongestCommandLine = 4096;
+
+std::string command_line(int argc, const char* const* argv) {
+  std::string line;
+  for (int i = 0; i < argc && line.size() <= kLongestCommandLine; ++i)
+    line += (i > 0 ? " " : "") + shell_word(argv[i]);
+  if (line.size() <= kLongestCommandLine) return line;
+  return std::string(utf8_prefix(line, kLongestCommandLine)) + " …";
+}
+
 }  // namespace
 
 WorkerSpec worker_spec(const Options& options) {
@@ -68,6 +80,8 @@ LaunchFacts launch_facts(const Options& options) {
   return {.ranks = options.ranks,
           .run_id = options.rendezvous.run_id,
           .program = options.workers.command.front(),
+          .command = options.command_line,
+          .version = DDP_VERSION,
           .max_restarts = options.group.restart.max_restarts,
           .straggler_window = options.hangs.straggler.window,
           .stdin_rank = options.workers.stdin_rank,
@@ -97,6 +111,7 @@ std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv,
                                       options->warnings))
       return std::move(*leave);
   }
+  options->command_line = command_line(argc, argv);
   return std::move(*options);
 }
 

@@ -41,6 +41,7 @@ struct GivenFlag {
 };
 
 struct Options {
+  std::string command_line;  // as it is typed into a shell; a very long one is cut
   core::RankGroup ranks;
   RendezvousOptions rendezvous;
   ProgramKind program_kind = ProgramKind::automatic;

@@ -83,6 +83,11 @@ void collect(const char* path, std::uint16_t port, std::set<std::string>& listen
 
 }  // namespace
 
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
 bool is_own_address(const std::string& address) { return try_bind(address, 0) != EADDRNOTAVAIL; }
 
 bool port_is_in_use(const std::string& address, std::uint16_t port) {

@@ -8,6 +8,9 @@
 
 namespace ddp::os {
 
+// The name of this machine; empty where the kernel does not say.
+std::string host_name();
+
 // Addresses are numeric: "10.0.0.1", "::1", "fe80::1%eth0".
 
 // Whether an interface of this network namespace has the address. True where the kernel cannot

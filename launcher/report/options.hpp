@@ -22,6 +22,8 @@ struct LaunchFacts {
   core::RankGroup ranks;
   std::string run_id;
   std::string program;  // as the user gave it
+  std::string command;  // the whole command line, for a shell; a very long one is cut
+  std::string version;  // of ddp-launch
   int max_restarts = 0;
   int straggler_window = 0;       // steps
   std::optional<int> stdin_rank;  // local rank that gets the launcher's stdin

@@ -3,15 +3,18 @@
 
 #include "common/notify_message.hpp"
 #include "common/signal_name.hpp"
+#include "common/utf8.hpp"
 #include "launcher/base/log.hpp"
 #include "launcher/core/exit_code.hpp"
 #include "launcher/events/goodput_event.hpp"
+#include "launcher/os/address.hpp"
 #include "launcher/output/colour.hpp"
 #include "launcher/report/diagnosis_message.hpp"
 #include "launcher/report/exit_message.hpp"
 #include "launcher/report/goodput_message.hpp"
 #include "launcher/report/hang_message.hpp"
 #include "launcher/report/outer_error_file.hpp"
+#include "launcher/report/plain_text.hpp"
 #include "launcher/report/ras_message.hpp"
 #include "launcher/report/run_result.hpp"
 #include "launcher/report/shared_memory_message.hpp"
@@ -27,6 +30,7 @@ namespace ddp {
 namespace {
 
 constexpr int kTailLines = 20;
+constexpr std::size_t kLongestLine = 400;  // bytes, in events.jsonl
 // Of each fault; the event file has all of them.
 constexpr std::int64_t kReportedInjections = 10;
 
@@ -49,6 +53,9 @@ void Reporter::apply(const core::StartRequested&, core::TimePoint now) {
   began_ = now;
   events_.write(now, "run_started",
                 {{"run_id", launch_.run_id},
+                 {"version", launch_.version},
+                 {"host", os::host_name()},
+                 {"command", launch_.command},
                  {"nproc", std::int64_t{launch_.ranks.nproc}},
                  {"nnodes", std::int64_t{launch_.ranks.nnodes}},
                  {"first_rank", std::int64_t{launch_.ranks.first_rank().value}}});
@@ -374,6 +381,9 @@ void Reporter::apply(const core::GenerationOver& over, core::TimePoint now) {
     text += "ddp-launch: " + line + "\n";
   if (over.decision) text += decision_text(*over.decision, over.verdict, context);
   if (!text.empty()) notice(text);
+  // At the end of the run those of every rank follow.
+  if (shown && over.decision && std::holds_alternative<core::RestartIn>(*over.decision))
+    write_last_lines(*shown, context.tail, now);
 }
 
 void Reporter::apply(const core::Finish&, core::TimePoint now) {
@@ -390,10 +400,27 @@ void Reporter::apply(const core::Finish&, core::TimePoint now) {
     const std::string problem = write_outer_error_file(*failed);
     if (!problem.empty()) log::write(log::Level::warn, problem);
   }
+  if (events_.enabled()) {
+    for (core::LocalRank rank = 0; rank < launch_.ranks.nproc; ++rank)
+      write_last_lines(rank, router_.tail(rank, kTailLines), now);
+  }
   std::vector<EventLog::Field> fields{{"exit_code", std::int64_t{exit_code_}}};
   if (goodput) add_goodput(fields, *goodput);
   events_.write(now, "run_finished", fields);
   events_.check();
+}
+
+// Without colours, and each cut: all of them are in the rank's log, if it has one.
+void Reporter::write_last_lines(core::LocalRank rank, const std::vector<std::string>& lines,
+                                core::TimePoint now) {
+  if (lines.empty() || !events_.enabled()) return;
+  std::string text;
+  for (const auto& line : lines) {
+    text += utf8_prefix(plain_text(line), kLongestLine);
+    text += '\n';
+  }
+  events_.write(now, "last_lines",
+                {{"gen", gen()}, {"rank", global(rank)}, {"text", std::move(text)}});
 }
 
 // What does not change from failure to failure, and when the present one was seen.

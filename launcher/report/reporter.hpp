@@ -103,6 +103,8 @@ class Reporter final : public core::Observer {
   std::int64_t global(core::LocalRank rank) const { return launch_.ranks.global(rank).value; }
   std::int64_t rank_field(std::optional<core::LocalRank> rank) const;
   VerdictContext context() const;
+  void write_last_lines(core::LocalRank rank, const std::vector<std::string>& lines,
+                        core::TimePoint now);
   void notice(std::string_view text) { router_.notice(text); }
 
   const LaunchFacts launch_;

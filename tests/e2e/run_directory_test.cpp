@@ -30,7 +30,7 @@ TEST_CASE("a second run of the same name keeps the first one's files") {
   CHECK(first.out == "[0] first\n[0] logs/run1 run1\n");
   CHECK(first.err == "");
   const auto before = contents(scene.path("logs"));
-  CHECK(before.size() == 2);  // events.jsonl and stdout.log
+  CHECK(before.size() == 3);  // events.jsonl, report.html and stdout.log
 
   const auto second = scene.run(kFlags, steps("second"));
   CHECK(second.status == Status{.code = 0});
@@ -80,4 +80,18 @@ TEST_CASE("after the supervisor is killed the result is in the run's directory")
   CHECK(finish(scene, launch).status.code == 73);
   CHECK(contents(scene.path("logs/run1")).empty());
   CHECK(events_named(scene.path("logs/run1.2/events.jsonl"), "expectation").size() == 2);
+}
+
+TEST_CASE("a run leaves its page, and one that cannot be written changes nothing but a line") {
+  const Scene scene;
+  const auto run = scene.run(kFlags, {"sh", "-c", "echo '<last> line'; exit 3"});
+  CHECK(run.status == Status{.code = 3});
+  const auto page = read_file(scene.path("logs/run1/report.html"));
+  CHECK(contains(page, "The run failed with exit code 3"));
+  CHECK(contains(page, "&lt;last&gt; line"));
+  CHECK(contains(page, "ddp-launch --"));
+
+  const auto blocked = scene.run(kFlags, {"sh", "-c", "mkdir \"$DDP_RUN_DIR/report.html\""});
+  CHECK(blocked.status == Status{.code = 0});
+  CHECK_MESSAGE(contains(blocked.err, "no report.html: logs/run1.2/report.html: "), blocked.err);
 }

@@ -58,9 +58,10 @@ TEST_CASE("a rank fails: the survivors are stopped, then reported") {
   CHECK(tail == Lines{"stop 0 15", "stop 2 15", "signal 0 18", "signal 2 18", "stop began 15",
                       "await", "end"});
   const auto events = rig.events();
-  CHECK(Lines(events.end() - 8, events.end()) ==
+  CHECK(Lines(events.end() - 9, events.end()) ==
         Lines{"worker_exited 1", "teardown_began 1", "worker_exited 0", "worker_exited 2",
-              "processes_gone", "generation_ended 1", "failure 1", "run_finished"});
+              "processes_gone", "generation_ended 1", "failure 1", "last_lines 1", "run_finished"});
+  CHECK_HAS(rig.event("last_lines"), R"("text":"Traceback: no more data\n")");
   CHECK_HAS(rig.event("worker_exited"), "\"code\":3");
   CHECK_HAS(rig.console(), "rank 1 exited with code 3 (pid ");
   CHECK_HAS(rig.console(), "  | Traceback: no more data\n");

@@ -1,0 +1,20 @@
+#include "launcher/base/write_file.hpp"
+#include "launcher/history/read.hpp"
+#include "launcher/page/page.hpp"
+
+#include <fmt/format.h>
+
+#include <random>
+
+namespace ddp::page {
+
+std::string write_report(const std::string& events, const std::string& output) {
+  const auto history = history::read(events);
+  if (!history) return history.error();
+  std::random_device random;
+  const auto nonce =
+      fmt::format("{:08x}{:08x}{:08x}{:08x}", random(), random(), random(), random());
+  return write_whole_file(output, html(*history, nonce));
+}
+
+}  // namespace ddp::page
