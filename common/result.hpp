@@ -4,9 +4,9 @@
 // Includes: no other. Included by: common/client, common/faults, launcher, launcher/base,
 // launcher/campaign, launcher/cli, launcher/core, launcher/core/record, launcher/events,
 // launcher/hangs, launcher/keeper, launcher/os, launcher/output, launcher/peers,
-// launcher/placement, launcher/plan, launcher/preload, launcher/program, launcher/rendezvous,
-// launcher/report, launcher/settings, launcher/supervisor, launcher/workers, worker/base,
-// worker/checkpoint, worker/cli, worker/gpu, worker/store.
+// launcher/placement, launcher/plan, launcher/preflight, launcher/preload, launcher/program,
+// launcher/rendezvous, launcher/report, launcher/settings, launcher/supervisor, launcher/workers,
+// worker/base, worker/checkpoint, worker/cli, worker/gpu, worker/store.
 //
 // A value, or one line that says why there is none: how functions return an expected failure.
 #pragma once

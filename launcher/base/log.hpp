@@ -1,7 +1,8 @@
 // Room: launcher/base. Small helpers, each once: log, tables, durations, quoting, whole files,
 // TOML.
 // Includes: common. Included by: launcher, launcher/campaign, launcher/cli, launcher/events,
-// launcher/hangs, launcher/plan, launcher/program, launcher/report, launcher/supervisor.
+// launcher/hangs, launcher/plan, launcher/preflight, launcher/program, launcher/report,
+// launcher/supervisor.
 //
 // The messages of ddp-launch about itself, on stderr. Workers' lines go through output/ instead.
 //

@@ -3,8 +3,8 @@
 // Includes: common, common/faults. Included by: launcher, launcher/campaign, launcher/cli,
 // launcher/core/faults, launcher/core/group, launcher/core/hangs, launcher/core/record,
 // launcher/events, launcher/faults, launcher/hangs, launcher/keeper, launcher/os, launcher/output,
-// launcher/peers, launcher/placement, launcher/preload, launcher/program, launcher/rendezvous,
-// launcher/report, launcher/supervisor, launcher/workers.
+// launcher/peers, launcher/placement, launcher/preflight, launcher/preload, launcher/program,
+// launcher/rendezvous, launcher/report, launcher/supervisor, launcher/workers.
 //
 // The values of the core. Workers of this machine are numbered by local rank, 0 … nproc-1; users
 // read the global rank.

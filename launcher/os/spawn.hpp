@@ -1,8 +1,8 @@
 // Room: launcher/os. System calls, translated into values. It decides nothing.
 // Includes: common, common/faults, launcher/core, launcher/core/group, launcher/core/hangs.
 // Included by: launcher, launcher/campaign, launcher/cli, launcher/events, launcher/faults,
-// launcher/hangs, launcher/keeper, launcher/output, launcher/placement, launcher/preload,
-// launcher/rendezvous, launcher/report, launcher/supervisor, launcher/workers.
+// launcher/hangs, launcher/keeper, launcher/output, launcher/placement, launcher/preflight,
+// launcher/preload, launcher/rendezvous, launcher/report, launcher/supervisor, launcher/workers.
 //
 // Starts worker processes.
 //

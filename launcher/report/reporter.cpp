@@ -49,6 +49,13 @@ void Reporter::apply(const core::StartRequested&, core::TimePoint now) {
                  {"nproc", std::int64_t{launch_.ranks.nproc}},
                  {"nnodes", std::int64_t{launch_.ranks.nnodes}},
                  {"first_rank", std::int64_t{launch_.ranks.first_rank().value}}});
+  for (const auto& finding : launch_.findings) {
+    events_.write(now, "preflight",
+                  {{"check", finding.check},
+                   {"found", finding.found},
+                   {"wanted", finding.wanted},
+                   {"level", std::string(core::name_of(finding.level))}});
+  }
 }
 
 void Reporter::apply(const core::GenerationBegan& began, core::TimePoint now) {

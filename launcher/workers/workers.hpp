@@ -1,7 +1,7 @@
 // Room: launcher/workers. The processes of an attempt: their environment, start, signals, exit, and
 // what they leave.
 // Includes: common, launcher/core, launcher/core/group, launcher/os, launcher/rendezvous,
-// launcher/settings. Included by: launcher/cli, launcher/faults, launcher/hangs,
+// launcher/settings. Included by: launcher, launcher/cli, launcher/faults, launcher/hangs,
 // launcher/placement, launcher/preload, launcher/report, launcher/supervisor.
 //
 // The processes of one attempt, as the rest of the launcher sees them: started, signalled, and
