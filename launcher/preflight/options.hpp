@@ -1,6 +1,7 @@
-// --preflight.
+// --preflight, and the user's own check.
 #pragma once
 
+#include "launcher/core/group/group.hpp"
 #include "launcher/settings/flag.hpp"
 #include "launcher/settings/reader.hpp"
 
@@ -11,6 +12,7 @@
 namespace ddp {
 
 struct PreflightOptions {
+  std::string check;  // --check: a command for the shell; empty: none
   bool only = false;  // --preflight: check, print, and start nothing
   // What it prints of the rendezvous: why the ranks cannot meet (empty: they can), and doubts.
   std::string refused;
@@ -18,6 +20,8 @@ struct PreflightOptions {
 };
 
 std::span<const FlagSpec> preflight_flags();
-Failure read_preflight(const SettingsReader& reader, PreflightOptions& options);
+// Sets what `group` needs of --check.
+Failure read_preflight(const SettingsReader& reader, PreflightOptions& options,
+                       core::GroupConfig& group);
 
 }  // namespace ddp

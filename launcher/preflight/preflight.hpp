@@ -1,7 +1,7 @@
 // Room: launcher/preflight. Whether this machine has what a launch needs: checked before anything
 // is started.
-// Includes: common, launcher/base, launcher/core, launcher/os, launcher/settings. Included by:
-// launcher, launcher/cli.
+// Includes: common, launcher/base, launcher/core, launcher/core/group, launcher/os,
+// launcher/settings, launcher/workers. Included by: launcher, launcher/cli, launcher/supervisor.
 //
 // judge() decides, from values alone; read_facts.hpp collects these values. A fact that was not
 // read is absent, and nothing is found about it.

@@ -6,6 +6,7 @@
 #include "launcher/base/log.hpp"
 #include "launcher/core/exit_code.hpp"
 #include "launcher/output/colour.hpp"
+#include "launcher/report/check_message.hpp"
 #include "launcher/report/exit_message.hpp"
 #include "launcher/report/hang_message.hpp"
 #include "launcher/report/outer_error_file.hpp"
@@ -56,6 +57,30 @@ void Reporter::apply(const core::StartRequested&, core::TimePoint now) {
                    {"wanted", finding.wanted},
                    {"level", std::string(core::name_of(finding.level))}});
   }
+}
+
+void Reporter::apply(const core::CheckEnded& ended, core::TimePoint now) {
+  events_.write(now, "check",
+                {{"gen", std::int64_t{ended.generation}},
+                 {"rank", global(ended.end.local_rank)},
+                 {"outcome", check_outcome(ended.end)},
+                 {"ended", check_end(ended.end)}});
+  const std::string text = check_text(ended.end, launch_.ranks.first_rank());
+  if (!text.empty()) notice(text);
+}
+
+void Reporter::apply(const core::ChecksGone& gone, core::TimePoint) {
+  if (!gone.survivors.empty())
+    notice(dying_text(gone.survivors, launch_.ranks.first_rank(), core::Nanoseconds::zero()));
+}
+
+void Reporter::apply(const core::ChecksStop& stop, core::TimePoint now) {
+  if (stop.why == core::ChecksStop::Why::request) {
+    events_.write(now, "stop_requested", {{"signal", std::int64_t{stop.signal}}});
+  } else if (stop.why == core::ChecksStop::Why::out_of_time) {
+    events_.write(now, "time_up", {});
+  }
+  notice(checks_stop_text(stop, launch_.ranks.first_rank()));
 }
 
 void Reporter::apply(const core::GenerationBegan& began, core::TimePoint now) {

@@ -43,6 +43,8 @@ Supervisor::Supervisor(Deps deps)
              publisher()),
       starter_(deps_.loop, worker_spec(deps_.options), deps_.router, deps_.workers, faults_,
                error_files_, deps_.run_dir, deps_.private_dir, ras_.text(), publisher()),
+      checks_(deps_.loop, deps_.workers, worker_spec(deps_.options), deps_.options.preflight.check,
+              deps_.run_dir, publisher()),
       observers_{&exceptions_, &recorder_, &reporter_, &waits_},
       deadline_timer_(deps_.loop.make_timer()) {
   observers_.insert(observers_.end(), deps_.observers.begin(), deps_.observers.end());
