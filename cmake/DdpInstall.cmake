@@ -3,7 +3,7 @@
 # Components: launcher, worker, cuda; and dev (DdpPackage).
 # The program's name, as Debian's packages have it, rather than the project's.
 string(REGEX REPLACE "/ddp_launch$" "/ddp-launch" CMAKE_INSTALL_DOCDIR "${CMAKE_INSTALL_DOCDIR}")
-install(TARGETS ddp-launch ddpctl ddp-topology RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT launcher)
+install(TARGETS ddp-launch ddpctl ddp-topology ddp-devices RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT launcher)
 if(TARGET worker)
   install(TARGETS worker RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/ddp-launch
     COMPONENT worker)

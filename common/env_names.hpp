@@ -53,6 +53,10 @@ inline constexpr const char* kNcclDebug = "NCCL_DEBUG";
 inline constexpr const char* kNcclRasAddress = "NCCL_RAS_ADDR";
 inline constexpr const char* kNcclRasEnable = "NCCL_RAS_ENABLE";
 
+// Which network interfaces NCCL and Gloo use.
+inline constexpr const char* kNcclSocketInterface = "NCCL_SOCKET_IFNAME";
+inline constexpr const char* kGlooSocketInterface = "GLOO_SOCKET_IFNAME";
+
 // PyTorch's flight recorder, by its names for NCCL and for other backends and later versions. A
 // rank reads from <value><rank>.pipe and writes its trace to <value><rank>.
 inline constexpr const char* kNcclFlightPipe = "TORCH_NCCL_DEBUG_INFO_PIPE_FILE";

@@ -5,9 +5,9 @@
 // launcher/campaign, launcher/cli, launcher/control, launcher/core, launcher/core/record,
 // launcher/ddpctl, launcher/diagnosis, launcher/events, launcher/hangs, launcher/history,
 // launcher/keeper, launcher/os, launcher/output, launcher/page, launcher/peers, launcher/placement,
-// launcher/plan, launcher/preload, launcher/program, launcher/rendezvous, launcher/report,
-// launcher/settings, launcher/supervisor, launcher/trace, launcher/workers, worker/base,
-// worker/checkpoint, worker/cli, worker/gpu, worker/store.
+// launcher/plan, launcher/preflight, launcher/preload, launcher/program, launcher/rendezvous,
+// launcher/report, launcher/settings, launcher/supervisor, launcher/trace, launcher/workers,
+// worker/base, worker/checkpoint, worker/cli, worker/gpu, worker/store.
 //
 // A value, or one line that says why there is none: how functions return an expected failure.
 #pragma once

@@ -1,7 +1,8 @@
 // Room: launcher. The program: one of --help, --dry-run, a campaign, or a launch under its keeper.
 // Includes: common, launcher/base, launcher/campaign, launcher/cli, launcher/core, launcher/events,
 // launcher/keeper, launcher/os, launcher/output, launcher/page, launcher/placement,
-// launcher/report, launcher/supervisor. Included by: no other.
+// launcher/preflight, launcher/report, launcher/supervisor, launcher/workers. Included by: no
+// other.
 //
 // ddp-launch: reads the command line, then becomes the keeper of a supervisor
 // (launcher/keeper/keeper.hpp).
@@ -21,8 +22,12 @@
 #include "launcher/output/colour.hpp"
 #include "launcher/page/page.hpp"
 #include "launcher/placement/bind.hpp"
+#include "launcher/preflight/preflight.hpp"
+#include "launcher/preflight/read_facts.hpp"
+#include "launcher/preflight/table.hpp"
 #include "launcher/report/run_result.hpp"
 #include "launcher/supervisor/supervise.hpp"
+#include "launcher/workers/device_list.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -105,6 +110,44 @@ ddp::Machine networked_machine() {
   return machine;
 }
 
+ddp::PreflightRequest preflight_request(const ddp::Options& options) {
+  const ddp::WorkerOptions& workers = options.workers;
+  auto chosen = workers.devices;
+  const char* const variable = ddp::visible_devices_variable(workers.device_type);
+  const char* const visible = variable != nullptr ? std::getenv(variable) : nullptr;
+  if (chosen.empty() && visible != nullptr) chosen = ddp::read_visible_devices(visible);
+  return {.nproc = options.ranks.nproc,
+          .command = workers.command,
+          .device_type = ddp::name_of(workers.device_type),
+          .devices = workers.visible_devices,
+          .share_devices = workers.share_devices,
+          .chosen = std::move(chosen),
+          .bound = !options.places.empty(),
+          .log_dir = options.output.log_dir,
+          .get_env = [](const char* name) { return std::getenv(name); }};
+}
+
+// --preflight. Returns the exit code.
+int preflight(const ddp::Options& options) {
+  using namespace ddp;
+  auto facts = read_facts(preflight_request(options));
+  const auto port = options.rendezvous.master_port;
+  facts.rendezvous = Rendezvous{
+      .place = options.rendezvous.master_addr + (port ? ":" + std::to_string(*port) : ""),
+      .refused = options.preflight.refused,
+      .warnings = options.preflight.warnings};
+  const auto findings = judge(facts);
+  const int code = print(preflight_table(findings));
+  return code != core::kSuccess ? code : preflight_exit_code(findings);
+}
+
+// What is certain to fail, for a launch to warn of.
+std::vector<ddp::core::Finding> certain_trouble(const ddp::Options& options) {
+  auto findings = ddp::judge(ddp::read_quick_facts(preflight_request(options)));
+  std::erase_if(findings, [](const auto& finding) { return !finding.certain; });
+  return findings;
+}
+
 // --bind and --report-bindings.
 std::optional<ddp::ExitNow> choose_places(ddp::Options& options) {
   auto bound = ddp::bind_ranks({.options = options.placement,
@@ -156,6 +199,7 @@ int main(int argc, char** argv) {
     return leave->code;
   }
   if (options.dry_run) return print(dry_run_table(options, environ));
+  if (options.preflight.only) return preflight(options);
   if (!can_contain()) return core::kSystemRefused;
 
   log::start("ddp-launch", options.log_level, out::wants_colour(STDERR_FILENO));
@@ -187,6 +231,9 @@ int main(int argc, char** argv) {
     if (options.output.needs_log_dir) os::remove_run_dir(options.output.log_dir);
     return core::kSystemRefused;
   }
+  options.findings = certain_trouble(options);
+  for (const auto& finding : options.findings)
+    log::write(log::Level::warn, preflight_line(finding));
   const os::LaunchResources resources{*run_dir, os::Cgroup::make_leaf()};
   const auto began = std::chrono::steady_clock::now();
   const os::LaunchEnd end =

@@ -6,6 +6,7 @@
 #include "launcher/hangs/options.hpp"
 #include "launcher/output/options.hpp"
 #include "launcher/placement/options.hpp"
+#include "launcher/preflight/options.hpp"
 #include "launcher/preload/options.hpp"
 #include "launcher/program/program.hpp"
 #include "launcher/rendezvous/options.hpp"
@@ -42,14 +43,11 @@ constexpr FlagSpec kOwn[] = {
 // In the order of --help.
 std::vector<FlagSpec> joined_table() {
   std::vector<FlagSpec> table;
-  const std::span<const FlagSpec> parts[] = {worker_flags(),     program_flags(),
-                                             placement_flags(),  preload_flags(),
-                                             rendezvous_flags(), restart_flags(),
-                                             shutdown_flags(),   hang_flags(),
-                                             output_flags(),     diagnosis_flags(),
-                                             fault_flags(),      report_flags(),
-                                             kCampaign,          kOwn,
-                                             torchrun_flags()};
+  const std::span<const FlagSpec> parts[] = {
+      worker_flags(),    program_flags(), placement_flags(), preload_flags(), rendezvous_flags(),
+      preflight_flags(), restart_flags(), shutdown_flags(),  hang_flags(),    output_flags(),
+      diagnosis_flags(), fault_flags(),   report_flags(),    kCampaign,       kOwn,
+      torchrun_flags()};
   for (const auto part : parts) table.insert(table.end(), part.begin(), part.end());
   return table;
 }

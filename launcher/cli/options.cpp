@@ -62,6 +62,13 @@ std::string command_line(int argc, const char* const* argv) {
   return std::string(utf8_prefix(line, kLongestCommandLine)) + " …";
 }
 
+// A refusal of a launch, without the program's name and the newline.
+std::string one_line(std::string text) {
+  text.erase(0, text.find(": ") + 2);
+  text.pop_back();
+  return text;
+}
+
 }  // namespace
 
 WorkerSpec worker_spec(const Options& options) {
@@ -86,6 +93,7 @@ LaunchFacts launch_facts(const Options& options) {
           .straggler_window = options.hangs.straggler.window,
           .stdin_rank = options.workers.stdin_rank,
           .clean_shm = options.workers.clean_shm,
+          .findings = options.findings,
           .options = options.report};
 }
 
@@ -107,9 +115,11 @@ std::variant<Options, ExitNow> parse_options(int argc, const char* const* argv,
   if (auto failure = check_preload(options->preload, options->workers.command))
     return refused(failure->message);
   if (!options->dry_run) {
-    if (auto leave = check_rendezvous(merged, machine.network, options->ranks, options->rendezvous,
-                                      options->warnings))
-      return std::move(*leave);
+    auto& preflight = options->preflight;
+    auto leave = check_rendezvous(merged, machine.network, options->ranks, options->rendezvous,
+                                  preflight.only ? preflight.warnings : options->warnings);
+    if (leave && !preflight.only) return std::move(*leave);
+    if (leave) preflight.refused = one_line(std::move(leave->text));
   }
   options->command_line = command_line(argc, argv);
   return std::move(*options);

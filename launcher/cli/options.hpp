@@ -2,9 +2,9 @@
 // value out; --help and --dry-run.
 // Includes: common, launcher/base, launcher/core, launcher/core/faults, launcher/core/group,
 // launcher/diagnosis, launcher/faults, launcher/hangs, launcher/os, launcher/output,
-// launcher/placement, launcher/preload, launcher/program, launcher/rendezvous, launcher/report,
-// launcher/settings, launcher/torchrun, launcher/workers. Included by: launcher, launcher/campaign,
-// launcher/supervisor.
+// launcher/placement, launcher/preflight, launcher/preload, launcher/program, launcher/rendezvous,
+// launcher/report, launcher/settings, launcher/torchrun, launcher/workers. Included by: launcher,
+// launcher/campaign, launcher/supervisor.
 //
 // The command line and the configuration file of ddp-launch, as one checked value.
 #pragma once
@@ -12,6 +12,7 @@
 #include "common/get_env.hpp"
 #include "launcher/base/log.hpp"
 #include "launcher/cli/pet_variables.hpp"
+#include "launcher/core/finding.hpp"
 #include "launcher/core/group/group.hpp"
 #include "launcher/core/ranks.hpp"
 #include "launcher/diagnosis/options.hpp"
@@ -19,6 +20,7 @@
 #include "launcher/hangs/options.hpp"
 #include "launcher/output/options.hpp"
 #include "launcher/placement/options.hpp"
+#include "launcher/preflight/options.hpp"
 #include "launcher/preload/options.hpp"
 #include "launcher/program/program.hpp"
 #include "launcher/rendezvous/check.hpp"
@@ -49,6 +51,8 @@ struct Options {
   PlacementOptions placement;
   std::vector<core::Place> places;  // of the ranks, once bind_ranks() has chosen them
   PreloadOptions preload;
+  PreflightOptions preflight;
+  std::vector<core::Finding> findings;  // of the checks, that the launch warns of
   core::GroupConfig group;
   HangOptions hangs;
   OutputOptions output;

@@ -51,6 +51,7 @@ Result<Options> check_options(const SettingsReader& reader, std::vector<std::str
   if (auto failure = read_hangs(reader, o.hangs)) return *failure;
   o.group.nproc = o.ranks.nproc;
   o.group.evidence_timeout = o.hangs.evidence_timeout;
+  if (auto failure = read_preflight(reader, o.preflight, o.group)) return *failure;
   o.dry_run = reader.toggle("--dry-run");
   return o;
 }

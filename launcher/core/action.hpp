@@ -12,6 +12,17 @@
 
 namespace ddp::core {
 
+// Run the user's check for these ranks, before the attempt begins. Answered by CheckEnded for each,
+// unless EndChecks comes first.
+struct RunChecks {
+  Generation generation = 0;
+  std::vector<LocalRank> ranks;
+};
+
+// Kill every process of the checks that is left. Answered by CheckEnded for each check that has not
+// ended, then by ChecksGone.
+struct EndChecks {};
+
 // An attempt begins: take a fresh port, open its files. Its workers follow one by one.
 struct BeginGeneration {
   Generation generation = 0;
@@ -78,6 +89,14 @@ struct TeardownEscalated {  // SIGKILL goes to those named
 struct RestartGivenUp {
   std::optional<int> by_request;  // the stop request's signal; none: --timeout passed
 };
+// No attempt follows the checks.
+struct ChecksStop {
+  enum class Why { refused, late, request, out_of_time, unkillable };
+  Why why = Why::refused;
+  Generation generation = 0;     // that is not started
+  std::vector<LocalRank> ranks;  // refused, late: which
+  int signal = 0;                // of the request
+};
 struct GenerationOver {
   Verdict verdict;
   std::optional<RestartDecision> decision;  // none: the run succeeded
@@ -87,9 +106,9 @@ struct Finish {
 };
 
 using Action =
-    std::variant<BeginGeneration, SpawnWorker, SignalWorker, SignalRest, AwaitDescendants,
-                 TakeEvidence, EndGeneration, GroupRunning, TeardownBegan, TeardownEscalated,
-                 RestartGivenUp, GenerationOver, Finish>;
+    std::variant<RunChecks, EndChecks, ChecksStop, BeginGeneration, SpawnWorker, SignalWorker,
+                 SignalRest, AwaitDescendants, TakeEvidence, EndGeneration, GroupRunning,
+                 TeardownBegan, TeardownEscalated, RestartGivenUp, GenerationOver, Finish>;
 using Actions = std::vector<Action>;
 
 }  // namespace ddp::core

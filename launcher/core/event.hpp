@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/faults/worker_faults.hpp"
+#include "launcher/core/check.hpp"
 #include "launcher/core/diagnosis.hpp"
 #include "launcher/core/exception.hpp"
 #include "launcher/core/fault_action.hpp"
@@ -26,6 +27,17 @@ namespace ddp::core {
 // --- the start of a launch, of an attempt, of a worker
 
 struct StartRequested {};
+
+// The check of a rank has ended.
+struct CheckEnded {
+  Generation generation = 0;  // the attempt that is to follow
+  CheckEnd end;
+};
+
+// The answer to EndChecks: no process of a check is left but `survivors`.
+struct ChecksGone {
+  std::vector<Survivor> survivors;
+};
 
 // The attempt has its port; none of its workers is started.
 struct GenerationBegan {
@@ -261,13 +273,13 @@ struct DiagnosisMade {
 struct Tick {};
 
 using Event =
-    std::variant<StartRequested, GenerationBegan, WorkerDue, WorkerStarted, SpawnFailed,
-                 WorkerReady, WorkerHeartbeat, WorkerStep, WorkerTotalSteps, WorkerPhase,
-                 WorkerDigest, WorkerInjects, WorkerLine, PreloadLost, WorkerExited, HangDetected,
-                 ProcessesSeen, DiagnosticsKept, RasAnswered, EvidenceTaken, HangExplained,
-                 StragglerFound, FaultTriggered, FaultInjected, FaultUndone, PeerDisagrees,
-                 ControlRequested, SignalRequested, RestartRequested, FaultAdded, StopRequested,
-                 KeeperGone, Suspended, DescendantsGone, ProcessesGone, SharedMemoryLeft,
-                 GenerationEnded, ExceptionFound, DiagnosisMade, Tick>;
+    std::variant<StartRequested, CheckEnded, ChecksGone, GenerationBegan, WorkerDue, WorkerStarted,
+                 SpawnFailed, WorkerReady, WorkerHeartbeat, WorkerStep, WorkerTotalSteps,
+                 WorkerPhase, WorkerDigest, WorkerInjects, WorkerLine, PreloadLost, WorkerExited,
+                 HangDetected, ProcessesSeen, DiagnosticsKept, RasAnswered, EvidenceTaken,
+                 HangExplained, StragglerFound, FaultTriggered, FaultInjected, FaultUndone,
+                 PeerDisagrees, ControlRequested, SignalRequested, RestartRequested, FaultAdded,
+                 StopRequested, KeeperGone, Suspended, DescendantsGone, ProcessesGone,
+                 SharedMemoryLeft, GenerationEnded, ExceptionFound, DiagnosisMade, Tick>;
 
 }  // namespace ddp::core

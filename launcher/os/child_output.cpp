@@ -12,6 +12,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 #include <variant>
 
@@ -140,6 +142,12 @@ ChildOutput run_and_read(SpawnRequest request, milliseconds limit, bool with_std
                : woken == Woken::stopped ? End::stopped
                                          : End::late;
   return output;
+}
+
+std::string program_next_to_this(const std::string& name) {
+  std::error_code failed;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", failed);
+  return (self.parent_path() / name).string();
 }
 
 }  // namespace ddp::os

@@ -31,4 +31,7 @@ struct ChildOutput {
 ChildOutput run_and_read(SpawnRequest request, std::chrono::milliseconds limit,
                          bool with_stderr = false);
 
+// The path of a program that is installed in the directory of this one.
+std::string program_next_to_this(const std::string& name);
+
 }  // namespace ddp::os

@@ -2,8 +2,8 @@
 // Includes: common, common/faults, launcher/core, launcher/core/group, launcher/core/hangs.
 // Included by: launcher, launcher/campaign, launcher/cli, launcher/control, launcher/ddpctl,
 // launcher/events, launcher/faults, launcher/hangs, launcher/keeper, launcher/output,
-// launcher/placement, launcher/preload, launcher/rendezvous, launcher/report, launcher/status,
-// launcher/supervisor, launcher/workers.
+// launcher/placement, launcher/preflight, launcher/preload, launcher/rendezvous, launcher/report,
+// launcher/status, launcher/supervisor, launcher/workers.
 //
 // Starts worker processes.
 //

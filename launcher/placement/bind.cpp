@@ -14,10 +14,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
-#include <filesystem>
 #include <set>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 namespace ddp {
@@ -26,12 +24,6 @@ namespace {
 using End = os::ChildOutput::End;
 
 constexpr std::chrono::seconds kReadLimit{30};  // reading a large machine takes less than one
-
-std::string program_next_to_this() {
-  std::error_code failed;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", failed);
-  return (self.parent_path() / "ddp-topology").string();
-}
 
 ExitNow refused(int code, const std::string& why) {
   return ExitNow{code, "ddp-launch: " + why + "\n"};
@@ -50,7 +42,8 @@ std::variant<Topology, ExitNow> run_topology(const BindRequest& request) {
     return refused(core::kSystemRefused, request.options.name + ": " + why);
   };
   os::SpawnRequest spawn;
-  spawn.program = request.topology.empty() ? program_next_to_this() : request.topology;
+  spawn.program =
+      request.topology.empty() ? os::program_next_to_this("ddp-topology") : request.topology;
   for (char** variable = environ; *variable != nullptr; ++variable)
     spawn.environment.emplace_back(*variable);
   const std::string program = spawn.program;

@@ -1,6 +1,7 @@
 // Where a run reports its result next to the console, and what reports state about the launch.
 #pragma once
 
+#include "launcher/core/finding.hpp"
 #include "launcher/core/ranks.hpp"
 #include "launcher/core/shared_memory.hpp"
 #include "launcher/settings/flag.hpp"
@@ -9,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace ddp {
 
@@ -28,6 +30,7 @@ struct LaunchFacts {
   int straggler_window = 0;       // steps
   std::optional<int> stdin_rank;  // local rank that gets the launcher's stdin
   core::CleanSharedMemory clean_shm = core::CleanSharedMemory::generated;
+  std::vector<core::Finding> findings;  // of the checks before the launch, that are not ok
   ReportOptions options;
 };
 

@@ -9,6 +9,7 @@
 #include "launcher/events/goodput_event.hpp"
 #include "launcher/os/address.hpp"
 #include "launcher/output/colour.hpp"
+#include "launcher/report/check_message.hpp"
 #include "launcher/report/diagnosis_message.hpp"
 #include "launcher/report/exit_message.hpp"
 #include "launcher/report/goodput_message.hpp"
@@ -59,6 +60,37 @@ void Reporter::apply(const core::StartRequested&, core::TimePoint now) {
                  {"nproc", std::int64_t{launch_.ranks.nproc}},
                  {"nnodes", std::int64_t{launch_.ranks.nnodes}},
                  {"first_rank", std::int64_t{launch_.ranks.first_rank().value}}});
+  for (const auto& finding : launch_.findings) {
+    events_.write(now, "preflight",
+                  {{"check", finding.check},
+                   {"found", finding.found},
+                   {"wanted", finding.wanted},
+                   {"level", std::string(core::name_of(finding.level))}});
+  }
+}
+
+void Reporter::apply(const core::CheckEnded& ended, core::TimePoint now) {
+  events_.write(now, "check",
+                {{"gen", std::int64_t{ended.generation}},
+                 {"rank", global(ended.end.local_rank)},
+                 {"outcome", check_outcome(ended.end)},
+                 {"ended", check_end(ended.end)}});
+  const std::string text = check_text(ended.end, launch_.ranks.first_rank());
+  if (!text.empty()) notice(text);
+}
+
+void Reporter::apply(const core::ChecksGone& gone, core::TimePoint) {
+  if (!gone.survivors.empty())
+    notice(dying_text(gone.survivors, launch_.ranks.first_rank(), core::Nanoseconds::zero()));
+}
+
+void Reporter::apply(const core::ChecksStop& stop, core::TimePoint now) {
+  if (stop.why == core::ChecksStop::Why::request) {
+    events_.write(now, "stop_requested", {{"signal", std::int64_t{stop.signal}}});
+  } else if (stop.why == core::ChecksStop::Why::out_of_time) {
+    events_.write(now, "time_up", {});
+  }
+  notice(checks_stop_text(stop, launch_.ranks.first_rank()));
 }
 
 void Reporter::apply(const core::GenerationBegan& began, core::TimePoint now) {

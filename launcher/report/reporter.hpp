@@ -69,6 +69,9 @@ class Reporter final : public core::Observer {
   // --- the stream
 
   void apply(const core::StartRequested& start, core::TimePoint now);
+  void apply(const core::CheckEnded& ended, core::TimePoint now);
+  void apply(const core::ChecksStop& stop, core::TimePoint now);
+  void apply(const core::ChecksGone& gone, core::TimePoint now);
   void apply(const core::GenerationBegan& began, core::TimePoint now);
   void apply(const core::WorkerStarted& started, core::TimePoint now);
   void apply(const core::SpawnFailed& failed, core::TimePoint now);

@@ -1,6 +1,7 @@
 #include "launcher/report/shared_memory_message.hpp"
 
 #include "common/utf8.hpp"
+#include "launcher/base/memory_size.hpp"
 
 #include <fmt/format.h>
 
@@ -36,18 +37,6 @@ std::string line(const core::ReportedSegment& reported, const std::string& end,
 }
 
 }  // namespace
-
-std::string memory_size(std::uint64_t bytes) {
-  constexpr const char* kUnits[] = {"KiB", "MiB", "GiB", "TiB"};
-  if (bytes < 1024) return fmt::format("{} bytes", bytes);
-  double size = static_cast<double>(bytes) / 1024;
-  std::size_t unit = 0;
-  // 1023.95 would print as 1024.0.
-  for (; size >= 1023.95 && unit + 1 < std::size(kUnits); ++unit) size /= 1024;
-  std::string number = fmt::format("{:.1f}", size);
-  if (number.ends_with(".0")) number.resize(number.size() - 2);
-  return number + " " + kUnits[unit];
-}
 
 std::vector<std::string> shared_memory_lines(const std::vector<core::ReportedSegment>& segments,
                                              core::CleanSharedMemory policy,

@@ -14,7 +14,4 @@ std::vector<std::string> shared_memory_lines(const std::vector<core::ReportedSeg
                                              core::CleanSharedMemory policy,
                                              core::GlobalRank first_rank);
 
-// "64 MiB", "1.5 GiB", "512 bytes".
-std::string memory_size(std::uint64_t bytes);
-
 }  // namespace ddp

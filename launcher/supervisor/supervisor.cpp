@@ -76,6 +76,8 @@ Supervisor::Supervisor(Deps deps)
                    .launch = launch_description(deps_),
                    .stop = deps_.stop,
                    .publish = publisher()}),
+      checks_(deps_.loop, deps_.workers, worker_spec(deps_.options), deps_.options.preflight.check,
+              deps_.run_dir, publisher()),
       observers_{&exceptions_, &progress_, &recorder_, &diagnosis_, &reporter_, &waits_},
       deadline_timer_(deps_.loop.make_timer()) {
   observers_.insert(observers_.end(), deps_.observers.begin(), deps_.observers.end());

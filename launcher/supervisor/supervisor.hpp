@@ -1,8 +1,8 @@
 // Room: launcher/supervisor. Joins the rooms in one event loop.
 // Includes: common, launcher/base, launcher/cli, launcher/control, launcher/core,
 // launcher/core/group, launcher/events, launcher/faults, launcher/hangs, launcher/keeper,
-// launcher/os, launcher/output, launcher/peers, launcher/preload, launcher/rendezvous,
-// launcher/report, launcher/status, launcher/workers. Included by: launcher.
+// launcher/os, launcher/output, launcher/peers, launcher/preflight, launcher/preload,
+// launcher/rendezvous, launcher/report, launcher/status, launcher/workers. Included by: launcher.
 //
 // Joins the rooms: one stream of events in, the group's actions out. Touches no process and no
 // clock itself; tests run it with fake workers and a fake clock.
@@ -38,6 +38,7 @@
 #include "launcher/hangs/monitor.hpp"
 #include "launcher/os/loop.hpp"
 #include "launcher/output/router.hpp"
+#include "launcher/preflight/check_runner.hpp"
 #include "launcher/report/diagnosis_finder.hpp"
 #include "launcher/report/exception_finder.hpp"
 #include "launcher/report/progress_recorder.hpp"
@@ -97,6 +98,8 @@ class Supervisor {
   void step(const core::Event& event);
   void arm();
 
+  void carry_out(const core::RunChecks& run) { checks_.run(run); }
+  void carry_out(const core::EndChecks&) { checks_.end(); }
   void carry_out(const core::BeginGeneration& begin);
   void carry_out(const core::SpawnWorker& spawn);
   void carry_out(const core::SignalWorker& signal);
@@ -121,6 +124,7 @@ class Supervisor {
   HangMonitor hangs_;
   WorkerStarter starter_;
   control::Controller controller_;
+  CheckRunner checks_;
   std::vector<core::Observer*> observers_;
   std::deque<core::Event> queue_;  // of the group
   bool stepping_ = false;

@@ -167,7 +167,8 @@ class WorkersReader : SettingsReader {
     const std::string needed =
         ranks_.nproc == 1 ? "a device" : std::to_string(ranks_.nproc) + " devices";
     const std::size_t least = options_.share_devices ? 1 : size;
-    if (options_.device_type == DeviceType::cpu || count_devices() >= ranks_.nproc)
+    options_.visible_devices = count_devices();
+    if (options_.device_type == DeviceType::cpu || options_.visible_devices >= ranks_.nproc)
       options_.share_devices = false;
     if (!options_.devices.empty()) {
       if (options_.devices.size() < least) {
@@ -181,8 +182,8 @@ class WorkersReader : SettingsReader {
     if (!options_.virtual_local_rank || options_.device_type == DeviceType::cpu)
       return std::nullopt;
     auto listed = visible();
-    const auto count = count_devices();
-    const std::size_t known = listed ? listed->size() : static_cast<std::size_t>(count);
+    const auto count = static_cast<std::size_t>(options_.visible_devices);
+    const std::size_t known = listed ? listed->size() : count;
     if (known < least) {
       return Error{given("--virtual-local-rank")->what + " needs " + needed +
                    ", one for each rank, and sees " + std::to_string(known) +

@@ -31,6 +31,7 @@ struct WorkerOptions {
   // empty: leave the environment's choice. Under virtual_local_rank one a rank, unless the type is
   // cpu.
   std::vector<std::string> devices;
+  int visible_devices = 0;  // of the type, that ranks may use
   bool virtual_local_rank = false;
   bool share_devices = false;     // --oversubscribe, and not known to have a device for each rank
   std::optional<int> stdin_rank;  // local rank that gets the launcher's stdin

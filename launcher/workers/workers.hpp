@@ -1,8 +1,9 @@
 // Room: launcher/workers. The processes of an attempt: their environment, start, signals, exit, and
 // what they leave.
 // Includes: common, launcher/core, launcher/core/group, launcher/os, launcher/rendezvous,
-// launcher/settings. Included by: launcher/cli, launcher/control, launcher/faults, launcher/hangs,
-// launcher/placement, launcher/preload, launcher/report, launcher/supervisor.
+// launcher/settings. Included by: launcher, launcher/cli, launcher/control, launcher/faults,
+// launcher/hangs, launcher/placement, launcher/preflight, launcher/preload, launcher/report,
+// launcher/supervisor.
 //
 // The processes of one attempt, as the rest of the launcher sees them: started, signalled, and
 // cleared away to the last descendant. WorkerSet is the real one; tests have a fake without

@@ -38,7 +38,7 @@ with tempfile.TemporaryDirectory() as temporary:
         run("dpkg-deb", "-x", path, root)
         files[name] = {str(f.relative_to(root)) for f in root.rglob("*") if f.is_file()}
         must(all(f.startswith("usr/") for f in files[name]), f"{name} has files outside /usr")
-    for name, wanted in {"ddp-launch": ["usr/bin/ddp-launch", "usr/bin/ddpctl", "usr/share/doc/ddp-launch/README.md",
+    for name, wanted in {"ddp-launch": ["usr/bin/ddp-launch", "usr/bin/ddpctl", "usr/bin/ddp-devices", "usr/share/doc/ddp-launch/README.md",
                                         "usr/share/doc/ddp-launch/docs/README.md",
                                         "usr/share/doc/ddp-launch/examples/shell_worker.sh"],
                          "ddp-launch-dev": ["usr/include/ddp_launch/common/client/notifier.hpp"],

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <csignal>
+#include <utility>
 
 namespace ddp::core {
 namespace {
@@ -105,6 +106,8 @@ void Group::on(const HangDetected& event, TimePoint now, Actions& actions) {
     // The last failure has been reported; the run's time limit ends the run.
     actions.push_back(RestartGivenUp{});
     finish(kHung, actions);
+  } else if (phase_ == Phase::checking && out_of_time_) {
+    end_checks(actions);
   }
 }
 
@@ -168,6 +171,9 @@ void Group::on(const StopRequested& event, TimePoint now, Actions& actions) {
         signal_rest(actions);  // the ranks have succeeded; processes that they left are alive
       }
       break;
+    case Phase::checking:
+      end_checks(actions);
+      break;
     case Phase::backing_off:
       actions.push_back(RestartGivenUp{event.signal});
       [[fallthrough]];
@@ -223,10 +229,8 @@ void Group::on(const Tick&, TimePoint now, Actions& actions) {
 bool Group::is_up() const { return phase_ == Phase::launching || phase_ == Phase::running; }
 
 void Group::begin_generation(Generation generation, TimePoint now, Actions& actions) {
-  enter(Phase::launching);
   verdict_ = Verdict{};
   verdict_.generation = generation;
-  verdict_.began = now;
   verdict_.workers.resize(static_cast<std::size_t>(config_.nproc));
   for (LocalRank rank = 0; rank < config_.nproc; ++rank) worker(rank).local_rank = rank;
   next_to_spawn_ = 0;
@@ -235,7 +239,18 @@ void Group::begin_generation(Generation generation, TimePoint now, Actions& acti
   early_.reset();
   signal_rest_at_.reset();
   deadline_.reset();
-  actions.push_back(BeginGeneration{generation});
+  if (!config_.check_timeout) return launch(now, actions);
+  enter(Phase::checking);
+  checks_ = {};
+  std::vector<LocalRank> ranks;
+  for (LocalRank rank = 0; rank < config_.nproc; ++rank) ranks.push_back(rank);
+  run_checks(std::move(ranks), now, actions);
+}
+
+void Group::launch(TimePoint now, Actions& actions) {
+  enter(Phase::launching);
+  verdict_.began = now;
+  actions.push_back(BeginGeneration{verdict_.generation});
   spawn_next(now, actions);
 }
 
@@ -277,6 +292,9 @@ void Group::deadline_passed(TimePoint now, Actions& actions) {
       break;
     case Phase::backing_off:
       begin_generation(verdict_.generation + 1, now, actions);
+      break;
+    case Phase::checking:
+      checks_due(now, actions);
       break;
     case Phase::idle:
     case Phase::closing:

@@ -1,7 +1,8 @@
 // Room: launcher/core/group. The worker group as a state machine; when it restarts, and which
 // processes get the stop signal.
 // Includes: launcher/core. Included by: launcher/cli, launcher/control, launcher/faults,
-// launcher/keeper, launcher/os, launcher/report, launcher/supervisor, launcher/workers.
+// launcher/keeper, launcher/os, launcher/preflight, launcher/report, launcher/supervisor,
+// launcher/workers.
 //
 // The worker group as a state machine: step(event, now) -> actions, and nothing else. Its phases
 // and the changes between them are the table in launcher/core/group/transitions.hpp; enter() makes
@@ -25,6 +26,7 @@
 #include "launcher/core/verdict.hpp"
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -41,6 +43,9 @@ struct GroupConfig {
   std::optional<int> graceful_exit_code;                    // StoppedBySignal's
   Nanoseconds evidence_timeout = std::chrono::seconds(10);  // for the diagnostics of a hang
   RestartPolicy restart;
+  std::optional<Nanoseconds> check_timeout;  // of all ranks' checks at once; none: no checks
+  int check_retries = 3;                     // of a check that asks for it
+  Nanoseconds check_delay = std::chrono::seconds(5);  // before each
 };
 
 class Group {
@@ -65,6 +70,8 @@ class Group {
 
  private:
   void on(const StartRequested&, TimePoint now, Actions& actions);
+  void on(const CheckEnded& event, TimePoint, Actions& actions);
+  void on(const ChecksGone& event, TimePoint now, Actions& actions);
   void on(const WorkerStarted& event, TimePoint now, Actions& actions);
   void on(const SpawnFailed& event, TimePoint now, Actions& actions);
   void on(const WorkerReady& event, TimePoint now, Actions&);
@@ -88,6 +95,10 @@ class Group {
   void enter(Phase next);
   bool is_up() const;  // launching or running
   void begin_generation(Generation generation, TimePoint now, Actions& actions);
+  void launch(TimePoint now, Actions& actions);
+  void run_checks(std::vector<LocalRank> ranks, TimePoint now, Actions& actions);
+  void end_checks(Actions& actions);
+  void checks_due(TimePoint now, Actions& actions);
   void spawn_next(TimePoint now, Actions& actions);
   void exited_early(LocalRank local_rank, TimePoint now, Actions& actions);
   void stop_examining(TimePoint now, Actions& actions);
@@ -121,6 +132,15 @@ class Group {
   bool out_of_time_ = false;                 // the whole run's time is up
   std::optional<std::string> disagreement_;  // between the machines, whatever the attempt
   std::optional<LocalRank> early_;           // the first that exited 0 while others ran on
+  // While the group is checking.
+  struct Checks {
+    std::set<LocalRank> running;
+    std::vector<LocalRank> again;  // asked for a retry
+    std::vector<LocalRank> refused;
+    bool late = false;    // `refused` took too long
+    bool ending = false;  // EndChecks is not answered
+    int retries = 0;
+  } checks_;
   std::optional<TimePoint> signal_rest_at_;
   std::optional<TimePoint> deadline_;
 };

@@ -7,8 +7,11 @@ namespace {
 
 // A semicolon would end a line of the diagram.
 constexpr Transition kTransitions[] = {
+    {Phase::idle, Phase::checking, "the launch begins, with --check"},
     {Phase::idle, Phase::launching, "the launch begins"},
     {Phase::idle, Phase::finished, "stop request"},
+    {Phase::checking, Phase::launching, "every check passed"},
+    {Phase::checking, Phase::finished, "a check refused, stop request, or end of the run's time"},
     {Phase::launching, Phase::running, "every worker is started"},
     {Phase::launching, Phase::examining, "hang"},
     {Phase::launching, Phase::tearing_down,
@@ -23,9 +26,11 @@ constexpr Transition kTransitions[] = {
     {Phase::tearing_down, Phase::closing, "end of the grace period, or second stop request"},
     {Phase::lingering, Phase::closing,
      "nothing left running, end of the period, or second stop request"},
+    {Phase::closing, Phase::checking, "restart at once, with --check"},
     {Phase::closing, Phase::launching, "restart at once"},
     {Phase::closing, Phase::backing_off, "restart after a delay"},
     {Phase::closing, Phase::finished, "success, no restart, or stop request"},
+    {Phase::backing_off, Phase::checking, "end of the delay or restart request, with --check"},
     {Phase::backing_off, Phase::launching, "end of the delay, or restart request"},
     {Phase::backing_off, Phase::finished, "stop request, or end of the run's time"},
 };
@@ -36,6 +41,8 @@ const char* name_of(Phase phase) {
   switch (phase) {
     case Phase::idle:
       return "idle";
+    case Phase::checking:
+      return "checking";
     case Phase::launching:
       return "launching";
     case Phase::running:

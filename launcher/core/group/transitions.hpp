@@ -9,6 +9,7 @@ namespace ddp::core {
 
 enum class Phase {
   idle,
+  checking,      // the user's own checks run (--check)
   launching,     // workers are started, one at a time
   running,       // every worker is started
   examining,     // the group hangs, and its diagnostics are collected

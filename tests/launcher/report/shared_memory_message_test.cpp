@@ -138,13 +138,3 @@ TEST_CASE("per outcome the largest segments are named and the rest is summed up"
   CHECK(shared_memory_lines(many, CleanSharedMemory::generated, {0}).back() ==
         "and 2 more, 3 MiB; removed");
 }
-
-TEST_CASE("memory sizes have a unit and at most one decimal") {
-  CHECK(memory_size(0) == "0 bytes");
-  CHECK(memory_size(1023) == "1023 bytes");
-  CHECK(memory_size(1024) == "1 KiB");
-  CHECK(memory_size(1536) == "1.5 KiB");
-  CHECK(memory_size(64 * kMiB) == "64 MiB");
-  CHECK(memory_size(1024 * kMiB - 1) == "1 GiB");
-  CHECK(memory_size(std::uint64_t(1) << 50) == "1024 TiB");
-}

@@ -24,8 +24,9 @@ using Taken = std::set<std::pair<Phase, Phase>>;
 
 TimePoint at(milliseconds ms) { return TimePoint(Nanoseconds(ms)); }
 
-// Each phase begins with an action that nothing else asks for.
+// Each phase begins with an action that nothing else asks for; checks alone may run again.
 std::optional<Phase> phase_entered_by(const Action& action) {
+  if (std::holds_alternative<RunChecks>(action)) return Phase::checking;
   if (std::holds_alternative<BeginGeneration>(action)) return Phase::launching;
   if (std::holds_alternative<GroupRunning>(action)) return Phase::running;
   if (std::holds_alternative<TakeEvidence>(action)) return Phase::examining;
@@ -73,12 +74,17 @@ TEST_CASE("random event sequences keep the invariants and take every transition 
     if (dice(2) == 0) config.early_exit_allowed = seconds(dice(3));
     config.linger_timeout = seconds(dice(3));
     config.restart.max_restarts = dice(4);
+    if (dice(2) == 0) config.check_timeout = seconds(1 + dice(3));
+    config.check_retries = dice(3);
+    config.check_delay = seconds(dice(2));
     Group group(config);
     Phase phase = group.phase();
 
     TimePoint now = at(seconds(1));
     std::map<int, bool> alive;  // rank -> started and not ended
     std::vector<SpawnWorker> spawning;
+    std::vector<int> checking;  // ranks
+    bool clearing = false;      // what the checks left
     bool ending = false;
     bool awaiting = false;
     bool examining = false;
@@ -90,10 +96,23 @@ TEST_CASE("random event sequences keep the invariants and take every transition 
     const auto carry_out = [&](const Actions& actions) {
       for (const auto& action : actions) {
         REQUIRE(finishes == 0);  // Finish is the last action there is
-        if (const auto next = phase_entered_by(action))
+        if (const auto next = phase_entered_by(action); next && *next != phase)
           taken.insert({std::exchange(phase, *next), *next});
         examining |= std::holds_alternative<TakeEvidence>(action);
-        if (const auto* begin = std::get_if<BeginGeneration>(&action)) {
+        if (const auto* run = std::get_if<RunChecks>(&action)) {
+          for (const auto& [rank, is_alive] : alive) REQUIRE_FALSE(is_alive);
+          REQUIRE(run->generation == generation + 1);
+          REQUIRE_FALSE(ending);
+          REQUIRE_FALSE(clearing);
+          REQUIRE(checking.empty());
+          REQUIRE_FALSE(run->ranks.empty());
+          checking = run->ranks;
+        } else if (std::holds_alternative<EndChecks>(action)) {
+          REQUIRE_FALSE(std::exchange(clearing, true));
+          checking.clear();
+        } else if (const auto* begin = std::get_if<BeginGeneration>(&action)) {
+          REQUIRE_FALSE(clearing);
+          REQUIRE(checking.empty());
           for (const auto& [rank, is_alive] : alive) REQUIRE_FALSE(is_alive);
           REQUIRE_FALSE(ending);
           REQUIRE(spawning.empty());
@@ -121,6 +140,8 @@ TEST_CASE("random event sequences keep the invariants and take every transition 
           }
         } else if (std::holds_alternative<Finish>(action)) {
           ++finishes;
+          REQUIRE_FALSE(clearing);
+          REQUIRE(checking.empty());
           for (const auto& [rank, is_alive] : alive) REQUIRE_FALSE(is_alive);
         }
       }
@@ -136,7 +157,22 @@ TEST_CASE("random event sequences keep the invariants and take every transition 
         if (is_alive) living.push_back(rank);
       }
       const int what = dice(8);
-      if (!spawning.empty() && what < 4) {
+      if (!checking.empty() && what < 5) {
+        const int rank = checking.back();
+        checking.pop_back();
+        constexpr int kCodes[] = {0, 0, 0, 0, 0, 0, 10, 20, 20, 30};
+        carry_out(group.step(CheckEnded{generation + 1,
+                                        {.local_rank = rank,
+                                         .status = Exited{kCodes[dice(10)]},
+                                         .not_started = {},
+                                         .lines = {}}},
+                             now));
+      } else if (clearing && what < 6) {
+        clearing = false;
+        std::vector<Survivor> survivors;
+        if (dice(40) == 0) survivors.push_back({.pid = 9});
+        carry_out(group.step(ChecksGone{std::move(survivors)}, now));
+      } else if (!spawning.empty() && what < 4) {
         const auto spawn = spawning.back();
         spawning.pop_back();
         if (dice(20) == 0) {
@@ -180,6 +216,7 @@ TEST_CASE("random event sequences keep the invariants and take every transition 
     if (finishes == 0) {  // end what is still running, then it must finish
       carry_out(group.step(StopRequested{SIGTERM}, now));
       carry_out(group.step(StopRequested{SIGINT}, now));
+      if (std::exchange(clearing, false)) carry_out(group.step(ChecksGone{}, now));
       if (!spawning.empty()) {
         spawning.clear();
         carry_out(group.step(SpawnFailed{0, {SpawnStage::fork, EAGAIN}}, now));
@@ -204,5 +241,5 @@ TEST_CASE("random event sequences keep the invariants and take every transition 
   std::vector<Transition> wrong(transitions().begin() + 1, transitions().end());
   wrong.push_back({Phase::idle, Phase::closing, "never"});
   CHECK(disagreements(taken, wrong) ==
-        Lines{"idle -> launching: not in the table", "idle -> closing: in the table, never taken"});
+        Lines{"idle -> checking: not in the table", "idle -> closing: in the table, never taken"});
 }
