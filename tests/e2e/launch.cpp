@@ -54,6 +54,23 @@ Start Scene::start(const Words& flags, const Words& command) const {
   return start;
 }
 
+Scene::~Scene() {
+  static int kept = 0;
+  if (!std::filesystem::is_directory(DDP_TEST_EVENTS)) return;
+  std::error_code failed;  // a run that left nothing, or a test that made it unreadable
+  const std::filesystem::path logs = directory / "logs";
+  using std::filesystem::directory_options;
+  for (std::filesystem::recursive_directory_iterator
+           entry(logs, directory_options::skip_permission_denied, failed),
+       end;
+       !failed && entry != end; entry.increment(failed)) {
+    std::error_code gone;
+    if (entry->path().filename() != "events.jsonl" || !entry->is_regular_file(gone)) continue;
+    const auto copy = std::to_string(getpid()) + "-" + std::to_string(++kept) + ".jsonl";
+    std::filesystem::copy_file(entry->path(), std::filesystem::path(DDP_TEST_EVENTS) / copy, gone);
+  }
+}
+
 Start redirected(Start start, const std::string& streams) {
   start.argv = Words{"/bin/sh", "-c", "exec \"$@\" " + streams, "sh"} + start.argv;
   return start;

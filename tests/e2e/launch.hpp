@@ -46,6 +46,11 @@ std::map<ino_t, std::string> launch_groups(std::optional<int> pid = std::nullopt
 class Scene {
  public:
   Scene() : directory(make_temp_dir()), env(plain_environment(directory.string())) {}
+  // Keeps a copy of each events.jsonl below logs/, which events_schema.py reads after the last
+  // test, if that is to run (CTest makes the directory).
+  ~Scene();
+  Scene(const Scene&) = delete;
+  Scene& operator=(const Scene&) = delete;
 
   // For a test to change before it starts it.
   Start start(const Words& flags, const Words& command) const;
