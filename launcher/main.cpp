@@ -26,6 +26,7 @@
 #include "launcher/preflight/read_facts.hpp"
 #include "launcher/preflight/table.hpp"
 #include "launcher/report/run_result.hpp"
+#include "launcher/report/summary_json.hpp"
 #include "launcher/supervisor/supervise.hpp"
 #include "launcher/workers/device_list.hpp"
 
@@ -246,6 +247,11 @@ int main(int argc, char** argv) {
                        ? evaluate_without_supervisor(options, resources.run_dir, log_dir.path,
                                                      end.exit_code, began)
                        : end.exit_code;
+  if (end.supervisor_died && options.report.json_summary)
+    ddp::write_all(STDOUT_FILENO,
+                   summary_json_without_record(launch_facts(options), code,
+                                               std::chrono::steady_clock::now() - began) +
+                       "\n");
   if (!log_dir.path.empty() && !options.output.needs_log_dir) write_page(log_dir.path);
   return code;
 }

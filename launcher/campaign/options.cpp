@@ -61,6 +61,7 @@ class Reader : SettingsReader {
     const auto kept = std::filesystem::path(campaign_.log_dir) / campaign_.run_id;
     if (!campaign_.log_dir.empty() && std::filesystem::exists(kept, ignored))
       return Error{kept.string() + " already exists: expected another --run-id or --log-dir"};
+    if (auto failure = read_summary(*this, campaign_.json_summary)) return failure;
     return read_junit(*this, campaign_.junit);
   }
 
@@ -99,7 +100,7 @@ std::variant<Campaign, ExitNow> parse_campaign(int argc, const char* const* argv
   std::vector<std::string> warnings;
   const auto defaults = read_pet_variables(machine.pet, warnings);
   if (!defaults) return refused(defaults.error());
-  for (const auto flag : {"--run-id", "--log-dir", "--junit", "--dry-run"})
+  for (const auto flag : {"--run-id", "--log-dir", "--junit", "--summary", "--dry-run"})
     if (line->settings.get(flag) == nullptr) line->settings.take(flag, *defaults);
   auto campaign = Reader(*line).read(machine);
   if (!campaign) return refused(campaign.error());

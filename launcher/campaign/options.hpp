@@ -14,6 +14,7 @@ struct Campaign {
   std::string run_id;   // the name of its directory
   std::string log_dir;  // keeps all files, as <log_dir>/<run_id>/<plan>; empty: they are removed
   std::string junit;    // empty: none
+  bool json_summary = false;
   bool dry_run = false;
 };
 

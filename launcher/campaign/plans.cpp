@@ -106,8 +106,8 @@ Result<PlannedRun> read_plan(const std::string& path, const Common& common,
 }  // namespace
 
 bool is_of_campaign(std::string_view flag) {
-  constexpr std::string_view kOwn[] = {"--campaign", "--log-dir", "--run-id", "--junit",
-                                       "--dry-run"};
+  constexpr std::string_view kOwn[] = {"--campaign", "--log-dir", "--run-id",
+                                       "--junit",    "--summary", "--dry-run"};
   return std::find(std::begin(kOwn), std::end(kOwn), flag) != std::end(kOwn);
 }
 

@@ -13,6 +13,7 @@
 #include "launcher/os/signals.hpp"
 #include "launcher/output/tail_buffer.hpp"
 #include "launcher/plan/plan_file.hpp"
+#include "launcher/report/summary_json.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -225,10 +226,26 @@ class Runner {
       printer_.print(
           std::string(complete_ ? "everything is kept in " : "what could be kept is in ") +
           config_.dir + "\n");
+    if (campaign_.json_summary) printer_.print(summary_json(summary(code)) + "\n");
     if (!config_.keep) os::remove_run_dir(config_.dir);  // the keeper may be dead
     // Met, but the user cannot see it.
     if (!printer_.finish() && code == 0) code = core::kSystemRefused;
     return code;
+  }
+
+  CampaignSummary summary(int code) const {
+    CampaignSummary all{.run_id = campaign_.run_id,
+                        .plans = campaign_.runs.size(),
+                        .runs = {},
+                        .duration = Clock::now() - first_began_,
+                        .exit_code = code};
+    for (const auto& one : results_)
+      all.runs.push_back({one.name,
+                          one.stopped ? "stopped"
+                          : one.met() ? "met"
+                                      : "not met",
+                          one.duration});
+    return all;
   }
 
   bool write_junit() const {
@@ -251,7 +268,8 @@ class Runner {
   std::vector<PlanResult> results_;
   RunEnd end_;
   Phase phase_ = Phase::idle;
-  Clock::time_point began_;
+  const Clock::time_point first_began_ = Clock::now();
+  Clock::time_point began_;  // of the present run
   Clock::time_point deadline_;
   int stop_signal_ = 0;
   int exit_code_ =

@@ -52,7 +52,23 @@ os::ScopedFd open_named(const std::string& name) {
   return file;
 }
 
+// A path or text from a program may have any bytes; JSON must be UTF-8.
+void add(boost::json::object& object, std::span<const EventLog::Field> fields) {
+  for (const auto& field : fields) {
+    auto& value = object[boost::json::string_view(field.name.data(), field.name.size())];
+    std::visit(Overloaded{[&](const std::string& text) { value = as_utf8(text); },
+                          [&](const auto& number) { value = number; }},
+               field.value);
+  }
+}
+
 }  // namespace
+
+std::string json_object(std::span<const EventLog::Field> fields) {
+  boost::json::object object;
+  add(object, fields);
+  return boost::json::serialize(object);
+}
 
 std::string events_path(const std::string& log_dir) {
   return log_dir.empty() ? std::string() : log_dir + "/events.jsonl";
@@ -100,13 +116,7 @@ void EventLog::write(core::TimePoint now, std::string_view event, std::span<cons
   line["t_ns"] = now.time_since_epoch().count();
   line["wall"] = wall_time(now);
   line["event"] = boost::json::string_view(event.data(), event.size());
-  for (const auto& field : fields) {
-    auto& value = line[boost::json::string_view(field.name.data(), field.name.size())];
-    // A path or text from a program may have any bytes; JSON must be UTF-8.
-    std::visit(Overloaded{[&](const std::string& text) { value = as_utf8(text); },
-                          [&](const auto& number) { value = number; }},
-               field.value);
-  }
+  add(line, fields);
   std::string text = boost::json::serialize(line);
   if (traced) log::write(log::Level::debug, text);
   text += '\n';

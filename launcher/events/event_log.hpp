@@ -68,6 +68,10 @@ class EventLog {
   os::ScopedFd campaign_;
 };
 
+// The fields as one JSON object on one line, without a newline. Bytes that are no UTF-8 become
+// U+FFFD.
+std::string json_object(std::span<const EventLog::Field> fields);
+
 // The path for a run whose logs are in `log_dir`; empty where that is.
 std::string events_path(const std::string& log_dir);
 

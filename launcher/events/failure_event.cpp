@@ -9,8 +9,8 @@
 
 namespace ddp {
 
-void write_failure(EventLog& events, const core::Incident& incident, core::GlobalRank first_rank,
-                   core::TimePoint now) {
+std::vector<EventLog::Field> failure_fields(const core::Incident& incident,
+                                            core::GlobalRank first_rank) {
   std::vector<EventLog::Field> fields{{"gen", std::int64_t{incident.generation}},
                                       {"cause", core::cause_name(incident.cause)},
                                       {"injected", incident.fault.has_value()}};
@@ -44,7 +44,12 @@ void write_failure(EventLog& events, const core::Incident& incident, core::Globa
       fields.push_back({"evidence_rank", std::int64_t{rank}});
     }
   }
-  events.write(now, kFailureEvent, fields);
+  return fields;
+}
+
+void write_failure(EventLog& events, const core::Incident& incident, core::GlobalRank first_rank,
+                   core::TimePoint now) {
+  events.write(now, kFailureEvent, failure_fields(incident, first_rank));
 }
 
 }  // namespace ddp

@@ -134,6 +134,7 @@ class Router::Impl {
     return any;
   }
 
+  void result(std::string_view text) { out_->notice(text); }
   void notice(std::string_view text) { err_->notice(text); }
 
   void status(std::string text) { err_->area(std::move(text)); }
@@ -328,6 +329,7 @@ std::shared_ptr<void> Router::on_line(LineObserver observer) {
 }
 bool Router::reads(int local_rank) const { return impl_->reads(local_rank); }
 bool Router::hold(int local_rank, bool held) { return impl_->hold(local_rank, held); }
+void Router::result(std::string_view text) { impl_->result(text); }
 void Router::notice(std::string_view text) { impl_->notice(text); }
 void Router::status(std::string text) { impl_->status(std::move(text)); }
 std::optional<int> Router::status_columns() const { return impl_->status_columns(); }

@@ -128,6 +128,8 @@ class Router {
   // How many columns it may have; none: stderr is no terminal.
   std::optional<int> status_columns() const;
 
+  // Prints a line on stdout, in order with the workers' lines and never inside one.
+  void result(std::string_view text);
   // Prints a message of the launcher on stderr, in order with the workers' lines and never inside
   // one.
   void notice(std::string_view text);

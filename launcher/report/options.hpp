@@ -16,6 +16,7 @@ namespace ddp {
 
 struct ReportOptions {
   std::string junit;            // where the verdict goes as JUnit XML; empty: nowhere
+  bool json_summary = false;    // one line on stdout at the end
   std::string campaign_events;  // EventLog's; empty: not the run of a campaign
 };
 
@@ -34,9 +35,10 @@ struct LaunchFacts {
   ReportOptions options;
 };
 
-// --junit. A path that cannot be written to is refused as far as that is known before the run: at
-// the end of a long one it is late.
+// --summary and --junit. A path that cannot be written to is refused as far as that is known before
+// the run: at the end of a long one it is late.
 std::span<const FlagSpec> report_flags();
+Failure read_summary(const SettingsReader& reader, bool& json);
 Failure read_junit(const SettingsReader& reader, std::string& path);
 
 }  // namespace ddp

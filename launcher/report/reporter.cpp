@@ -20,6 +20,7 @@
 #include "launcher/report/run_result.hpp"
 #include "launcher/report/shared_memory_message.hpp"
 #include "launcher/report/stdin_hint.hpp"
+#include "launcher/report/summary_json.hpp"
 
 #include <fmt/core.h>
 
@@ -375,6 +376,7 @@ void Reporter::apply(const core::DiagnosisMade& made, core::TimePoint) {
 
 void Reporter::apply(const core::GenerationOver& over, core::TimePoint now) {
   reported_ = over.verdict.generation;
+  last_cause_ = over.verdict.cause ? core::cause_name(*over.verdict.cause) : std::string();
   const auto segments = std::exchange(shared_memory_, {});
   for (const auto& one : segments) {
     events_.write(now, "shared_memory_left",
@@ -439,6 +441,15 @@ void Reporter::apply(const core::Finish&, core::TimePoint now) {
   std::vector<EventLog::Field> fields{{"exit_code", std::int64_t{exit_code_}}};
   if (goodput) add_goodput(fields, *goodput);
   events_.write(now, "run_finished", fields);
+  if (launch_.options.json_summary)
+    router_.result(summary_json({.launch = launch_,
+                                 .record = recorder_.record(),
+                                 .checks = result.checks,
+                                 .goodput = goodput,
+                                 .cause = last_cause_,
+                                 .duration = now - began_,
+                                 .exit_code = exit_code_}) +
+                   "\n");
   events_.check();
 }
 

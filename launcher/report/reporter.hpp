@@ -126,6 +126,7 @@ class Reporter final : public core::Observer {
   std::vector<std::string> stack_;                    // of its root cause
   std::vector<std::string> witness_;                  // what NCCL's RAS says of it
   std::string evidence_;
+  std::string last_cause_;  // of the attempt that ended last; empty: none
   std::string cause_time_;  // when the present attempt failed, by the user's clock
   std::vector<fault::Spec> faults_;
   std::vector<std::int64_t> injections_;  // by fault, those that were triggered

@@ -63,6 +63,7 @@ RunResult evaluate(const LaunchFacts& launch, const core::FaultPlan& plan,
         std::all_of(checks.begin(), checks.end(), [](const auto& check) { return check.met; });
     result.exit_code = all_met ? core::kSuccess : core::kExpectationFailed;
     result.text += checks_text(checks);
+    result.checks = checks;
   }
   if (!launch.options.junit.empty()) {
     auto suite = suite_of(plan.name.empty() ? launch.run_id : plan.name, checks, record);
