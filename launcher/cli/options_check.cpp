@@ -52,7 +52,9 @@ Result<Options> check_options(const SettingsReader& reader, std::vector<std::str
   if (auto failure = read_hangs(reader, o.hangs)) return *failure;
   o.group.nproc = o.ranks.nproc;
   o.group.evidence_timeout = o.hangs.evidence_timeout;
-  if (auto failure = read_preflight(reader, o.preflight, o.group)) return *failure;
+  const bool has_devices =
+      o.workers.device_type == DeviceType::cuda && o.workers.visible_devices > 0;
+  if (auto failure = read_preflight(reader, o.preflight, has_devices, o.group)) return *failure;
   o.dry_run = reader.toggle("--dry-run");
   return o;
 }

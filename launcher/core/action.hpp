@@ -19,8 +19,16 @@ struct RunChecks {
   std::vector<LocalRank> ranks;
 };
 
-// Kill every process of the checks that is left. Answered by CheckEnded for each check that has not
-// ended, then by ChecksGone.
+// Wait until the devices have released the memory of the last attempt. Answered by DevicesReleased,
+// unless EndChecks comes first.
+struct AwaitDevices {
+  Generation generation = 0;  // that is to follow
+};
+// Answer AwaitDevices now: the time is over.
+struct EndDeviceWait {};
+
+// Kill every process of the checks and of the wait for devices that is left. Answered by CheckEnded
+// for each check that still runs, then by ChecksGone.
 struct EndChecks {};
 
 // An attempt begins: take a fresh port, open its files. Its workers follow one by one.
@@ -106,9 +114,10 @@ struct Finish {
 };
 
 using Action =
-    std::variant<RunChecks, EndChecks, ChecksStop, BeginGeneration, SpawnWorker, SignalWorker,
-                 SignalRest, AwaitDescendants, TakeEvidence, EndGeneration, GroupRunning,
-                 TeardownBegan, TeardownEscalated, RestartGivenUp, GenerationOver, Finish>;
+    std::variant<RunChecks, AwaitDevices, EndDeviceWait, EndChecks, ChecksStop, BeginGeneration,
+                 SpawnWorker, SignalWorker, SignalRest, AwaitDescendants, TakeEvidence,
+                 EndGeneration, GroupRunning, TeardownBegan, TeardownEscalated, RestartGivenUp,
+                 GenerationOver, Finish>;
 using Actions = std::vector<Action>;
 
 }  // namespace ddp::core

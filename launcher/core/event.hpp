@@ -5,6 +5,7 @@
 
 #include "common/faults/worker_faults.hpp"
 #include "launcher/core/check.hpp"
+#include "launcher/core/device_hold.hpp"
 #include "launcher/core/diagnosis.hpp"
 #include "launcher/core/exception.hpp"
 #include "launcher/core/fault_action.hpp"
@@ -32,6 +33,12 @@ struct StartRequested {};
 struct CheckEnded {
   Generation generation = 0;  // the attempt that is to follow
   CheckEnd end;
+};
+
+// The answer to AwaitDevices: the devices that were waited for.
+struct DevicesReleased {
+  Generation generation = 0;
+  std::vector<DeviceHold> holds;  // empty: none held any
 };
 
 // The answer to EndChecks: no process of a check is left but `survivors`.
@@ -272,14 +279,13 @@ struct DiagnosisMade {
 // A deadline has come (or may have: an early tick does nothing).
 struct Tick {};
 
-using Event =
-    std::variant<StartRequested, CheckEnded, ChecksGone, GenerationBegan, WorkerDue, WorkerStarted,
-                 SpawnFailed, WorkerReady, WorkerHeartbeat, WorkerStep, WorkerTotalSteps,
-                 WorkerPhase, WorkerDigest, WorkerInjects, WorkerLine, PreloadLost, WorkerExited,
-                 HangDetected, ProcessesSeen, DiagnosticsKept, RasAnswered, EvidenceTaken,
-                 HangExplained, StragglerFound, FaultTriggered, FaultInjected, FaultUndone,
-                 PeerDisagrees, ControlRequested, SignalRequested, RestartRequested, FaultAdded,
-                 StopRequested, KeeperGone, Suspended, DescendantsGone, ProcessesGone,
-                 SharedMemoryLeft, GenerationEnded, ExceptionFound, DiagnosisMade, Tick>;
+using Event = std::variant<
+    StartRequested, CheckEnded, ChecksGone, DevicesReleased, GenerationBegan, WorkerDue,
+    WorkerStarted, SpawnFailed, WorkerReady, WorkerHeartbeat, WorkerStep, WorkerTotalSteps,
+    WorkerPhase, WorkerDigest, WorkerInjects, WorkerLine, PreloadLost, WorkerExited, HangDetected,
+    ProcessesSeen, DiagnosticsKept, RasAnswered, EvidenceTaken, HangExplained, StragglerFound,
+    FaultTriggered, FaultInjected, FaultUndone, PeerDisagrees, ControlRequested, SignalRequested,
+    RestartRequested, FaultAdded, StopRequested, KeeperGone, Suspended, DescendantsGone,
+    ProcessesGone, SharedMemoryLeft, GenerationEnded, ExceptionFound, DiagnosisMade, Tick>;
 
 }  // namespace ddp::core

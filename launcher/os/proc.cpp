@@ -67,6 +67,12 @@ bool proc_is_ours() {
          std::string_view(target, static_cast<std::size_t>(size)) == std::to_string(::getpid());
 }
 
+bool in_first_pid_namespace() {
+  constexpr ino_t kFirst = 0xEFFFFFFC;  // PROC_PID_INIT_INO of include/linux/proc_ns.h
+  struct stat info {};
+  return ::stat("/proc/self/ns/pid", &info) == 0 && info.st_ino == kFirst;
+}
+
 std::optional<std::string> read_file(const std::string& path, std::size_t most) {
   const ScopedFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return std::nullopt;

@@ -12,6 +12,8 @@ namespace ddp::os {
 // Whether /proc is mounted and shows this process's PID namespace. Without it the processes of a
 // group cannot be found.
 bool proc_is_ours();
+// Whether this process is in the machine's first PID namespace, not in that of a container.
+bool in_first_pid_namespace();
 
 // The content of a small file, or its first `most` bytes. nullopt when it cannot be read.
 std::optional<std::string> read_file(const std::string& path, std::size_t most = std::string::npos);

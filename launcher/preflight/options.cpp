@@ -18,13 +18,17 @@ constexpr FlagSpec kFlags[] = {
     {"--check-retries", "N", ValueKind::number, "3", kChecks,
      "how often a check that asks for it is tried again before it refuses, 0 to 1000"},
     {"--check-delay", "TIME", ValueKind::duration, "5s", kChecks, "the wait before that"},
+    {"--device-release-timeout", "TIME", ValueKind::duration, "10s", kChecks,
+     "before a restart, how long NVIDIA devices may take to release the memory of the last "
+     "attempt; "
+     "0: do not wait"},
 };
 
 }  // namespace
 
 std::span<const FlagSpec> preflight_flags() { return kFlags; }
 
-Failure read_preflight(const SettingsReader& reader, PreflightOptions& options,
+Failure read_preflight(const SettingsReader& reader, PreflightOptions& options, bool has_devices,
                        core::GroupConfig& group) {
   core::Nanoseconds timeout = std::chrono::seconds(60);
   if (auto failure = reader.duration("--check-timeout", timeout)) return failure;
@@ -38,6 +42,9 @@ Failure read_preflight(const SettingsReader& reader, PreflightOptions& options,
     options.check = check->text;
     group.check_timeout = timeout;
   }
+  core::Nanoseconds release = std::chrono::seconds(10);
+  if (auto failure = reader.duration("--device-release-timeout", release)) return failure;
+  if (has_devices) group.device_release_timeout = release;
   options.only = reader.toggle("--preflight");
   const Setting* const dry_run = reader.given("--dry-run");
   if (options.only && dry_run != nullptr && dry_run->text == "true")

@@ -20,8 +20,9 @@ struct PreflightOptions {
 };
 
 std::span<const FlagSpec> preflight_flags();
-// Sets what `group` needs of --check.
-Failure read_preflight(const SettingsReader& reader, PreflightOptions& options,
+// Sets what `group` needs of --check and --device-release-timeout; `has_devices`: the ranks use
+// NVIDIA devices, and there are some.
+Failure read_preflight(const SettingsReader& reader, PreflightOptions& options, bool has_devices,
                        core::GroupConfig& group);
 
 }  // namespace ddp

@@ -10,6 +10,7 @@
 #include "launcher/os/address.hpp"
 #include "launcher/output/colour.hpp"
 #include "launcher/report/check_message.hpp"
+#include "launcher/report/device_wait_message.hpp"
 #include "launcher/report/diagnosis_message.hpp"
 #include "launcher/report/exit_message.hpp"
 #include "launcher/report/goodput_message.hpp"
@@ -83,6 +84,19 @@ void Reporter::apply(const core::CheckEnded& ended, core::TimePoint now) {
 void Reporter::apply(const core::ChecksGone& gone, core::TimePoint) {
   if (!gone.survivors.empty())
     notice(dying_text(gone.survivors, launch_.ranks.first_rank(), core::Nanoseconds::zero()));
+}
+
+void Reporter::apply(const core::DevicesReleased& released, core::TimePoint now) {
+  for (const auto& hold : released.holds) {
+    events_.write(now, "device_wait",
+                  {{"gen", std::int64_t{released.generation}},
+                   {"device", std::int64_t{hold.device}},
+                   {"holders", hold.holders},
+                   {"bytes", static_cast<std::int64_t>(hold.bytes)},
+                   {"waited_ns", std::int64_t{hold.waited.count()}},
+                   {"released", hold.released}});
+    notice(device_wait_text(hold, released.generation));
+  }
 }
 
 void Reporter::apply(const core::ChecksStop& stop, core::TimePoint now) {

@@ -71,6 +71,7 @@ class Reporter final : public core::Observer {
   void apply(const core::StartRequested& start, core::TimePoint now);
   void apply(const core::CheckEnded& ended, core::TimePoint now);
   void apply(const core::ChecksStop& stop, core::TimePoint now);
+  void apply(const core::DevicesReleased& released, core::TimePoint now);
   void apply(const core::ChecksGone& gone, core::TimePoint now);
   void apply(const core::GenerationBegan& began, core::TimePoint now);
   void apply(const core::WorkerStarted& started, core::TimePoint now);

@@ -78,10 +78,12 @@ Supervisor::Supervisor(Deps deps)
                    .publish = publisher()}),
       checks_(deps_.loop, deps_.workers, worker_spec(deps_.options), deps_.options.preflight.check,
               deps_.run_dir, publisher()),
+      device_wait_(deps_.loop, deps_.workers, deps_.options.ranks,
+                   os::program_next_to_this("ddp-devices"), publisher()),
       observers_{&exceptions_, &progress_, &recorder_, &diagnosis_, &reporter_, &waits_},
       deadline_timer_(deps_.loop.make_timer()) {
   observers_.insert(observers_.end(), deps_.observers.begin(), deps_.observers.end());
-  observers_.insert(observers_.end(), {&controller_, &faults_, &hangs_});
+  observers_.insert(observers_.end(), {&device_wait_, &controller_, &faults_, &hangs_});
 }
 
 core::Publish Supervisor::publisher() {
@@ -159,6 +161,11 @@ void Supervisor::carry_out(const core::BeginGeneration& begin) {
   if (begin.generation > 0) deps_.discard_queued();
   deps_.workers.begin();
   publish(core::GenerationBegan{begin.generation, starter_.begin(begin.generation)});
+}
+
+void Supervisor::carry_out(const core::EndChecks&) {
+  device_wait_.end();
+  checks_.end();
 }
 
 void Supervisor::carry_out(const core::SpawnWorker& spawn) { starter_.start(spawn); }

@@ -39,6 +39,7 @@
 #include "launcher/os/loop.hpp"
 #include "launcher/output/router.hpp"
 #include "launcher/preflight/check_runner.hpp"
+#include "launcher/preflight/device_wait.hpp"
 #include "launcher/report/diagnosis_finder.hpp"
 #include "launcher/report/exception_finder.hpp"
 #include "launcher/report/progress_recorder.hpp"
@@ -99,7 +100,9 @@ class Supervisor {
   void arm();
 
   void carry_out(const core::RunChecks& run) { checks_.run(run); }
-  void carry_out(const core::EndChecks&) { checks_.end(); }
+  void carry_out(const core::AwaitDevices& await) { device_wait_.run(await); }
+  void carry_out(const core::EndDeviceWait&) { device_wait_.give_up(); }
+  void carry_out(const core::EndChecks&);
   void carry_out(const core::BeginGeneration& begin);
   void carry_out(const core::SpawnWorker& spawn);
   void carry_out(const core::SignalWorker& signal);
@@ -125,6 +128,7 @@ class Supervisor {
   WorkerStarter starter_;
   control::Controller controller_;
   CheckRunner checks_;
+  DeviceWait device_wait_;
   std::vector<core::Observer*> observers_;
   std::deque<core::Event> queue_;  // of the group
   bool stepping_ = false;

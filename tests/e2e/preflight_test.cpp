@@ -1,7 +1,12 @@
 // --preflight, and what a launch warns of by itself.
 #include "tests/e2e/launch.hpp"
+#include "tests/support/json_lines.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include <csignal>
 
 using namespace ddp::test;
 
@@ -152,4 +157,100 @@ TEST_CASE("--preflight names who uses a device") {
   CHECK(contains(run.out, "use of devices      warning  device 0: "));
   CHECK(contains(run.out, "e2e_preflight"));
   CHECK(contains(run.out, "1 KiB)"));
+}
+
+namespace {
+
+// A launch of one rank whose first attempt prints its pid and exits with 1, on a machine with one
+// device that the double of NVML describes.
+Process restarted_with_device(Scene& scene, const Words& flags) {
+  scene.env["LD_LIBRARY_PATH"] = DDP_FAKE_NVML_DIR;
+  scene.env["DDP_FAKE_NVML"] = scene.path("devices");
+  return Process(
+      in_container(scene,
+                   Words{"--nproc", "1", "--max-restarts", "1", "--log-dir", scene.path("logs"),
+                         "--run-id", "r"} +
+                       kRestartAtOnce + flags,
+                   helper({"print", "pid {PID}", "on-generation", "0", "[", "exit", "1", "]"})));
+}
+
+std::string device_used_by(const std::string& pid) {
+  return "device GPU-aaa 3221225472 9000000000 process " + pid + " 3221225472\n";
+}
+
+std::string first_pid(Process& launch) {
+  const std::string line = launch.until("pid ");
+  return line.substr(line.find("pid ") + 4);
+}
+
+JsonLine device_wait(const Scene& scene) {
+  const auto waits = events_named(scene.path("logs/r/events.jsonl"), "device_wait");
+  return waits.size() == 1 ? waits[0] : JsonLine();
+}
+
+}  // namespace
+
+// The double reads its devices from a FIFO: each writing is one question of the launch.
+TEST_CASE("a restart waits until the device has released the last attempt's memory") {
+  if (kSanitized || !can_mount()) return;
+  Scene scene;
+  REQUIRE(mkfifo(scene.path("devices").c_str(), 0600) == 0);
+  Process launch = restarted_with_device(scene, {});
+  const std::string pid = first_pid(launch);
+  write_file(scene.path("devices"), device_used_by(pid));
+  write_file(scene.path("devices"), device_used_by(std::to_string(getpid())));  // someone else's
+  const auto run = finish(scene, launch);
+  CHECK(run.status == Status{.code = 0});
+  CHECK(
+      contains(run.err, "ddp-launch: device 0 released 3 GiB of pid " + pid + " (rank 0) after "));
+  const auto wait = device_wait(scene);
+  CHECK(field(wait, "gen") == "1");
+  CHECK(field(wait, "device") == "0");
+  CHECK(field(wait, "holders") == "pid " + pid + " (rank 0)");
+  CHECK(field(wait, "released") == "true");
+}
+
+TEST_CASE("a restart waits no longer than --device-release-timeout, and names the holder") {
+  if (kSanitized || !can_mount()) return;
+  Scene scene;
+  REQUIRE(mkfifo(scene.path("devices").c_str(), 0600) == 0);
+  Process launch = restarted_with_device(scene, {"--device-release-timeout", "1s"});
+  const std::string pid = first_pid(launch);
+  write_file(scene.path("devices"), device_used_by(pid));
+  // Nothing is written to the FIFO any more: ddp-devices hangs, as with a broken driver.
+  const auto run = finish(scene, launch);
+  CHECK(run.status == Status{.code = 0});
+  CHECK(contains(run.err, "ddp-launch: warning: device 0 still holds 3 GiB of pid " + pid +
+                              " (rank 0) after 1.0"));
+  CHECK(contains(run.err, "; attempt 1 starts all the same\n"));
+  CHECK(field(device_wait(scene), "released") == "false");
+}
+
+TEST_CASE("a stop request ends the wait for a device at once") {
+  if (kSanitized || !can_mount()) return;
+  Scene scene;
+  REQUIRE(mkfifo(scene.path("devices").c_str(), 0600) == 0);
+  Process launch = restarted_with_device(scene, {"--device-release-timeout", "10m"});
+  write_file(scene.path("devices"), device_used_by(first_pid(launch)));
+  const int writer = open(scene.path("devices").c_str(), O_WRONLY | O_CLOEXEC);
+  REQUIRE(writer >= 0);  // ddp-devices reads
+  kill(launch.pid(), SIGTERM);
+  const auto run = finish(scene, launch);
+  close(writer);
+  CHECK(run.status == Status{.code = 143});
+}
+
+TEST_CASE("no wait with a timeout of 0, and none for a process that has ended and released all") {
+  if (kSanitized || !can_mount()) return;
+  for (const bool waits : {false, true}) {
+    Scene scene;
+    write_file(scene.path("devices"),
+               waits ? "device GPU-aaa 0 9000000000\n" : device_used_by("1 0 process 999999999"));
+    Process launch =
+        restarted_with_device(scene, waits ? Words{} : Words{"--device-release-timeout", "0s"});
+    const auto run = finish(scene, launch);
+    CHECK(run.status == Status{.code = 0});
+    CHECK_FALSE(contains(run.err, "device"));
+    CHECK(device_wait(scene).empty());
+  }
 }

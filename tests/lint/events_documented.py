@@ -14,8 +14,9 @@ for source in (root / "launcher").rglob("*.[ch]pp"):
     text = source.read_text()
     written |= set(re.findall(r'\.write\([^;"]*?now\(?\)?, "(\w+)"', text))
     written |= set(re.findall(r'\bk\w+Event =\s+"(\w+)"', text))
-rows = dict(re.findall(r"^\| `(\w+)` \|(.*)", (root / "docs/events.md").read_text(), re.MULTILINE))
-documented = re.findall(r"^\| `(\w+)` \|", (root / "docs/events.md").read_text(), re.MULTILINE)
+table = (root / "docs/events.md").read_text().partition("\n## ")[0]
+rows = dict(re.findall(r"^\| `(\w+)` \|(.*)", table, re.MULTILINE))
+documented = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
 schema = json.loads((root / "docs/events.schema.json").read_text())["$defs"]
 for event in sorted(written - set(documented)):
     print(f"docs/events.md: no row for {event}")

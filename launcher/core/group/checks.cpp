@@ -1,10 +1,27 @@
-// The user's own checks before an attempt: when they run, are tried again, and end the run.
+// What comes before an attempt: the wait for the devices, and the user's own checks: when they run,
+// are tried again, and end the run.
 #include "launcher/core/exit_code.hpp"
 #include "launcher/core/group/group.hpp"
 
 #include <utility>
 
 namespace ddp::core {
+
+void Group::begin_checks(TimePoint now, Actions& actions) {
+  if (!config_.check_timeout) return launch(now, actions);
+  if (phase_ != Phase::checking) enter(Phase::checking);
+  std::vector<LocalRank> ranks;
+  for (LocalRank rank = 0; rank < config_.nproc; ++rank) ranks.push_back(rank);
+  run_checks(std::move(ranks), now, actions);
+}
+
+void Group::on(const DevicesReleased& event, TimePoint now, Actions& actions) {
+  if (phase_ != Phase::checking || checks_.ending || event.generation != verdict_.generation ||
+      !std::exchange(checks_.devices, false))
+    return;
+  deadline_.reset();
+  begin_checks(now, actions);
+}
 
 void Group::run_checks(std::vector<LocalRank> ranks, TimePoint now, Actions& actions) {
   checks_.running = {ranks.begin(), ranks.end()};
@@ -28,8 +45,13 @@ void Group::end_checks(Actions& actions) {
   if (!std::exchange(checks_.ending, true)) actions.push_back(EndChecks{});
 }
 
-// The time of the checks is over, or a delay before they are tried again.
+// The time of the wait or of the checks is over, or a delay before they are tried again.
 void Group::checks_due(TimePoint now, Actions& actions) {
+  if (checks_.devices) {
+    deadline_.reset();
+    actions.push_back(EndDeviceWait{});
+    return;
+  }
   if (checks_.running.empty()) return run_checks(std::exchange(checks_.again, {}), now, actions);
   checks_.late = true;
   checks_.refused.assign(checks_.running.begin(), checks_.running.end());

@@ -239,12 +239,12 @@ void Group::begin_generation(Generation generation, TimePoint now, Actions& acti
   early_.reset();
   signal_rest_at_.reset();
   deadline_.reset();
-  if (!config_.check_timeout) return launch(now, actions);
-  enter(Phase::checking);
   checks_ = {};
-  std::vector<LocalRank> ranks;
-  for (LocalRank rank = 0; rank < config_.nproc; ++rank) ranks.push_back(rank);
-  run_checks(std::move(ranks), now, actions);
+  checks_.devices = generation > 0 && config_.device_release_timeout > Nanoseconds::zero();
+  if (!checks_.devices) return begin_checks(now, actions);
+  enter(Phase::checking);
+  deadline_ = now + config_.device_release_timeout;
+  actions.push_back(AwaitDevices{generation});
 }
 
 void Group::launch(TimePoint now, Actions& actions) {

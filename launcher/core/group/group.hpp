@@ -46,6 +46,8 @@ struct GroupConfig {
   std::optional<Nanoseconds> check_timeout;  // of all ranks' checks at once; none: no checks
   int check_retries = 3;                     // of a check that asks for it
   Nanoseconds check_delay = std::chrono::seconds(5);  // before each
+  // How long devices may take to release the last attempt's memory; 0: they are not waited for.
+  Nanoseconds device_release_timeout{};
 };
 
 class Group {
@@ -72,6 +74,7 @@ class Group {
   void on(const StartRequested&, TimePoint now, Actions& actions);
   void on(const CheckEnded& event, TimePoint, Actions& actions);
   void on(const ChecksGone& event, TimePoint now, Actions& actions);
+  void on(const DevicesReleased& event, TimePoint now, Actions& actions);
   void on(const WorkerStarted& event, TimePoint now, Actions& actions);
   void on(const SpawnFailed& event, TimePoint now, Actions& actions);
   void on(const WorkerReady& event, TimePoint now, Actions&);
@@ -96,6 +99,7 @@ class Group {
   bool is_up() const;  // launching or running
   void begin_generation(Generation generation, TimePoint now, Actions& actions);
   void launch(TimePoint now, Actions& actions);
+  void begin_checks(TimePoint now, Actions& actions);
   void run_checks(std::vector<LocalRank> ranks, TimePoint now, Actions& actions);
   void end_checks(Actions& actions);
   void checks_due(TimePoint now, Actions& actions);
@@ -134,6 +138,7 @@ class Group {
   std::optional<LocalRank> early_;           // the first that exited 0 while others ran on
   // While the group is checking.
   struct Checks {
+    bool devices = false;  // AwaitDevices is not answered; the checks follow
     std::set<LocalRank> running;
     std::vector<LocalRank> again;  // asked for a retry
     std::vector<LocalRank> refused;

@@ -27,6 +27,7 @@ TimePoint at(milliseconds ms) { return TimePoint(Nanoseconds(ms)); }
 // Each phase begins with an action that nothing else asks for; checks alone may run again.
 std::optional<Phase> phase_entered_by(const Action& action) {
   if (std::holds_alternative<RunChecks>(action)) return Phase::checking;
+  if (std::holds_alternative<AwaitDevices>(action)) return Phase::checking;
   if (std::holds_alternative<BeginGeneration>(action)) return Phase::launching;
   if (std::holds_alternative<GroupRunning>(action)) return Phase::running;
   if (std::holds_alternative<TakeEvidence>(action)) return Phase::examining;
@@ -77,6 +78,7 @@ TEST_CASE("random event sequences keep the invariants and take every transition 
     if (dice(2) == 0) config.check_timeout = seconds(1 + dice(3));
     config.check_retries = dice(3);
     config.check_delay = seconds(dice(2));
+    config.device_release_timeout = seconds(dice(2));
     Group group(config);
     Phase phase = group.phase();
 
@@ -84,6 +86,8 @@ TEST_CASE("random event sequences keep the invariants and take every transition 
     std::map<int, bool> alive;  // rank -> started and not ended
     std::vector<SpawnWorker> spawning;
     std::vector<int> checking;  // ranks
+    bool devices = false;       // are waited for
+    bool late = false;          // the wait for them is over
     bool clearing = false;      // what the checks left
     bool ending = false;
     bool awaiting = false;
@@ -105,13 +109,25 @@ TEST_CASE("random event sequences keep the invariants and take every transition 
           REQUIRE_FALSE(ending);
           REQUIRE_FALSE(clearing);
           REQUIRE(checking.empty());
+          REQUIRE_FALSE(devices);
           REQUIRE_FALSE(run->ranks.empty());
           checking = run->ranks;
+        } else if (const auto* await = std::get_if<AwaitDevices>(&action)) {
+          for (const auto& [rank, is_alive] : alive) REQUIRE_FALSE(is_alive);
+          REQUIRE(await->generation == generation + 1);
+          REQUIRE(await->generation > 0);
+          REQUIRE_FALSE(ending);
+          REQUIRE_FALSE(std::exchange(devices, true));
+        } else if (std::holds_alternative<EndDeviceWait>(action)) {
+          REQUIRE(devices);
+          late = true;
         } else if (std::holds_alternative<EndChecks>(action)) {
           REQUIRE_FALSE(std::exchange(clearing, true));
           checking.clear();
+          devices = false;
         } else if (const auto* begin = std::get_if<BeginGeneration>(&action)) {
           REQUIRE_FALSE(clearing);
+          REQUIRE_FALSE(devices);
           REQUIRE(checking.empty());
           for (const auto& [rank, is_alive] : alive) REQUIRE_FALSE(is_alive);
           REQUIRE_FALSE(ending);
@@ -167,6 +183,9 @@ TEST_CASE("random event sequences keep the invariants and take every transition 
                                          .not_started = {},
                                          .lines = {}}},
                              now));
+      } else if (devices && (late || what < 3)) {
+        devices = late = false;
+        carry_out(group.step(DevicesReleased{generation + 1, {}}, now));
       } else if (clearing && what < 6) {
         clearing = false;
         std::vector<Survivor> survivors;
