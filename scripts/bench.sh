@@ -6,6 +6,7 @@ usage='usage: scripts/bench.sh [--install-peers] [--print] [bench.py options, su
   --print          print the figures and do not change docs/benchmarks.md'
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/steps.sh
 
 peers=(mpich openmpi-bin python3-torch slurmctld slurmd slurm-client parallel)
 write=(--write docs/benchmarks.md)
@@ -23,12 +24,16 @@ for argument in "$@"; do
     esac
 done
 
-cmake --preset release >/dev/null
-cmake --build --preset release --target ddp-launch bench_programs >/dev/null
+steps 3
+step building
+build release --target ddp-launch bench_programs
+step "comparing ddp-launch with the peers that are installed"
 /usr/bin/python3 tests/bench/bench.py --programs build/release/bench --ddp-launch build/release/bin/ddp-launch \
     "${write[@]}" "${options[@]}"
 if /usr/bin/python3 -c 'import torch' 2>/dev/null; then
+    step "comparing --preload with torchrun"
     /usr/bin/python3 tests/bench/preload.py --ddp-launch build/release/bin/ddp-launch "${write[@]}"
 else
     echo "bench: without python3-torch, --preload is not compared with torchrun" >&2
 fi
+finished

@@ -8,6 +8,7 @@ usage='usage: scripts/campaign.sh [--preset NAME] [--plans A,B…] [--without-fa
   --log-dir DIR     keep everything there'
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/steps.sh
 
 preset=release
 more=()
@@ -22,6 +23,8 @@ while [[ $# -gt 0 ]]; do
     shift
 done
 
-cmake --preset "$preset" >/dev/null
-cmake --build --preset "$preset" --target ddp-launch worker >/dev/null
+steps 2
+step building
+build "$preset" --target ddp-launch worker
+step "running the campaign"
 exec python3 tests/campaign/campaign.py --bin "build/$preset/bin" "${more[@]}"

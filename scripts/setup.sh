@@ -3,6 +3,7 @@
 # well. A second run installs nothing and asks no server.
 set -euo pipefail
 here="$(dirname "${BASH_SOURCE[0]}")"
+source "$here/steps.sh"
 
 packages_of() { sed 's/#.*//' "$1" | awk 'NF { print $1 }'; }
 mapfile -t wanted < <(packages_of "$here/packages.txt")
@@ -49,12 +50,17 @@ if [[ $EUID -ne 0 ]]; then
 fi
 apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
 install() { "${apt[@]}" install --yes --no-install-recommends "$@" </dev/null; }
+steps $((1 + (${#missing[@]} > 0) + (${#missing_optional[@]} > 0)))
+step "reading Debian's package lists"
+listed=yes
+"${apt[@]}" update || listed=no
 if [[ ${#missing[@]} -gt 0 ]]; then
-    echo "setup: installing ${missing[*]}"
-    "${apt[@]}" update
+    [[ $listed == yes ]] || exit 1
+    step "installing ${missing[*]}"
     install "${missing[@]}"
 fi
 if [[ ${#missing_optional[@]} -gt 0 ]]; then
-    echo "setup: installing ${missing_optional[*]}, for tests"
-    { "${apt[@]}" update && install "${missing_optional[@]}"; } || skipped "${missing_optional[*]}"
+    step "installing ${missing_optional[*]}, for tests"
+    { [[ $listed == yes ]] && install "${missing_optional[@]}"; } || skipped "${missing_optional[*]}"
 fi
+finished

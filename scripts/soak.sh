@@ -6,6 +6,7 @@ usage='usage: scripts/soak.sh [MINUTES] [--seed N] [--preset NAME]
   --preset NAME  the build to soak: release (default), debug or asan'
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/steps.sh
 
 minutes=10
 preset=release
@@ -21,7 +22,9 @@ while [[ $# -gt 0 ]]; do
     shift
 done
 
-cmake --preset "$preset" >/dev/null
-cmake --build --preset "$preset" --target ddp-launch soak_worker >/dev/null
+steps 2
+step building
+build "$preset" --target ddp-launch soak_worker
+step "soaking for $minutes minutes"
 exec python3 tests/soak/soak.py --ddp-launch "build/$preset/bin/ddp-launch" --worker "build/$preset/soak/soak_worker" \
     --seconds "$((minutes * 60))" "${seed[@]}"

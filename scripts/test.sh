@@ -10,6 +10,7 @@ usage='usage: scripts/test.sh [--quick] [--loop N] [--filter REGEX] [--no-setup]
   --no-setup      install nothing; without it, what scripts/packages.txt and packages-test.txt name (1.3 GB, for PyTorch and Chromium)'
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/steps.sh
 
 quick=no
 later=error  # what to do if --filter selects no test of the later builds
@@ -39,13 +40,21 @@ jobs=$(nproc)
 build_and_test() {
     local preset=$1 tests=$2 if_none=$3
     shift 3
+    step "$preset: building"
     cmake --preset "$preset" "${configure[@]}"
     cmake --build --preset "$preset" --parallel "$jobs"
+    step "$preset: testing"
     ctest --preset "$tests" --parallel "$jobs" --no-tests="$if_none" "${select[@]}" "$@" </dev/null
 }
 
+if [[ $quick == yes ]]; then
+    steps 2
+    build_and_test release release-all error
+    finished
+    exit 0
+fi
+steps 8
 build_and_test release release-all error
-[[ $quick == no ]] || exit 0
 
 # Reports go to files, so that none is missed, whichever process of a test makes it and whatever its exit code is.
 reports=$PWD/build/asan/reports
@@ -63,4 +72,5 @@ fi
 unset ASAN_OPTIONS UBSAN_OPTIONS
 DDP_SIM_LAUNCH=$PWD/build/release/bin/ddp-launch build_and_test tsan tsan "$later" || status=$?
 build_and_test fuzz fuzz "$later" || status=$?
+finished
 exit "$status"

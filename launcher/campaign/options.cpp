@@ -26,6 +26,7 @@ class Reader : SettingsReader {
       if (auto failure = (this->*step)()) return *failure;
     }
     campaign_.dry_run = toggle("--dry-run");
+    campaign_.status = !toggle("--no-status");
     auto runs = read_plans(given("--campaign")->text, common_, machine);
     if (!runs) return Error{runs.error()};
     campaign_.runs = std::move(*runs);

@@ -15,6 +15,7 @@ struct Campaign {
   std::string log_dir;  // keeps all files, as <log_dir>/<run_id>/<plan>; empty: they are removed
   std::string junit;    // empty: none
   bool json_summary = false;
+  bool status = true;  // below the lines of a terminal
   bool dry_run = false;
 };
 

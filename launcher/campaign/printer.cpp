@@ -1,16 +1,21 @@
 #include "launcher/campaign/printer.hpp"
 
 #include "launcher/base/log.hpp"
+#include "launcher/os/pty.hpp"
+#include "launcher/status/status_area.hpp"
 
 #include <unistd.h>
 
 #include <chrono>
+#include <string_view>
+#include <utility>
 
 namespace ddp::campaign {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::string_view kEraseLine = "\r\x1b[K";
 constexpr auto kLastWait = std::chrono::seconds(5);
 
 void error(const std::string& what) { log::write(log::Level::error, what); }
@@ -25,7 +30,25 @@ Printer::Printer(boost::asio::io_context& io)
           }) {}
 
 void Printer::print(const std::string& text) {
+  if (!status_.empty()) sink_.buffer().append(kEraseLine);
   sink_.buffer().append(text);
+  sink_.buffer().append(status_);
+  sink_.flush();
+}
+
+std::optional<int> Printer::status_columns() const {
+  if (!sink_.is_terminal() || sink_.lost() || !can_redraw()) return std::nullopt;
+  const auto size = os::window_size(STDOUT_FILENO);
+  return size ? size->columns : 80;
+}
+
+void Printer::status(std::string text) {
+  // This process is a child of the one that the shell knows.
+  if (!text.empty() && !os::in_foreground(STDOUT_FILENO, ::getpgid(::getppid()))) text.clear();
+  if (text == status_) return;
+  if (!status_.empty()) sink_.buffer().append(kEraseLine);
+  status_ = std::move(text);
+  sink_.buffer().append(status_);
   sink_.flush();
 }
 

@@ -3,6 +3,7 @@
 #include "common/duration_text.hpp"
 #include "common/join.hpp"
 #include "common/utf8.hpp"
+#include "launcher/base/figures.hpp"
 #include "launcher/base/table.hpp"
 
 #include <fmt/core.h>
@@ -52,6 +53,31 @@ std::string progress_text(const PlanResult& result, std::size_t number, std::siz
   text += "\n";
   for (const auto& line : result.tail) text += "    | " + line + "\n";
   return text;
+}
+
+std::string status_text(const std::vector<PlanResult>& results, std::size_t planned,
+                        const std::string& running, core::Nanoseconds age, int columns) {
+  std::size_t met = 0;
+  core::Nanoseconds spent{};
+  for (const auto& result : results) {
+    met += result.met();
+    spent += result.duration;
+  }
+  const std::string front = fmt::format("plan {} of {}: ", results.size() + 1, planned);
+  std::string back = "  " + clock_text(age);
+  if (!results.empty()) back += "  " + counted(met, "met");
+  if (met < results.size()) back += ", " + counted(results.size() - met, "NOT MET");
+  if (!results.empty()) {
+    // The rest takes as long as those before, on average.
+    const auto each = spent / static_cast<std::int64_t>(results.size());
+    const auto left = std::max(each - age, core::Nanoseconds::zero()) +
+                      each * static_cast<std::int64_t>(planned - results.size() - 1);
+    back += "  about " + clock_text(left) + " left";
+  }
+  const std::string name = without_controls(running);
+  const auto room = static_cast<std::ptrdiff_t>(columns) - 1 - std::ssize(front) - std::ssize(back);
+  if (room < 8) return (front + back).substr(0, static_cast<std::size_t>(std::max(columns - 1, 0)));
+  return front + std::string(utf8_prefix(name, static_cast<std::size_t>(room))) + back;
 }
 
 std::string summary_table(const std::vector<PlanResult>& results, std::size_t planned) {

@@ -14,6 +14,12 @@ namespace ddp::campaign {
 // lines of the run's output if the plan was not met.
 std::string progress_text(const PlanResult& result, std::size_t number, std::size_t count);
 
+// How far a campaign is, for the last line of a terminal: "plan 3 of 12: kill-rank-2  0:41  2 met,
+// 1 NOT MET  about 3:20 left". `running` is the plan that runs now, for `age` so far. Less than
+// `columns` wide.
+std::string status_text(const std::vector<PlanResult>& results, std::size_t planned,
+                        const std::string& running, core::Nanoseconds age, int columns);
+
 // One row a plan: met or not, duration, number of failures; the longest time until a failure was
 // detected, until the group was down, and until the first new step; then what was not met. The last
 // line has the totals. `planned` includes plans that were not run.

@@ -51,6 +51,7 @@ class Runner {
       : campaign_(campaign),
         config_(config),
         timer_(io_),
+        clock_(io_),
         printer_(io_),
         signals_(io_, std::move(from_keeper), std::move(signals),
                  {.stop = [this](int signal) { stop(signal); },
@@ -68,6 +69,7 @@ class Runner {
       return core::kSystemRefused;
     }
     next();
+    if (campaign_.status && printer_.status_columns()) show_status();
     while (!over_) io_.run_one();
     return finish();
   }
@@ -198,9 +200,22 @@ class Runner {
     return replaced(std::move(text), config_.dir, kSomeDirectory);
   }
 
+  // On a terminal: now, and each second until the end.
+  void show_status() {
+    if (over_) return;
+    if (const auto columns = printer_.status_columns(); columns && phase_ != Phase::idle)
+      printer_.status(status_text(results_, campaign_.runs.size(), planned().plan.name,
+                                  Clock::now() - began_, *columns));
+    clock_.expires_after(std::chrono::seconds(1));
+    clock_.async_wait([this](boost::system::error_code ec) {
+      if (!ec) show_status();
+    });
+  }
+
   // Ctrl-Z: suspends the run with its workers, then this process. Returns when `fg` continues it.
   void suspend() {
     const auto began = Clock::now();
+    printer_.status("");
     process_.signal(SIGTSTP);
     process_.wait_stopped();
     ::kill(::getpid(), SIGSTOP);
@@ -212,6 +227,7 @@ class Runner {
   // --- the end of the campaign
 
   int finish() {
+    printer_.status("");
     const bool all_met = std::all_of(results_.begin(), results_.end(),
                                      [](const PlanResult& result) { return result.met(); });
     if (!all_met && stop_signal_ == 0 && !config_.keep)
@@ -261,6 +277,7 @@ class Runner {
   const RunnerConfig& config_;
   boost::asio::io_context io_{1};
   boost::asio::steady_timer timer_;
+  boost::asio::steady_timer clock_;  // of the status
   Printer printer_;
   os::SignalInbox signals_;
   os::ScopedFd dev_null_;

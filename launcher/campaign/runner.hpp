@@ -1,7 +1,7 @@
 // Room: launcher/campaign. Many plans, each in its own run, and one report.
 // Includes: common, launcher/base, launcher/cli, launcher/core, launcher/core/record,
 // launcher/events, launcher/keeper, launcher/os, launcher/output, launcher/plan,
-// launcher/rendezvous, launcher/report, launcher/settings. Included by: launcher.
+// launcher/rendezvous, launcher/report, launcher/settings, launcher/status. Included by: launcher.
 //
 // Runs the plans of a campaign one after another, each in a separate ddp-launch.
 //

@@ -1,6 +1,6 @@
 // Room: launcher/status. The status line at the bottom of the terminal.
 // Includes: launcher/core, launcher/core/progress, launcher/os, launcher/output. Included by:
-// launcher/supervisor.
+// launcher/campaign, launcher/supervisor.
 //
 // Keeps the status line up to date: drawn anew when something has changed, at most ten times a
 // second, and once a second for the clock. Without a terminal, with a dumb one or with --no-status

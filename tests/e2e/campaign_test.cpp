@@ -2,6 +2,7 @@
 // no process or file of a campaign is left, however it ends.
 #include "tests/e2e/launch.hpp"
 #include "tests/support/json_lines.hpp"
+#include "tests/support/screen.hpp"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -411,4 +412,56 @@ TEST_CASE("--dry-run shows each run's command line and starts nothing") {
   CHECK(run.status == Status{.code = 0});
   CHECK(contains(run.out, "ddp-launch --nproc=3 --max-restarts=2 --faults=plans/good.toml"));
   CHECK_FALSE(std::filesystem::exists(scene.path("ran")));
+}
+
+namespace {
+
+Start on_terminal(const Scene& scene, const Words& flags) {
+  auto start = scene.start(campaign(flags), {});
+  start.stdio = Stdio::terminal;
+  start.env["TERM"] = "xterm";
+  return start;
+}
+
+Words screen(const std::string& shown) {
+  Screen screen(200);
+  screen.write(shown);
+  return screen.lines();
+}
+
+}  // namespace
+
+TEST_CASE("a terminal shows which plan runs, below the lines of those that have ended") {
+  const Scene scene;
+  plan(scene, "a", "", {"exit", "0"});
+  plan(scene, "b", "", {"wait-file", scene.path("go")});
+  Process launch(on_terminal(scene, {"--nproc", "1"}));
+  launch.until_shown("plan 2 of 2: b  0:00  1 met  about 0:00 left");
+  launch.until_shown("plan 2 of 2: b  0:01");
+  const auto shown = screen(launch.out());
+  REQUIRE(shown.size() == 2);
+  CHECK(shown[0].starts_with("1/2  met      a  "));
+  CHECK(shown[1].starts_with("plan 2 of 2: b  0:01"));
+  std::ofstream(scene.path("go"));
+  const auto run = finish(scene, launch);
+  CHECK(run.status == Status{.code = 0});
+  const auto left = screen(run.out);
+  CHECK(left[1].starts_with("2/2  met      b  "));
+  CHECK(left.back() == "2 plans: 2 met");
+  for (const auto& line : left) CHECK_FALSE(line.starts_with("plan "));
+}
+
+TEST_CASE("no line is drawn over on a dumb terminal, with --no-status, or in a pipe") {
+  for (const int kind : {0, 1, 2}) {
+    const Scene scene;
+    plan(scene, "a", "", {"exit", "0"});
+    auto start = on_terminal(scene, kind == 1 ? Words{"--no-status"} : Words{});
+    if (kind == 0) start.env["TERM"] = "dumb";
+    if (kind == 2) start.stdio = Stdio::pipes;
+    Process launch(start);
+    const auto run = finish(scene, launch);
+    CHECK(run.status == Status{.code = 0});
+    CHECK_FALSE(contains(run.out, "plan 1 of"));
+    CHECK_FALSE(contains(run.out, "\x1b"));
+  }
 }

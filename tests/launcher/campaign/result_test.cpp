@@ -1,4 +1,5 @@
 #include "launcher/campaign/result.hpp"
+#include "launcher/base/figures.hpp"
 #include "launcher/campaign/report.hpp"
 
 #include <doctest/doctest.h>
@@ -188,4 +189,17 @@ TEST_CASE("JUnit shows a suite a plan and a case a check") {
   REQUIRE(suites[2].cases.size() == 1);  // the cause, and nothing that came of it
   CHECK(suites[2].cases[0].failure == "the campaign was stopped");
   CHECK(junit_xml(suites).find("failures=\"2\"") != std::string::npos);
+}
+
+TEST_CASE("how far a campaign is, within the width of a terminal") {
+  using namespace std::chrono_literals;
+  const std::vector<PlanResult> results{good("a"), failed("b")};
+  const auto each = (results[0].duration + results[1].duration) / 2;
+  CHECK(status_text({}, 3, "kill", 41s, 80) == "plan 1 of 3: kill  0:41");
+  const std::string full = status_text(results, 4, "kill", 0s, 120);
+  CHECK(full ==
+        "plan 3 of 4: kill  0:00  1 met, 1 NOT MET  about " + clock_text(2 * each) + " left");
+  CHECK(status_text(results, 4, std::string(500, 'x'), 0s, 80).size() == 79);
+  CHECK(status_text(results, 4, "kill", 0s, 20) == "plan 3 of 4:   0:00");
+  CHECK(status_text(results, 4, "a\nb\x1b", 0s, 120).find('\n') == std::string::npos);
 }
