@@ -1,5 +1,6 @@
 #include "launcher/supervisor/supervisor.hpp"
 
+#include "launcher/os/child_output.hpp"
 #include "launcher/os/descendants.hpp"
 #include "launcher/os/mechanism.hpp"
 
