@@ -3,6 +3,7 @@
 
 #include "launcher/output/console_sink.hpp"
 
+#include <optional>
 #include <string>
 
 namespace boost::asio {
