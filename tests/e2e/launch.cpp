@@ -56,7 +56,8 @@ Start Scene::start(const Words& flags, const Words& command) const {
 
 Scene::~Scene() {
   static int kept = 0;
-  if (!std::filesystem::is_directory(DDP_TEST_EVENTS)) return;
+  // The directory of a scene that was moved is the other's.
+  if (directory.empty() || !std::filesystem::is_directory(DDP_TEST_EVENTS)) return;
   std::error_code failed;  // a run that left nothing, or a test that made it unreadable
   const std::filesystem::path logs = directory / "logs";
   using std::filesystem::directory_options;

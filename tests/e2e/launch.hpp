@@ -49,8 +49,8 @@ class Scene {
   // Keeps a copy of each events.jsonl below logs/, which events_schema.py reads after the last
   // test, if that is to run (CTest makes the directory).
   ~Scene();
-  Scene(const Scene&) = delete;
-  Scene& operator=(const Scene&) = delete;
+  Scene(Scene&&) = default;
+  Scene& operator=(Scene&&) = delete;
 
   // For a test to change before it starts it.
   Start start(const Words& flags, const Words& command) const;

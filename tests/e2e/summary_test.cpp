@@ -70,9 +70,9 @@ TEST_CASE("a killed supervisor leaves a last line, too") {
   launch.until("up");
   kill(supervisor_pid(launch), SIGKILL);
   const auto run = finish(scene, launch);
-  CHECK(run.status == Status{.code = 137});
+  CHECK(run.status == Status{.code = 70});
   const auto summary = summary_of(run.out);
-  CHECK(field(summary, "exit_code") == "137");
+  CHECK(field(summary, "exit_code") == "70");
   CHECK(field(summary, "cause") == "supervisor lost");
 }
 
