@@ -47,6 +47,7 @@ Result<Options> check_options(const SettingsReader& reader, std::vector<std::str
   const FaultedLaunch launch{o.ranks, o.workers.device_type, o.group.restart, o.output};
   if (auto failure = read_faults(reader, launch, o.faults)) return *failure;
   if (auto failure = read_junit(reader, o.report.junit)) return *failure;
+  if (auto failure = metrics::read(reader, o.metrics)) return *failure;
   if (auto failure = read_diagnosis(reader, o.diagnosis)) return *failure;
   if (auto failure = read_hangs(reader, o.hangs)) return *failure;
   o.group.nproc = o.ranks.nproc;

@@ -34,8 +34,7 @@ struct LaunchFacts {
   ReportOptions options;
 };
 
-// --junit. A path that cannot be written to is refused as far as that is known before the run: at
-// the end of a long one it is late.
+// --junit.
 std::span<const FlagSpec> report_flags();
 Failure read_junit(const SettingsReader& reader, std::string& path);
 
