@@ -4,10 +4,10 @@
 // Includes: no other. Included by: common/client, common/faults, launcher, launcher/base,
 // launcher/campaign, launcher/cli, launcher/control, launcher/core, launcher/core/record,
 // launcher/ddpctl, launcher/diagnosis, launcher/events, launcher/hangs, launcher/history,
-// launcher/keeper, launcher/os, launcher/output, launcher/page, launcher/peers, launcher/placement,
-// launcher/plan, launcher/preflight, launcher/preload, launcher/program, launcher/rendezvous,
-// launcher/report, launcher/settings, launcher/supervisor, launcher/trace, launcher/workers,
-// worker/base, worker/checkpoint, worker/cli, worker/gpu, worker/store.
+// launcher/keeper, launcher/metrics, launcher/os, launcher/output, launcher/page, launcher/peers,
+// launcher/placement, launcher/plan, launcher/preflight, launcher/preload, launcher/program,
+// launcher/rendezvous, launcher/report, launcher/settings, launcher/supervisor, launcher/trace,
+// launcher/workers, worker/base, worker/checkpoint, worker/cli, worker/gpu, worker/store.
 //
 // A value, or one line that says why there is none: how functions return an expected failure.
 #pragma once

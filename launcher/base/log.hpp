@@ -1,8 +1,9 @@
 // Room: launcher/base. Small helpers, each once: log, tables, durations, quoting, whole files,
 // TOML.
 // Includes: common. Included by: launcher, launcher/campaign, launcher/cli, launcher/ddpctl,
-// launcher/diagnosis, launcher/events, launcher/hangs, launcher/page, launcher/plan,
-// launcher/preflight, launcher/program, launcher/report, launcher/supervisor, launcher/trace.
+// launcher/diagnosis, launcher/events, launcher/hangs, launcher/metrics, launcher/page,
+// launcher/plan, launcher/preflight, launcher/program, launcher/report, launcher/supervisor,
+// launcher/trace.
 //
 // The messages of ddp-launch about itself, on stderr. Workers' lines go through output/ instead.
 //

@@ -4,6 +4,7 @@
 #include "launcher/diagnosis/options.hpp"
 #include "launcher/faults/options.hpp"
 #include "launcher/hangs/options.hpp"
+#include "launcher/metrics/options.hpp"
 #include "launcher/output/options.hpp"
 #include "launcher/placement/options.hpp"
 #include "launcher/preflight/options.hpp"
@@ -44,9 +45,10 @@ constexpr FlagSpec kOwn[] = {
 std::vector<FlagSpec> joined_table() {
   std::vector<FlagSpec> table;
   const std::span<const FlagSpec> parts[] = {
-      worker_flags(),    program_flags(), placement_flags(), preload_flags(), rendezvous_flags(),
-      preflight_flags(), restart_flags(), shutdown_flags(),  hang_flags(),    output_flags(),
-      diagnosis_flags(), fault_flags(),   report_flags(),    kCampaign,       kOwn,
+      worker_flags(),     program_flags(),   placement_flags(), preload_flags(),
+      rendezvous_flags(), preflight_flags(), restart_flags(),   shutdown_flags(),
+      hang_flags(),       output_flags(),    diagnosis_flags(), metrics::flags(),
+      fault_flags(),      report_flags(),    kCampaign,         kOwn,
       torchrun_flags()};
   for (const auto part : parts) table.insert(table.end(), part.begin(), part.end());
   return table;

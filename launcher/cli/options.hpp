@@ -1,10 +1,10 @@
 // Room: launcher/cli. Command line, environment and configuration file in, one checked Options
 // value out; --help and --dry-run.
 // Includes: common, launcher/base, launcher/core, launcher/core/faults, launcher/core/group,
-// launcher/diagnosis, launcher/faults, launcher/hangs, launcher/os, launcher/output,
-// launcher/placement, launcher/preflight, launcher/preload, launcher/program, launcher/rendezvous,
-// launcher/report, launcher/settings, launcher/torchrun, launcher/workers. Included by: launcher,
-// launcher/campaign, launcher/supervisor.
+// launcher/diagnosis, launcher/faults, launcher/hangs, launcher/metrics, launcher/os,
+// launcher/output, launcher/placement, launcher/preflight, launcher/preload, launcher/program,
+// launcher/rendezvous, launcher/report, launcher/settings, launcher/torchrun, launcher/workers.
+// Included by: launcher, launcher/campaign, launcher/supervisor.
 //
 // The command line and the configuration file of ddp-launch, as one checked value.
 #pragma once
@@ -18,6 +18,7 @@
 #include "launcher/diagnosis/options.hpp"
 #include "launcher/faults/options.hpp"
 #include "launcher/hangs/options.hpp"
+#include "launcher/metrics/options.hpp"
 #include "launcher/output/options.hpp"
 #include "launcher/placement/options.hpp"
 #include "launcher/preflight/options.hpp"
@@ -58,6 +59,7 @@ struct Options {
   OutputOptions output;
   FaultOptions faults;
   ReportOptions report;
+  metrics::Options metrics;
   diagnosis::SignatureFile diagnosis;  // the user's signatures
   log::Level log_level = log::Level::warn;
   bool dry_run = false;

@@ -48,6 +48,7 @@ Result<Options> check_options(const SettingsReader& reader, std::vector<std::str
   if (auto failure = read_faults(reader, launch, o.faults)) return *failure;
   if (auto failure = read_summary(reader, o.report.json_summary)) return *failure;
   if (auto failure = read_junit(reader, o.report.junit)) return *failure;
+  if (auto failure = metrics::read(reader, o.metrics)) return *failure;
   if (auto failure = read_diagnosis(reader, o.diagnosis)) return *failure;
   if (auto failure = read_hangs(reader, o.hangs)) return *failure;
   o.group.nproc = o.ranks.nproc;

@@ -14,8 +14,7 @@ std::span<const ExitCodeRow> exit_code_table() {
        "differently"},
       {"70", "ddp-launch's own fault: a bug, or its supervisor died"},
       {"71",
-       "the system refused: processes, descriptors, memory, disk, a --master-port in use, /proc; "
-       "or "
+       "the system refused: processes, descriptors, memory, disk, a port in use, /proc; or "
        "--preflight or --check did"},
       {"72", "the group hung: not ready, no heartbeat, no step, no output in time, or --timeout"},
       {"73", "an expectation of the fault plan was not met; when all are met it is 0"},

@@ -3,9 +3,10 @@
 // Includes: common, common/faults. Included by: launcher, launcher/campaign, launcher/cli,
 // launcher/control, launcher/core/faults, launcher/core/group, launcher/core/hangs,
 // launcher/core/progress, launcher/core/record, launcher/diagnosis, launcher/events,
-// launcher/faults, launcher/hangs, launcher/history, launcher/keeper, launcher/os, launcher/output,
-// launcher/peers, launcher/placement, launcher/preflight, launcher/preload, launcher/program,
-// launcher/rendezvous, launcher/report, launcher/status, launcher/supervisor, launcher/workers.
+// launcher/faults, launcher/hangs, launcher/history, launcher/keeper, launcher/metrics,
+// launcher/os, launcher/output, launcher/peers, launcher/placement, launcher/preflight,
+// launcher/preload, launcher/program, launcher/rendezvous, launcher/report, launcher/status,
+// launcher/supervisor, launcher/workers.
 //
 // The values of the core. Workers of this machine are numbered by local rank, 0 … nproc-1; users
 // read the global rank.

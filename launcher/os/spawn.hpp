@@ -1,9 +1,9 @@
 // Room: launcher/os. System calls, translated into values. It decides nothing.
 // Includes: common, common/faults, launcher/core, launcher/core/group, launcher/core/hangs.
 // Included by: launcher, launcher/campaign, launcher/cli, launcher/control, launcher/ddpctl,
-// launcher/events, launcher/faults, launcher/hangs, launcher/keeper, launcher/output,
-// launcher/placement, launcher/preflight, launcher/preload, launcher/rendezvous, launcher/report,
-// launcher/status, launcher/supervisor, launcher/workers.
+// launcher/events, launcher/faults, launcher/hangs, launcher/keeper, launcher/metrics,
+// launcher/output, launcher/placement, launcher/preflight, launcher/preload, launcher/rendezvous,
+// launcher/report, launcher/status, launcher/supervisor, launcher/workers.
 //
 // Starts worker processes.
 //

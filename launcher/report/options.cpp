@@ -1,7 +1,5 @@
 #include "launcher/report/options.hpp"
 
-#include <filesystem>
-
 namespace ddp {
 namespace {
 
@@ -23,17 +21,8 @@ Failure read_summary(const SettingsReader& reader, bool& json) {
   return reader.choice("--summary", {{"text", false}, {"json", true}}, json);
 }
 
-Failure read_junit(const SettingsReader& reader, std::string& junit) {
-  const Setting* const setting = reader.given("--junit");
-  if (setting == nullptr) return std::nullopt;
-  junit = setting->text;
-  const std::filesystem::path path(junit);
-  const auto directory = path.has_parent_path() ? path.parent_path() : ".";
-  std::error_code failed;
-  if (!path.has_filename() || std::filesystem::is_directory(path, failed) ||
-      !std::filesystem::is_directory(directory, failed))
-    return refusal(*setting, "a file in a directory that exists");
-  return std::nullopt;
+Failure read_junit(const SettingsReader& reader, std::string& path) {
+  return reader.file_to_write("--junit", path);
 }
 
 }  // namespace ddp

@@ -35,8 +35,7 @@ struct LaunchFacts {
   ReportOptions options;
 };
 
-// --summary and --junit. A path that cannot be written to is refused as far as that is known before
-// the run: at the end of a long one it is late.
+// --summary and --junit.
 std::span<const FlagSpec> report_flags();
 Failure read_summary(const SettingsReader& reader, bool& json);
 Failure read_junit(const SettingsReader& reader, std::string& path);

@@ -62,6 +62,13 @@ void ProgressRecorder::apply(const core::GenerationOver&, core::TimePoint now) {
 
 void ProgressRecorder::apply(const core::Finish&, core::TimePoint now) { goodput_.finished(now); }
 
+std::optional<core::Goodput> ProgressRecorder::goodput() const {
+  auto meter = goodput_;
+  if (const auto at = progress_.step())
+    meter.stepped(at->step, progress_.first_step().value_or(at->step), at->at, at->checkpointing);
+  return meter.result();
+}
+
 void ProgressRecorder::write(core::TimePoint now) {
   const auto at = progress_.step();
   if (!at || (written_ && at->step == step_)) return;

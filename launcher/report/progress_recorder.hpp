@@ -26,7 +26,8 @@ class ProgressRecorder final : public core::Observer {
   void on(const core::Action& action, core::TimePoint now) override;
 
   const core::Progress& progress() const { return progress_; }
-  std::optional<core::Goodput> goodput() const { return goodput_.result(); }
+  // Up to the last step, also where that is not written yet.
+  std::optional<core::Goodput> goodput() const;
 
   // --- the stream
 

@@ -8,12 +8,14 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <initializer_list>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace ddp {
@@ -53,6 +55,21 @@ class SettingsReader {
     const auto value = parse_duration(setting->what, setting->text);
     if (!value) return Error{value.error()};
     into = *value;
+    return std::nullopt;
+  }
+
+  // A file that is written at the end of a run or all along. One that cannot be written is refused
+  // as far as that is known before the run: at the end of a long one it is late.
+  Failure file_to_write(std::string_view flag, std::string& into) const {
+    const Setting* const setting = given(flag);
+    if (setting == nullptr) return std::nullopt;
+    into = setting->text;
+    const std::filesystem::path path(into);
+    const auto directory = path.has_parent_path() ? path.parent_path() : ".";
+    std::error_code failed;
+    if (!path.has_filename() || std::filesystem::is_directory(path, failed) ||
+        !std::filesystem::is_directory(directory, failed))
+      return refusal(*setting, "a file in a directory that exists");
     return std::nullopt;
   }
 

@@ -1,9 +1,9 @@
 // Room: launcher/settings. Flags as rows of a table and values as given, and the reader with which
 // each room reads its own.
 // Includes: common. Included by: launcher/campaign, launcher/cli, launcher/diagnosis,
-// launcher/faults, launcher/hangs, launcher/output, launcher/placement, launcher/preflight,
-// launcher/preload, launcher/program, launcher/rendezvous, launcher/report, launcher/torchrun,
-// launcher/workers.
+// launcher/faults, launcher/hangs, launcher/metrics, launcher/output, launcher/placement,
+// launcher/preflight, launcher/preload, launcher/program, launcher/rendezvous, launcher/report,
+// launcher/torchrun, launcher/workers.
 //
 // The values that the user gave, as text: from the command line, the environment or a file.
 #pragma once

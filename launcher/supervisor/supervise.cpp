@@ -3,6 +3,7 @@
 #include "launcher/base/log.hpp"
 #include "launcher/control/server.hpp"
 #include "launcher/core/exit_code.hpp"
+#include "launcher/metrics/metrics.hpp"
 #include "launcher/os/descendants.hpp"
 #include "launcher/os/loop.hpp"
 #include "launcher/os/notify_socket.hpp"
@@ -68,6 +69,7 @@ class Launch {
         memory_(options.ranks.nproc, options.workers.clean_shm,
                 [this](const core::Event& event) { supervisor_.publish(event); }),
         preloader_(make_preloader()),
+        metrics_(make_metrics()),
         workers_(io_, loop_,
                  {.nproc = options.ranks.nproc,
                   .cgroup = place.cgroup ? &*place.cgroup : nullptr,
@@ -82,7 +84,7 @@ class Launch {
                      .workers = workers_,
                      .run_dir = log_dir.path.empty() ? place.run_dir : log_dir.path,
                      .private_dir = place.run_dir,
-                     .observers = {&memory_, &status_},
+                     .observers = observers(),
                      .discard_queued = [this] { discard_queued(); },
                      .clear = [this] { clear(); },
                      .stop = [this] { stop(SIGTERM); },
@@ -136,7 +138,7 @@ class Launch {
     // Through the router, which keeps them out of the workers' lines and never waits.
     log::redirect([this](std::string_view line) { router_.notice(line); });
     keep_files();
-    if (!open_sockets()) return core::kSystemRefused;
+    if (!open_sockets() || !serve_metrics()) return core::kSystemRefused;
     if (const auto exit_code = preload()) return *exit_code;
     if (!stop_requested_) {
       supervisor_.start();
@@ -156,6 +158,27 @@ class Launch {
                 [this](const std::string& line) { router_.notice("ddp-launch: preload: " + line); },
             .lost = [this](const core::PreloadLost& lost) { supervisor_.publish(lost); },
             .child_changed = [this] { workers_.child_changed(); }});
+  }
+
+  std::unique_ptr<metrics::Metrics> make_metrics() {
+    if (!options_.metrics.any()) return nullptr;
+    const auto& restart = options_.group.restart;
+    const auto launch = launch_facts(options_);
+    return std::make_unique<metrics::Metrics>(
+        io_, loop_, options_.metrics,
+        metrics::RunFacts{launch.run_id, launch.program, launch.version, launch.ranks},
+        metrics::RestartLimit{restart.max_restarts, restart.window},
+        metrics::Metrics::Sources{
+            .progress = [this]() -> const core::Progress& { return supervisor_.progress(); },
+            .record = [this]() -> const core::RunRecord& { return supervisor_.record(); },
+            .goodput = [this] { return supervisor_.goodput(); },
+            .exit_code = [this] { return supervisor_.reporter().exit_code(); }});
+  }
+
+  std::vector<core::Observer*> observers() {
+    std::vector<core::Observer*> all{&memory_, &status_};
+    if (metrics_) all.push_back(metrics_.get());
+    return all;
   }
 
   // Before anything else is started. An exit code: the launch is refused.
@@ -213,6 +236,23 @@ class Launch {
     return true;
   }
 
+  bool serve_metrics() {
+    if (!options_.metrics.endpoint) return true;
+    const auto& [address, port, what] = *options_.metrics.endpoint;
+    const auto served = metrics_->open();
+    if (!served) {
+      error(what + ": " + served.error());
+      return false;
+    }
+    const std::string line = "metrics are at http://" + *served + "/metrics";
+    if (port == 0) {
+      router_.notice("ddp-launch: " + line);  // it is known from nowhere else
+    } else {
+      log::write(log::Level::info, line);
+    }
+    return true;
+  }
+
   void discard_queued() {
     for (const auto& socket : notify_) socket->discard_queued();
   }
@@ -232,6 +272,7 @@ class Launch {
   out::Router router_;
   SharedMemoryTracker memory_;
   std::unique_ptr<Preloader> preloader_;
+  std::unique_ptr<metrics::Metrics> metrics_;
   WorkerSet workers_;
   Supervisor supervisor_;
   StatusArea status_;

@@ -1,8 +1,9 @@
 // Room: launcher/supervisor. Joins the rooms in one event loop.
 // Includes: common, launcher/base, launcher/cli, launcher/control, launcher/core,
 // launcher/core/group, launcher/events, launcher/faults, launcher/hangs, launcher/keeper,
-// launcher/os, launcher/output, launcher/peers, launcher/preflight, launcher/preload,
-// launcher/rendezvous, launcher/report, launcher/status, launcher/workers. Included by: launcher.
+// launcher/metrics, launcher/os, launcher/output, launcher/peers, launcher/preflight,
+// launcher/preload, launcher/rendezvous, launcher/report, launcher/status, launcher/workers.
+// Included by: launcher.
 //
 // Joins the rooms: one stream of events in, the group's actions out. Touches no process and no
 // clock itself; tests run it with fake workers and a fake clock.
@@ -82,6 +83,8 @@ class Supervisor {
   Reporter& reporter() { return reporter_; }
   control::Controller& controller() { return controller_; }
   const core::Progress& progress() const { return progress_.progress(); }
+  const core::RunRecord& record() const { return recorder_.record(); }
+  std::optional<core::Goodput> goodput() const { return progress_.goodput(); }
 
   // Once, and before anything else that is published.
   void start() { publish(core::StartRequested{}); }

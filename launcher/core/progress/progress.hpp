@@ -1,7 +1,7 @@
 // Room: launcher/core/progress. What each rank of the running attempt does, and how much of a run's
 // time was training.
 // Includes: launcher/core. Included by: launcher/control, launcher/events, launcher/history,
-// launcher/report, launcher/status.
+// launcher/metrics, launcher/report, launcher/status.
 //
 // Made from the stream of events alone, so that a status line, a metric and events.jsonl cannot
 // contradict each other.

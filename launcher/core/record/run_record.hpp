@@ -1,7 +1,8 @@
 // Room: launcher/core/record. What is kept of a run, and whether it meets the expectations of its
 // plan.
 // Includes: common, common/faults, launcher/core, launcher/core/faults. Included by:
-// launcher/campaign, launcher/events, launcher/faults, launcher/plan, launcher/report.
+// launcher/campaign, launcher/events, launcher/faults, launcher/metrics, launcher/plan,
+// launcher/report.
 //
 // The failures and faults of a run, and what is measured from them.
 #pragma once
