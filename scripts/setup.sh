@@ -48,7 +48,8 @@ if [[ $EUID -ne 0 ]]; then
     fi
     as_root=(sudo)
 fi
-apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
+# RUNLEVEL=1 keeps packages with a service (prometheus) from starting it: the tests start their own.
+apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq -o DPkg::Lock::Timeout=300)
 install() { "${apt[@]}" install --yes --no-install-recommends "$@" </dev/null; }
 steps $((1 + (${#missing[@]} > 0) + (${#missing_optional[@]} > 0)))
 step "reading Debian's package lists"
