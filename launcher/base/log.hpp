@@ -2,8 +2,7 @@
 // TOML.
 // Includes: common. Included by: launcher, launcher/campaign, launcher/cli, launcher/ddpctl,
 // launcher/diagnosis, launcher/events, launcher/hangs, launcher/metrics, launcher/page,
-// launcher/plan, launcher/preflight, launcher/program, launcher/report, launcher/supervisor,
-// launcher/trace.
+// launcher/plan, launcher/preflight, launcher/program, launcher/report, launcher/supervisor.
 //
 // The messages of ddp-launch about itself, on stderr. Workers' lines go through output/ instead.
 //

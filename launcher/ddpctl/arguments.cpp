@@ -133,6 +133,9 @@ class Parser {
       case Flag::follow:
         arguments_.follow = true;
         break;
+      case Flag::output:
+        arguments_.output = value;
+        break;
       case Flag::help:
         arguments_.help = true;
         break;
@@ -172,11 +175,17 @@ class Parser {
         if (!arguments_.fault.empty()) break;
         arguments_.fault = word;
         return std::nullopt;
+      case Operands::path:
+        if (!arguments_.path.empty() || word.empty()) break;
+        arguments_.path = word;
+        return std::nullopt;
     }
     return Error{std::string(command_->name) + " takes no " + quoted(word)};
   }
 
   std::optional<Error> missing() const {
+    if (!arguments_.path.empty() && !arguments_.run.empty())
+      return Error{std::string(command_->name) + " takes a path or --run, not both"};
     const bool complete =
         (command_->operands != Operands::one_rank || !arguments_.ranks.empty()) &&
         (command_->operands != Operands::signal_and_ranks || arguments_.signal != 0) &&

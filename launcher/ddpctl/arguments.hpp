@@ -16,6 +16,8 @@ struct Arguments {
   std::vector<int> ranks;  // global; empty: all
   int signal = 0;
   std::string fault;
+  std::string path;    // of events.jsonl, or the directory that has it; empty: of the run
+  std::string output;  // empty: next to events.jsonl
   int lines = 20;
   bool json = false;
   bool follow = false;

@@ -7,10 +7,10 @@
 
 namespace ddp::ctl {
 
-enum class Verb { list, status, logs, stop, restart, kill, signal, stacks, inject };
+enum class Verb { list, status, logs, stop, restart, kill, signal, stacks, inject, report, trace };
 
 // What follows the command's name.
-enum class Operands { none, one_rank, ranks, signal_and_ranks, fault };
+enum class Operands { none, one_rank, ranks, signal_and_ranks, fault, path };
 
 struct CommandRow {
   Verb verb;
@@ -36,9 +36,14 @@ inline constexpr std::array kCommands{
                "the stacks of each rank by py-spy or gdb; the ranks run on"},
     CommandRow{Verb::inject, "inject", Operands::fault, "SPEC",
                "inject a fault into the running group, such as kill@rank=2"},
+    CommandRow{Verb::report, "report", Operands::path, "[DIR|FILE]",
+               "report.html of a run, from the events.jsonl that DIR has or FILE is; default: of "
+               "the running one"},
+    CommandRow{Verb::trace, "trace", Operands::path, "[DIR|FILE]",
+               "the same as a trace for Perfetto and chrome://tracing, trace.json"},
 };
 
-enum class Flag { run, dir, json, rank, lines, follow, help, version };
+enum class Flag { run, dir, json, rank, lines, follow, output, help, version };
 
 struct FlagRow {
   Flag flag;
@@ -66,6 +71,8 @@ inline constexpr std::array kFlags{
             "logs: so many lines of each rank; default: 20"},
     FlagRow{Flag::follow, "--follow", "-f", "", takes(Verb::logs),
             "logs: print lines as the ranks write them, until the run ends"},
+    FlagRow{Flag::output, "--output", "-o", "FILE", takes(Verb::report, Verb::trace),
+            "report, trace: where to write it, - for stdout; default: next to events.jsonl"},
     FlagRow{Flag::help, "--help", "-h", "", kEvery, "show commands and options"},
     FlagRow{Flag::version, "--version", "", "", kEvery, "show the version of ddpctl"},
 };

@@ -1,5 +1,6 @@
 // Room: launcher/ddpctl. The program ddpctl: finds running launches and sends them requests.
-// Includes: common, launcher/base, launcher/control, launcher/os. Included by: no other.
+// Includes: common, launcher/base, launcher/control, launcher/events, launcher/os, launcher/page,
+// launcher/trace. Included by: no other.
 //
 // ddpctl: shows running launches and acts on them, over their control sockets
 // (launcher/control/protocol.hpp).
@@ -11,6 +12,7 @@
 #include "launcher/ddpctl/arguments.hpp"
 #include "launcher/ddpctl/link.hpp"
 #include "launcher/ddpctl/logs.hpp"
+#include "launcher/ddpctl/report_command.hpp"
 #include "launcher/ddpctl/runs.hpp"
 #include "launcher/ddpctl/show.hpp"
 #include "launcher/os/pty.hpp"
@@ -112,6 +114,17 @@ int status(const Run& run, bool json) {
   return print(json ? exchange.line + "\n" : status_table(exchange.answer));
 }
 
+int record(const Arguments& arguments, const std::string& where) {
+  const auto made = make_record(arguments.verb, where, arguments.output);
+  return made ? print(*made) : fail(kRefused, made.error());
+}
+
+int record_of(const Run& run, const Arguments& arguments) {
+  if (run.log_dir.empty())
+    return fail(kRefused, "the run " + run.run_id + " has no events.jsonl: it has no --log-dir");
+  return record(arguments, run.log_dir);
+}
+
 int stacks(const Run& run, const std::vector<int>& ranks) {
   auto asked = ask(run, {.command = control::Command::stacks, .ranks = ranks});
   if (const int* code = std::get_if<int>(&asked)) return *code;
@@ -172,6 +185,7 @@ int main(int argc, char** argv) {
   if (!arguments) return fail(kUsage, arguments.error());
   if (arguments->help) return print(help_text());
   if (arguments->version) return print("ddpctl " DDP_VERSION "\n");
+  if (!arguments->path.empty()) return record(*arguments, arguments->path);
   const auto found = find_runs(arguments->dir);
   if (arguments->verb == Verb::list) return list(found);
   const auto chosen = choose_run(found, arguments->run);
@@ -198,6 +212,9 @@ int main(int argc, char** argv) {
       return stacks(run, arguments->ranks);
     case Verb::inject:
       return act(run, {.command = Command::inject, .fault = arguments->fault});
+    case Verb::report:
+    case Verb::trace:
+      return record_of(run, *arguments);
   }
   return kUsage;
 }

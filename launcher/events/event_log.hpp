@@ -1,7 +1,7 @@
 // Room: launcher/events. The events.jsonl file.
 // Includes: common, launcher/base, launcher/core, launcher/core/progress, launcher/core/record,
-// launcher/os. Included by: launcher, launcher/campaign, launcher/history, launcher/plan,
-// launcher/report, launcher/supervisor.
+// launcher/os. Included by: launcher, launcher/campaign, launcher/ddpctl, launcher/history,
+// launcher/plan, launcher/report, launcher/supervisor.
 //
 // Writes events.jsonl: one JSON object a line, the source of reports and traces.
 //

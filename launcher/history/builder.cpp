@@ -13,6 +13,12 @@
 #include <limits>
 
 namespace ddp::history {
+namespace {
+
+constexpr int kMostRanks = static_cast<int>(Builder::kMostSpans);
+constexpr int kHighestRank = 1'000'000;
+
+}  // namespace
 
 // The fields of one event, read as the type that is asked for.
 class Builder::Fields {
@@ -22,7 +28,9 @@ class Builder::Fields {
   std::optional<std::int64_t> maybe(std::string_view name) const {
     const auto* value = find(name);
     if (value == nullptr) return std::nullopt;
-    if (const auto* number = value->if_int64()) return *number;
+    // So that the difference of any two is a number, whatever the file has.
+    constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max() / 4;
+    if (const auto* number = value->if_int64()) return std::clamp(*number, -kLargest, kLargest);
     return std::nullopt;
   }
   std::int64_t number(std::string_view name, std::int64_t otherwise = 0) const {
@@ -35,7 +43,7 @@ class Builder::Fields {
       return std::nullopt;
     return static_cast<int>(*value);
   }
-  int rank() const { return small("rank").value_or(-1); }
+  int rank() const { return std::max(small("rank").value_or(-1), -1); }
   std::int64_t generation() const { return number("gen"); }
   std::optional<core::Nanoseconds> duration(std::string_view name) const {
     const auto value = maybe(name);
@@ -172,9 +180,9 @@ void Builder::drop_oldest() {
 
 void Builder::run_started(const Fields& event) {
   history_.run = {.run_id = event.text("run_id"),
-                  .nproc = event.small("nproc").value_or(0),
+                  .nproc = std::clamp(event.small("nproc").value_or(0), 0, kMostRanks),
                   .nnodes = event.small("nnodes").value_or(1),
-                  .first_rank = event.small("first_rank").value_or(0),
+                  .first_rank = std::clamp(event.small("first_rank").value_or(0), 0, kHighestRank),
                   .command = event.text("command"),
                   .version = event.text("version"),
                   .host = event.text("host"),

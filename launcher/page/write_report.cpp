@@ -8,13 +8,18 @@
 
 namespace ddp::page {
 
-std::string write_report(const std::string& events, const std::string& output) {
+Result<std::string> report(const std::string& events) {
   const auto history = history::read(events);
-  if (!history) return history.error();
+  if (!history) return Error{history.error()};
   std::random_device random;
   const auto nonce =
       fmt::format("{:08x}{:08x}{:08x}{:08x}", random(), random(), random(), random());
-  return write_whole_file(output, html(*history, nonce));
+  return html(*history, nonce);
+}
+
+std::string write_report(const std::string& events, const std::string& output) {
+  const auto page = report(events);
+  return page ? write_whole_file(output, *page) : page.error();
 }
 
 }  // namespace ddp::page

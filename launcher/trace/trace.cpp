@@ -1,7 +1,6 @@
 #include "launcher/trace/trace.hpp"
 
 #include "common/utf8.hpp"
-#include "launcher/base/write_file.hpp"
 #include "launcher/history/read.hpp"
 #include "launcher/history/segments.hpp"
 
@@ -149,10 +148,10 @@ class Trace {
 
 std::string json(const history::History& history) { return Trace(history).write(); }
 
-std::string write_trace(const std::string& events, const std::string& output) {
+Result<std::string> of_events(const std::string& events) {
   const auto history = history::read(events);
-  if (!history) return history.error();
-  return write_whole_file(output, json(*history));
+  if (!history) return Error{history.error()};
+  return json(*history);
 }
 
 }  // namespace ddp::trace

@@ -1,5 +1,5 @@
 // Room: launcher/trace. A run as a trace for Perfetto and chrome://tracing.
-// Includes: common, launcher/base, launcher/history. Included by: no other.
+// Includes: common, launcher/history. Included by: launcher/ddpctl.
 //
 // In the JSON of the "Trace Event Format": one object with traceEvents, times in microseconds since
 // the run began. Process 0 is the group: a thread with its attempts and what happened between
@@ -7,6 +7,7 @@
 // event for each of its lives and in it one for each activity.
 #pragma once
 
+#include "common/result.hpp"
 #include "launcher/history/history.hpp"
 
 #include <string>
@@ -15,8 +16,8 @@ namespace ddp::trace {
 
 std::string json(const history::History& history);
 
-// Writes the trace of the run in `events` (events.jsonl) to `output`, whole or not at all. Returns
-// an empty string, or one line that names the path and the reason.
-std::string write_trace(const std::string& events, const std::string& output);
+// The trace of the run in `events` (events.jsonl). The error is one line that names the path and
+// the reason.
+Result<std::string> of_events(const std::string& events);
 
 }  // namespace ddp::trace

@@ -49,6 +49,19 @@ TEST_CASE("every command is read, with its flags before or after it") {
   CHECK(signal->ranks == std::vector{0, 1, 3});
 }
 
+TEST_CASE("report and trace take one path, or none") {
+  CHECK(parse({"report"})->path.empty());
+  const auto page = parse({"report", "logs/r", "-o", "-"});
+  REQUIRE(page);
+  CHECK(page->path == "logs/r");
+  CHECK(page->output == "-");
+  CHECK(refusal({"report", "a", "b"}) == "report takes no 'b'");
+  CHECK(refusal({"trace", ""}) == "trace takes no ''");
+  CHECK(refusal({"trace", "a", "--run", "r"}) == "trace takes a path or --run, not both");
+  CHECK(refusal({"trace", "-o"}) == "--output needs a value");
+  CHECK(refusal({"status", "-o", "x"}) == "status takes no --output");
+}
+
 TEST_CASE("what is wrong is named") {
   CHECK(refusal({"kill"}) == "expected ddpctl kill RANK");
   CHECK(refusal({"signal"}) == "expected ddpctl signal SIG [RANK...]");

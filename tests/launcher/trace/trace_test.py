@@ -2,8 +2,9 @@
 """Reads the trace of a real run as a viewer of the Trace Event Format does.
 
     trace_test.py CONVERT EVENTS
+    trace_test.py TRACE
 
-CONVERT makes the trace of EVENTS. Each event must have what the format demands of its phase, and the spans of a thread
+CONVERT makes the trace of EVENTS; TRACE is one already, and its number of events is printed. Each event must have what the format demands of its phase, and the spans of a thread
 must nest.
 """
 import collections
@@ -83,6 +84,11 @@ def refused(trace, event):
 
 
 def main():
+    if len(sys.argv) == 2:
+        trace = json.loads(pathlib.Path(sys.argv[1]).read_text("utf-8"))
+        check(trace)
+        print(len(trace["traceEvents"]))
+        return
     convert, events = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         output = pathlib.Path(folder, "trace.json")
